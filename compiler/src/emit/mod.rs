@@ -1,0 +1,1 @@
+//! Back ends: each spells a [`Plan`](crate::plan::Plan) in its language.

@@ -1,0 +1,254 @@
+//! Typed operators. Attributes and constant parameter inputs (pads, axes, bounds, shapes) are resolved at import:
+//! a node's remaining inputs are data.
+
+use super::tensor::DType;
+
+/// A spatial window over `[H, W]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// Kernel height and width.
+    pub kernel: [usize; 2],
+    /// Stride in rows and columns.
+    pub stride: [usize; 2],
+    /// Dilation in rows and columns.
+    pub dilation: [usize; 2],
+    /// Rows above, columns left, rows below, columns right (ONNX order). May be negative only before padding is folded.
+    pub pads: [i64; 4],
+}
+
+/// An activation fused into the operator that computes its argument.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Activation {
+    /// `min(hi, max(lo, x))`, NaN passing through. ReLU is `0..=inf`, ReLU6 `0..=6`, none `-inf..=inf`.
+    Clamp {
+        /// Lower bound.
+        lo: f32,
+        /// Upper bound.
+        hi: f32,
+    },
+    /// `x * clamp(x / 6 + 1/2, 0, 1)`.
+    HardSwish,
+}
+
+impl Activation {
+    /// The identity.
+    pub const NONE: Self = Self::Clamp { lo: f32::NEG_INFINITY, hi: f32::INFINITY };
+}
+
+/// A convolution. Inputs: x `[N, C, H, W]`, w `[M, C/group, kh, kw]`, optional b `[M]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Conv {
+    /// Kernel, strides, dilations, pads (`auto_pad` is resolved at import).
+    pub window: Window,
+    /// Number of groups; C for a depthwise convolution.
+    pub group: usize,
+    /// Applied to each output.
+    pub activation: Activation,
+    /// What the border holds, per input channel; empty means zero. Set by folding an affine op in front.
+    pub pad_values: Vec<f32>,
+}
+
+/// Elementwise binary operators with ONNX broadcasting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Binary {
+    /// a + b
+    Add,
+    /// a - b
+    Sub,
+    /// a * b
+    Mul,
+    /// a / b
+    Div,
+    /// min(a, b)
+    Min,
+    /// max(a, b)
+    Max,
+    /// a ^ b
+    Pow,
+}
+
+/// Elementwise unary operators.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Unary {
+    /// An activation: Relu, Clip with constant bounds, HardSwish.
+    Act(Activation),
+    /// `max(0, min(1, alpha x + beta))`
+    HardSigmoid {
+        /// Slope.
+        alpha: f32,
+        /// Offset.
+        beta: f32,
+    },
+    /// `1 / (1 + exp(-x))`
+    Sigmoid,
+    /// Square root.
+    Sqrt,
+    /// Reciprocal.
+    Reciprocal,
+    /// Negation.
+    Neg,
+    /// Exponential.
+    Exp,
+}
+
+/// One typed operator.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Op {
+    /// Convolution, perhaps with a fused activation.
+    Conv(Conv),
+    /// Inference-mode batch normalisation. Inputs: x, scale, bias, mean, var.
+    BatchNorm {
+        /// Added to the variance.
+        epsilon: f64,
+    },
+    /// Elementwise binary.
+    Binary(Binary),
+    /// Elementwise unary.
+    Unary(Unary),
+    /// Constant padding of every axis: `before` and `after` per axis; negative crops.
+    Pad {
+        /// Elements put in front, per axis.
+        before: Vec<i64>,
+        /// Elements put behind, per axis.
+        after: Vec<i64>,
+        /// The value put there.
+        value: f64,
+    },
+    /// Average over a window of `[N, C, H, W]`.
+    AveragePool {
+        /// The window.
+        window: Window,
+        /// Whether padding counts in the divisor.
+        count_include_pad: bool,
+    },
+    /// Mean over H and W of `[N, C, H, W]`, keeping the axes. Also an average pool of the whole map.
+    GlobalAveragePool,
+    /// Maximum over a window.
+    MaxPool {
+        /// The window.
+        window: Window,
+    },
+    /// Mean over axes.
+    ReduceMean {
+        /// Sorted, non-negative.
+        axes: Vec<usize>,
+        /// Whether reduced axes stay as 1.
+        keep_dims: bool,
+    },
+    /// Same elements, new shape: Flatten, Reshape, Squeeze, Unsqueeze. The target is the output value's shape.
+    Reshape,
+    /// Permutation of axes.
+    Transpose {
+        /// `output.shape[i] = input.shape[perm[i]]`
+        perm: Vec<usize>,
+    },
+    /// `alpha op(a) op(b) + beta c`. Inputs: a, b, optional c.
+    Gemm {
+        /// Factor of the product.
+        alpha: f32,
+        /// Factor of c.
+        beta: f32,
+        /// Whether a is transposed.
+        trans_a: bool,
+        /// Whether b is transposed.
+        trans_b: bool,
+        /// Applied to each output (fused).
+        activation: Activation,
+    },
+    /// Matrix product with ONNX/numpy semantics.
+    MatMul,
+    /// Softmax or its logarithm along one axis (before opset 13, over all axes from `axis` on: `flat`).
+    Softmax {
+        /// First axis, non-negative.
+        axis: usize,
+        /// Whether all axes from `axis` on are one distribution (opset < 13).
+        flat: bool,
+        /// Logarithm of the softmax.
+        log: bool,
+    },
+    /// Identity, and Dropout at inference.
+    Identity,
+    /// Conversion to the output value's dtype.
+    Cast,
+    /// Concatenation along an axis.
+    Concat {
+        /// Non-negative.
+        axis: usize,
+    },
+    /// Elements `start + step * i` of each axis.
+    Slice {
+        /// First index per axis.
+        starts: Vec<i64>,
+        /// Step per axis.
+        steps: Vec<i64>,
+    },
+    /// Takes slices along an axis by constant or computed indices. Inputs: data, indices.
+    Gather {
+        /// Non-negative.
+        axis: usize,
+    },
+    /// Broadcasts to the output value's shape.
+    Expand,
+    /// Quantises to 8 bits. Inputs: x, scale, zero point. Recognised so that it can be refused by name.
+    QuantizeLinear {
+        /// Channel axis of per-channel scales.
+        axis: usize,
+    },
+    /// Dequantises. Inputs: x, scale, optional zero point.
+    DequantizeLinear {
+        /// Channel axis of per-channel scales.
+        axis: usize,
+    },
+}
+
+impl Op {
+    /// The name in dumps and diagnostics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Conv(_) => "Conv",
+            Self::BatchNorm { .. } => "BatchNorm",
+            Self::Binary(Binary::Add) => "Add",
+            Self::Binary(Binary::Sub) => "Sub",
+            Self::Binary(Binary::Mul) => "Mul",
+            Self::Binary(Binary::Div) => "Div",
+            Self::Binary(Binary::Min) => "Min",
+            Self::Binary(Binary::Max) => "Max",
+            Self::Binary(Binary::Pow) => "Pow",
+            Self::Unary(Unary::Act(Activation::Clamp { .. })) => "Clamp",
+            Self::Unary(Unary::Act(Activation::HardSwish)) => "HardSwish",
+            Self::Unary(Unary::HardSigmoid { .. }) => "HardSigmoid",
+            Self::Unary(Unary::Sigmoid) => "Sigmoid",
+            Self::Unary(Unary::Sqrt) => "Sqrt",
+            Self::Unary(Unary::Reciprocal) => "Reciprocal",
+            Self::Unary(Unary::Neg) => "Neg",
+            Self::Unary(Unary::Exp) => "Exp",
+            Self::Pad { .. } => "Pad",
+            Self::AveragePool { .. } => "AveragePool",
+            Self::GlobalAveragePool => "GlobalAveragePool",
+            Self::MaxPool { .. } => "MaxPool",
+            Self::ReduceMean { .. } => "ReduceMean",
+            Self::Reshape => "Reshape",
+            Self::Transpose { .. } => "Transpose",
+            Self::Gemm { .. } => "Gemm",
+            Self::MatMul => "MatMul",
+            Self::Softmax { .. } => "Softmax",
+            Self::Identity => "Identity",
+            Self::Cast => "Cast",
+            Self::Concat { .. } => "Concat",
+            Self::Slice { .. } => "Slice",
+            Self::Gather { .. } => "Gather",
+            Self::Expand => "Expand",
+            Self::QuantizeLinear { .. } => "QuantizeLinear",
+            Self::DequantizeLinear { .. } => "DequantizeLinear",
+        }
+    }
+}
+
+/// The shape and element type of a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Type {
+    /// Element type.
+    pub dtype: DType,
+    /// Static shape.
+    pub shape: Vec<usize>,
+}

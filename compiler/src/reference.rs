@@ -1,0 +1,1 @@
+//! The oracle: executes the unoptimised graph naively, accumulating in f64.

@@ -1,0 +1,2 @@
+//! Placeholder until the macro exists.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The mobilenet_model! macro.
