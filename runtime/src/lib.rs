@@ -1,5 +1,90 @@
 //! The `no_std` SIMD kernels and types that compiled MobileNets run on.
+//!
+//! `mobilenet_model!` compiles an ONNX file, while the crate that names it compiles, into a type that implements
+//! [`Model`]:
+//!
+//! ```ignore
+//! mobilenet_runtime::mobilenet_model!("models/classifier.onnx");
+//!
+//! let mut arena = Classifier::new_arena();
+//! let mut scores = [0.0; Classifier::OUTPUT_LEN];
+//! Classifier::run(&image, &mut scores, &mut arena);
+//! ```
+//!
+//! # Features
+//!
+//! - `macros` (default): `mobilenet_model!`.
+//! - `std` (default): the instruction set can be forced with the environment variable `MOBILENET_ISA`; timing. Implies `alloc`.
+//! - `alloc`: arenas, inputs and outputs on the heap.
+//! - `threads`: several threads per inference, over the caller's pool.
+//!
+//! Without features the crate needs neither an allocator nor an operating system; the arena is then a `static`, see [`TakeOnce`].
 #![cfg_attr(not(feature = "std"), no_std)]
 
+#[cfg(feature = "alloc")]
+extern crate alloc;
+
+mod arena;
+mod element;
+mod exp;
+pub mod image;
+mod model;
+#[cfg(target_has_atomic = "8")]
+mod once;
 #[doc(hidden)]
 pub mod rt;
+mod scores;
+#[cfg(feature = "std")]
+mod timing;
+
+pub use arena::Arena;
+pub use element::{Element, Zeroable};
+pub use model::{Layout, Model};
+#[cfg(target_has_atomic = "8")]
+pub use once::TakeOnce;
+pub use scores::{Ranked, TopK, softmax, top_k};
+#[cfg(feature = "std")]
+pub use timing::{Latency, latency};
+
+/// Compiles an ONNX MobileNet into a type that implements [`Model`].
+///
+/// ```ignore
+/// mobilenet_model!("models/mobilenet_v1.onnx");
+/// mobilenet_model!("net.onnx", pub struct Classifier, resolution = [160, 160], batch = 4);
+/// ```
+///
+/// - The path is relative to the folder of the crate's `Cargo.toml`. The crate is rebuilt when the model or its external
+///   data changes.
+/// - `pub struct Name` names the type and says who sees it; attributes and doc comments in front of it are kept. Without it,
+///   the type is private to the module (`struct`) and has the file's stem as its name, in CamelCase.
+/// - `resolution = [H, W]` recompiles the model for another input size, `batch = n` for n images per inference.
+///
+/// It defines the type, which implements [`Model`] and has the same constants and functions of its own, and `NameArena`, an
+/// alias of its [`Arena`]. A model that can't be compiled gives one error, at the path, that lists everything wrong with it.
+#[cfg(feature = "macros")]
+#[macro_export]
+macro_rules! mobilenet_model {
+    ($($input:tt)*) => {
+        $crate::__mobilenet_model! { $crate; $($input)* }
+    };
+}
+
+#[cfg(feature = "macros")]
+#[doc(hidden)]
+pub use mobilenet_macros::__mobilenet_model;
+
+/// Keeps items of emitted code that need an allocator.
+#[cfg(feature = "alloc")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __if_alloc {
+    ($($item:tt)*) => { $($item)* };
+}
+
+/// Drops items of emitted code that need an allocator.
+#[cfg(not(feature = "alloc"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __if_alloc {
+    ($($item:tt)*) => {};
+}

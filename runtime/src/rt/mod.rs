@@ -2,6 +2,10 @@
 
 mod spec;
 
+#[cfg(feature = "alloc")]
+pub use alloc::boxed::Box;
+
+pub use crate::arena::Aligned;
 pub use spec::*;
 
 /// Version of the contract between emitted code and this crate.
