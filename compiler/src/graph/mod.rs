@@ -1,7 +1,12 @@
 //! Typed SSA: every value has a dtype and a static shape, every node a typed [`Op`].
 
+mod display;
+mod edit;
+pub mod half;
+pub mod infer;
 pub mod op;
 pub mod tensor;
+mod verify;
 
 pub use op::{Activation, Binary, Conv, Op, Type, Unary, Window};
 pub use tensor::{DType, Data, Tensor};

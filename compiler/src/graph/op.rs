@@ -2,6 +2,7 @@
 //! a node's remaining inputs are data.
 
 use super::tensor::DType;
+use std::fmt;
 
 /// A spatial window over `[H, W]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -251,4 +252,31 @@ pub struct Type {
     pub dtype: DType,
     /// Static shape.
     pub shape: Vec<usize>,
+}
+
+impl Type {
+    /// A type from its parts.
+    pub fn new(dtype: DType, shape: impl Into<Vec<usize>>) -> Self {
+        Self { dtype, shape: shape.into() }
+    }
+
+    /// Number of elements; saturates on overflow, which [`infer`](super::infer) refuses.
+    pub fn len(&self) -> usize {
+        self.shape.iter().fold(1, |n, &d| n.saturating_mul(d))
+    }
+
+    /// Whether there are no elements.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}[", self.dtype)?;
+        for (i, dim) in self.shape.iter().enumerate() {
+            write!(f, "{}{dim}", if i == 0 { "" } else { ", " })?;
+        }
+        f.write_str("]")
+    }
 }
