@@ -1,2 +1,36 @@
-//! The command line.
-fn main() {}
+//! `mobilenetc`: reads an ONNX MobileNet, says what it is, compiles it to C or Rust, runs, checks and times the result.
+
+mod args;
+mod failure;
+mod terminal;
+
+use args::{Cli, Command};
+use clap::{CommandFactory, FromArgMatches};
+use failure::Failure;
+use std::io::Write;
+use std::process::ExitCode;
+use terminal::Terminal;
+
+fn main() -> ExitCode {
+    let color = args::early_color(std::env::args_os());
+    let command = Cli::command().color(color.for_clap());
+    let cli = match command.try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let mut terminal = Terminal::new(cli.color);
+    let done = dispatch(&cli.command, &mut terminal).and_then(|()| Ok(terminal.flush()?));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(cli.color, &mut terminal),
+    }
+}
+
+fn dispatch(command: &Command, terminal: &mut Terminal) -> Result<(), Failure> {
+    match command {
+        _ => Ok(()),
+    }
+}

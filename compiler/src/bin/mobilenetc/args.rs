@@ -1,0 +1,418 @@
+//! The grammar of the command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use mobilenet_compiler::Options;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Compiles ONNX MobileNets to shape-static C and Rust.
+///
+/// Reads a float32 MobileNet as PyTorch, TensorFlow (tf2onnx) and their kin export it, folds everything that is known
+/// at compile time, and writes straight-line code with no allocation, no framework and one arena of known size.
+#[derive(Debug, Parser)]
+#[command(name = "mobilenetc", version, max_term_width = 100, arg_required_else_help = true, after_long_help = ROOT_EXAMPLES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Colour: auto (on a terminal, unless NO_COLOR is set), always or never
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        hide_possible_values = true,
+        display_order = 900
+    )]
+    pub color: Color,
+}
+
+const ROOT_EXAMPLES: &str = "\
+Examples:
+  mobilenetc inspect net.onnx                        what it is, layer by layer
+  mobilenetc build net.onnx --emit c -o out/         net.h, net.c, net_weights.c, CMakeLists.txt
+  mobilenetc run net.onnx --image cat.png --labels labels.txt
+  mobilenetc verify net.onnx                         emitted code against an f64 reference
+  mobilenetc bench net.onnx                          time per stage, share of the FMA peak
+
+Exit status:
+  0  done
+  1  the model can't be compiled, or the results disagree, or a file can't be read or written
+  2  the command line is wrong";
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Say what a model is: width, resolution, layers, parameters, mult-adds, memory
+    Inspect(Inspect),
+    /// Write C or Rust for a model
+    Build(Build),
+    /// Classify images
+    Run(Run),
+    /// Compile the emitted C, run it and compare it with the reference
+    Verify(Verify),
+    /// Time the emitted code stage by stage against this machine's FMA peak
+    Bench(Bench),
+}
+
+/// The model and the options that change what it computes.
+#[derive(Debug, Args)]
+pub struct Model {
+    /// The ONNX file
+    #[arg(value_name = "MODEL")]
+    pub path: PathBuf,
+    /// Input height and width instead of the model's own, e.g. 160x160
+    #[arg(long, value_name = "HxW", value_parser = resolution)]
+    pub resolution: Option<[usize; 2]>,
+}
+
+/// `inspect`
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  mobilenetc inspect net.onnx
+  mobilenetc inspect net.onnx --format json | jq .mult_adds
+  mobilenetc inspect net.onnx --stage plan           what runs, where it lies, and why
+  mobilenetc inspect net.onnx --resolution 160x160   the same network at another input size")]
+pub struct Inspect {
+    #[command(flatten)]
+    pub model: Model,
+    #[command(flatten)]
+    pub batch: Batch,
+    /// Show one stage of the compilation instead of the summary
+    #[arg(long, value_enum)]
+    pub stage: Option<Stage>,
+    /// Output format
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Images per inference.
+#[derive(Debug, Args)]
+pub struct Batch {
+    /// Images per inference instead of the model's own number (1 where that is symbolic)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub batch: Option<u32>,
+}
+
+/// The stages of a compilation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Stage {
+    /// The typed graph as imported
+    Graph,
+    /// The graph after all rewrites
+    Canonical,
+    /// The stages of the family, with what was fused and why
+    Network,
+    /// Kernels, tiles and arena offsets, with reasons
+    Plan,
+}
+
+/// Output formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    /// Tables for people
+    #[default]
+    Text,
+    /// One JSON object
+    Json,
+}
+
+/// `build`
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  mobilenetc build net.onnx --emit c --name net -o out/
+  mobilenetc build net.onnx --emit c --weights bin -o out/    weights in net.bin, loaded by net_load()
+  mobilenetc build net.onnx --emit c --self-test -o out/      with net_self_test() and a test program
+  mobilenetc build net.onnx --emit rust -o src/               what mobilenet_model!() expands to, formatted
+
+Nothing is written unless everything can be.")]
+pub struct Build {
+    #[command(flatten)]
+    pub model: Model,
+    #[command(flatten)]
+    pub batch: Batch,
+    /// Language to write
+    #[arg(long, value_enum, default_value_t)]
+    pub emit: Language,
+    /// Prefix of every C symbol or name of the Rust type; the file's stem by default
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Folder to write into; made if missing
+    #[arg(short, long, value_name = "DIR")]
+    pub output: PathBuf,
+    /// How C gets at the weights
+    #[arg(long, value_enum, default_value_t)]
+    pub weights: Weights,
+    /// Also emit a self-test with an embedded input and its expected output (C)
+    #[arg(long)]
+    pub self_test: bool,
+    /// Instruction sets the C code holds kernels for
+    #[arg(long, value_enum, default_value_t)]
+    pub target: Target,
+}
+
+/// Languages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Language {
+    /// C99
+    #[default]
+    C,
+    /// Rust, on the mobilenet-runtime crate
+    Rust,
+}
+
+/// Forms of the weights in C.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Weights {
+    /// A translation unit of its own, NAME_weights.c
+    #[default]
+    C,
+    /// NAME.bin, handed to NAME_load() at run time
+    Bin,
+    /// NAME.bin, included by the assembler through NAME_weights.S
+    Incbin,
+}
+
+/// Instruction sets of the emitted C.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Target {
+    /// Every instruction set the emitter knows, chosen when the code runs or is compiled
+    #[default]
+    Auto,
+    /// Plain C only
+    Portable,
+}
+
+/// `run`
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  mobilenetc run net.onnx --image cat.png --labels labels.txt
+  mobilenetc run net.onnx --image *.png --labels labels.txt --top 3
+  mobilenetc run net.onnx --image cat.png --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225
+  mobilenetc run net.onnx --image cat.png --scale 1/255
+
+A float model is fed (pixel / 255 - mean) / std, by default with 0.5 and 0.5, which maps 0..255 to -1..1; with \
+--scale it is fed pixel * scale. A model with a byte input is fed the pixels themselves (less 128 if they are signed).
+
+An image that is not the model's size is cropped to its aspect ratio around the centre (or stretched, with --fit \
+stretch) and resized by linear interpolation with half-pixel centres, over an area when it shrinks. A model with one \
+input channel sees the luma.")]
+pub struct Run {
+    #[command(flatten)]
+    pub model: Model,
+    /// Images (PNG or JPEG)
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    pub image: Vec<PathBuf>,
+    /// Names of the classes, one per line
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    #[command(flatten)]
+    pub normalize: Normalize,
+    /// Classes to show
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pub top: u32,
+    /// C compiler that builds the emitted code: a command such as gcc or clang
+    #[arg(long, value_name = "COMMAND")]
+    pub cc: Option<String>,
+}
+
+/// How pixels become the model's input.
+#[derive(Debug, Args)]
+pub struct Normalize {
+    /// Mean per channel of the pixels scaled to 0..1, or one for all
+    #[arg(long, value_name = "R,G,B", value_delimiter = ',', allow_hyphen_values = true, value_parser = number)]
+    pub mean: Option<Vec<f32>>,
+    /// Standard deviation per channel of the pixels scaled to 0..1, or one for all
+    #[arg(long, value_name = "R,G,B", value_delimiter = ',', value_parser = divisor)]
+    pub std: Option<Vec<f32>>,
+    /// Factor on the pixels' 0..255 instead of mean and deviation, e.g. 1/255
+    #[arg(long, value_name = "FACTOR", conflicts_with_all = ["mean", "std"], value_parser = number)]
+    pub scale: Option<f32>,
+    /// How an image of another shape is brought to the model's
+    #[arg(long, value_enum, default_value_t)]
+    pub fit: Fit,
+}
+
+/// Ways to bring an image to the model's shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Fit {
+    /// Cut to the model's aspect ratio around the centre, then resize
+    #[default]
+    Crop,
+    /// Resize height and width independently
+    Stretch,
+}
+
+/// `verify`
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  mobilenetc verify net.onnx
+  mobilenetc verify net.onnx --samples 100 --seed 7
+  mobilenetc verify net.onnx --image cat.png --cc clang
+  mobilenetc verify net.onnx --input batch.npy       float32 or bytes, rows in the model's own layout
+
+The reference runs the graph as it stands in the file, before any rewrite, and accumulates in f64. The outputs must \
+agree within 1e-4 of the largest magnitude of their row; the exit status is 1 when they don't.")]
+pub struct Verify {
+    #[command(flatten)]
+    pub model: Model,
+    #[command(flatten)]
+    pub batch: Batch,
+    /// Inputs as a NumPy file of one or more inferences
+    #[arg(long, value_name = "FILE.npy")]
+    pub input: Vec<PathBuf>,
+    /// Images as inputs, prepared as `run` does
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub image: Vec<PathBuf>,
+    #[command(flatten)]
+    pub normalize: Normalize,
+    /// Random inputs to try
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub samples: u32,
+    /// Seed of the random inputs
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// C compiler that builds the emitted code: a command such as gcc or clang
+    #[arg(long, value_name = "COMMAND")]
+    pub cc: Option<String>,
+}
+
+/// `bench`
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  mobilenetc bench net.onnx
+  mobilenetc bench net.onnx --runs 500 --cc clang
+  taskset -c 1 mobilenetc bench net.onnx             pinned to one core
+
+The peak is that of a loop of independent multiply-adds in registers, timed between the runs in the same process, so \
+a share of it stays comparable when the clock drifts.")]
+pub struct Bench {
+    #[command(flatten)]
+    pub model: Model,
+    #[command(flatten)]
+    pub batch: Batch,
+    /// Back end to time
+    #[arg(long, value_enum, default_value_t)]
+    pub via: Language,
+    /// Timed inferences; as many as fit in two seconds by default
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub runs: Option<u32>,
+    /// C compiler that builds the emitted code: a command such as gcc or clang
+    #[arg(long, value_name = "COMMAND")]
+    pub cc: Option<String>,
+    /// Output format
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+impl Model {
+    /// The options of the compilation.
+    pub fn options(&self, batch: Option<u32>) -> Options {
+        Options { resolution: self.resolution, batch: batch.map(|n| n as usize), ..Options::default() }
+    }
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Color {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+impl Color {
+    /// The same choice for clap's own messages.
+    pub fn for_clap(self) -> clap::ColorChoice {
+        match self {
+            Self::Auto => clap::ColorChoice::Auto,
+            Self::Always => clap::ColorChoice::Always,
+            Self::Never => clap::ColorChoice::Never,
+        }
+    }
+
+    /// Whether to colour a stream, given whether it is a terminal.
+    pub fn enabled(self, is_terminal: bool) -> bool {
+        match self {
+            Self::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+            Self::Always => true,
+            Self::Never => false,
+        }
+    }
+}
+
+/// What `--color` says, before the command line is known to be well formed.
+pub fn early_color(args: impl Iterator<Item = OsString>) -> Color {
+    let args: Vec<OsString> = args.collect();
+    let value = args.iter().enumerate().find_map(|(i, arg)| match arg.to_str()? {
+        "--color" => args.get(i + 1)?.to_str(),
+        arg => arg.strip_prefix("--color="),
+    });
+    value.and_then(|value| Color::from_str(value, false).ok()).unwrap_or_default()
+}
+
+fn resolution(text: &str) -> Result<[usize; 2], String> {
+    let parse = |part: &str| part.parse().ok().filter(|&n: &usize| n > 0);
+    let (height, width) = text.split_once(['x', 'X', ',']).unwrap_or((text, text));
+    match (parse(height), parse(width)) {
+        (Some(height), Some(width)) => Ok([height, width]),
+        _ => Err("expected HEIGHTxWIDTH in pixels, such as 160x160".to_string()),
+    }
+}
+
+fn number(text: &str) -> Result<f32, String> {
+    let parse = |part: &str| part.trim().parse().ok().filter(|x: &f32| x.is_finite());
+    let value = match text.split_once('/') {
+        Some((top, bottom)) => parse(top).zip(parse(bottom)).map(|(top, bottom)| top / bottom),
+        None => parse(text),
+    };
+    value.filter(|x| x.is_finite()).ok_or_else(|| "expected a number such as 0.5 or 1/255".to_string())
+}
+
+fn divisor(text: &str) -> Result<f32, String> {
+    number(text).and_then(|x| if x > 0.0 { Ok(x) } else { Err("expected a number above 0".to_string()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn grammar_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn resolutions() {
+        assert_eq!(resolution("160x128"), Ok([160, 128]));
+        assert_eq!(resolution("96"), Ok([96, 96]));
+        for bad in ["", "x", "0x5", "-1x5", "axb", "1x2x3", "99999999999999999999x1"] {
+            assert!(resolution(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn numbers() {
+        assert_eq!(number("1/4"), Ok(0.25));
+        assert_eq!(number("-0.5"), Ok(-0.5));
+        for bad in ["", "1/0", "nan", "inf", "a", "1//2"] {
+            assert!(number(bad).is_err(), "{bad}");
+        }
+        assert!(divisor("0").is_err());
+    }
+
+    #[test]
+    fn color_is_found_before_parsing() {
+        let find = |args: &[&str]| early_color(args.iter().map(OsString::from));
+        assert_eq!(find(&["x", "--color", "never"]), Color::Never);
+        assert_eq!(find(&["x", "--color=always", "--bad"]), Color::Always);
+        assert_eq!(find(&["x", "--color"]), Color::Auto);
+    }
+}

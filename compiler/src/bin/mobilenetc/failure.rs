@@ -1,0 +1,123 @@
+//! Why a command did not do its job, and the exit status that says so.
+
+use crate::args::Color;
+use crate::terminal::Terminal;
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
+use mobilenet_compiler::{Error, Problem};
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Why a command did not do its job.
+#[derive(Debug)]
+pub enum Failure {
+    /// The model can't be compiled.
+    Model(PathBuf, Error),
+    /// A file, a tool or a set of options does not do; with a hint.
+    Other(Problem),
+    /// The results disagree; the command has said how.
+    Disagreement,
+    /// The options contradict the model: a usage error found late.
+    Usage(Problem),
+    /// The reader of standard output has gone.
+    Closed,
+}
+
+impl Failure {
+    /// A file that can't be read, written or made.
+    pub fn file(action: &str, path: &Path, error: &io::Error) -> Self {
+        Self::Other(Problem::new(format!("can't {action} {}: {}", path.display(), plain(error))))
+    }
+
+    /// Prints the failure and gives the exit status.
+    pub fn report(self, color: Color, terminal: &mut Terminal) -> ExitCode {
+        // What was printed so far comes first; a reader that has gone can't be told anything.
+        let gone = terminal.flush().is_err();
+        let (status, top) = match self {
+            Self::Closed => return ExitCode::SUCCESS,
+            Self::Disagreement => return ExitCode::from(1),
+            Self::Model(path, error) => (1, Rendered::model(&path, error)),
+            Self::Other(problem) => (1, Rendered::problem(problem)),
+            Self::Usage(problem) => (2, Rendered::problem(problem)),
+        };
+        if !gone || status != 0 {
+            let stderr = io::stderr();
+            let theme = match color.enabled(stderr.is_terminal()) {
+                true => GraphicalTheme::unicode(),
+                false => GraphicalTheme::unicode_nocolor(),
+            };
+            let mut text = String::new();
+            let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_links(false);
+            if handler.render_report(&mut text, &top).is_ok() {
+                let _ = stderr.lock().write_all(text.as_bytes());
+            }
+        }
+        ExitCode::from(status)
+    }
+}
+
+impl From<io::Error> for Failure {
+    /// An error of standard output: every other file is reported by name.
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::Closed,
+            _ => Self::Other(Problem::new(format!("can't write to standard output: {}", plain(&error)))),
+        }
+    }
+}
+
+/// The message without "(os error n)".
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    let end = text.find(" (os error").unwrap_or(text.len());
+    text[..end].to_string()
+}
+
+/// One diagnostic in the form that is printed.
+#[derive(Debug)]
+struct Rendered {
+    message: String,
+    help: Option<String>,
+    related: Vec<Rendered>,
+}
+
+impl Rendered {
+    fn model(path: &Path, error: Error) -> Self {
+        let count = match error.problems.len() {
+            1 => String::new(),
+            n => format!(": {n} problems"),
+        };
+        Self {
+            message: format!("{} can't be compiled{count}", path.display()),
+            help: None,
+            related: error.problems.into_iter().map(Self::problem).collect(),
+        }
+    }
+
+    fn problem(problem: Problem) -> Self {
+        let help = problem.hint.clone();
+        Self { message: Problem { hint: None, ..problem }.to_string(), help, related: Vec::new() }
+    }
+}
+
+impl fmt::Display for Rendered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Rendered {}
+
+impl Diagnostic for Rendered {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+
+    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
+        match self.related.is_empty() {
+            true => None,
+            false => Some(Box::new(self.related.iter().map(|one| one as &dyn Diagnostic))),
+        }
+    }
+}
