@@ -6,6 +6,8 @@
 pub mod diagnostic;
 pub mod emit;
 pub mod graph;
+pub mod locate;
+pub mod naming;
 pub mod network;
 pub mod onnx;
 pub mod options;
