@@ -1,5 +1,7 @@
 //! The procedural half of `mobilenet_runtime::mobilenet_model!`.
 
+mod input;
+
 use proc_macro::TokenStream;
 
 /// `mobilenet_runtime::mobilenet_model!` with the runtime's own path in front: `path; "model.onnx", ...`.
