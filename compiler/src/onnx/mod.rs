@@ -1,1 +1,200 @@
 //! ONNX bytes to a faithful, checked model.
+//!
+//! Everything that can be wrong with a file as such is found here; what its operators mean is
+//! [`graph::import`](crate::graph::import)'s business.
+
+#[cfg(feature = "cli")]
+pub mod author;
+mod check;
+mod decode;
+pub(crate) mod dtype;
+mod external;
+mod proto;
+mod tensor;
+
+use crate::diagnostic::{Error, Problem};
+use crate::graph::{DType, Tensor};
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+/// Versions of the default operator set that are read.
+pub const OPSETS: RangeInclusive<i64> = 7..=28;
+
+/// What a file may demand of the machine that reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of the model file and of each side file.
+    pub file_bytes: u64,
+    /// Nodes, initialisers, inputs and outputs, each.
+    pub entries: usize,
+    /// Elements of all tensors together.
+    pub elements: usize,
+}
+
+impl Default for Limits {
+    /// 2 GiB (protobuf's own limit) per file, 2^16 entries, 2^28 elements.
+    fn default() -> Self {
+        Self { file_bytes: 1 << 31, entries: 1 << 16, elements: 1 << 28 }
+    }
+}
+
+/// A decoded model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    /// Version of the file format.
+    pub ir_version: i64,
+    /// Version of each operator domain; the default domain is `""`.
+    pub opsets: Vec<(String, i64)>,
+    /// Name and version of the tool that wrote the file.
+    pub producer: String,
+    /// Domain and name of each model-local function.
+    pub functions: Vec<(String, String)>,
+    /// The computation.
+    pub graph: Graph,
+    /// The model file and the side files it takes weights from: a change in any of them changes the model.
+    pub files: Vec<PathBuf>,
+    source: Bytes,
+}
+
+/// The computation of a model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Graph {
+    /// The graph's name.
+    pub name: String,
+    /// Inputs that are not initialisers.
+    pub inputs: Vec<ValueInfo>,
+    /// Outputs, with the types the file declares (which may be stale).
+    pub outputs: Vec<ValueInfo>,
+    /// Named constants.
+    pub initializers: Vec<(String, Tensor)>,
+    /// Nodes in topological order; file order where that is one.
+    pub nodes: Vec<Node>,
+}
+
+/// A declared input or output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValueInfo {
+    /// Its name.
+    pub name: String,
+    /// Its element type.
+    pub dtype: DType,
+    /// Its shape, where one is declared.
+    pub shape: Option<Vec<Dim>>,
+}
+
+/// A declared dimension.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Dim {
+    /// Known.
+    Value(usize),
+    /// Symbolic; empty where it has no name.
+    Symbol(String),
+}
+
+/// An operator as the file spells it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    /// The node's name; may be empty.
+    pub name: String,
+    /// The operator.
+    pub op_type: String,
+    /// The operator's domain; `""` is the default one.
+    pub domain: String,
+    /// Names of the values it reads; empty for an omitted one.
+    pub inputs: Vec<String>,
+    /// Names of the values it defines; empty for an omitted one.
+    pub outputs: Vec<String>,
+    /// Attributes by name.
+    pub attributes: Vec<(String, Attribute)>,
+}
+
+/// The value of an attribute.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Attribute {
+    /// FLOAT
+    Float(f32),
+    /// INT
+    Int(i64),
+    /// STRING, if it is UTF-8
+    String(String),
+    /// TENSOR
+    Tensor(Tensor),
+    /// FLOATS
+    Floats(Vec<f32>),
+    /// INTS
+    Ints(Vec<i64>),
+    /// STRINGS, if they are UTF-8
+    Strings(Vec<String>),
+    /// A kind the compiler does not read: graphs, types, references to a function's attributes.
+    Other,
+}
+
+impl Model {
+    /// Reads a model file and its side files.
+    ///
+    /// # Errors
+    /// All that is wrong with them.
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::read_within(path, &Limits::default())
+    }
+
+    /// Reads a model file and its side files within limits.
+    ///
+    /// # Errors
+    /// All that is wrong with them.
+    pub fn read_within(path: impl AsRef<Path>, limits: &Limits) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let bytes = external::read_file(path, limits)
+            .map_err(|message| Problem::new(format!("cannot read {}: {message}", path.display())))?;
+        let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut model = Self::decode_within(bytes, Some(parent), limits)?;
+        model.files.insert(0, path.to_path_buf());
+        Ok(model)
+    }
+
+    /// Decodes the bytes of a model file; side files are looked for in `base_dir`.
+    ///
+    /// # Errors
+    /// All that is wrong with them.
+    pub fn decode(bytes: impl Into<Bytes>, base_dir: Option<&Path>) -> Result<Self, Error> {
+        Self::decode_within(bytes, base_dir, &Limits::default())
+    }
+
+    /// Decodes the bytes of a model file within limits.
+    ///
+    /// # Errors
+    /// All that is wrong with them.
+    pub fn decode_within(bytes: impl Into<Bytes>, base_dir: Option<&Path>, limits: &Limits) -> Result<Self, Error> {
+        let mut model = decode::model(bytes.into(), base_dir, limits)?;
+        check::graph(&mut model.graph)?;
+        Ok(model)
+    }
+
+    /// Version of the default operator domain.
+    pub fn opset(&self) -> i64 {
+        self.opsets.iter().find(|(domain, _)| domain.is_empty()).map_or(0, |(_, version)| *version)
+    }
+
+    /// SHA-256 of the model file (side files not included), in hexadecimal.
+    pub fn sha256(&self) -> String {
+        Sha256::digest(&self.source).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl Node {
+    /// The attribute of that name.
+    pub fn attribute(&self, name: &str) -> Option<&Attribute> {
+        self.attributes.iter().find(|(n, _)| n == name).map(|(_, value)| value)
+    }
+
+    /// The node's name, or its first output's where it has none.
+    pub fn label(&self) -> &str {
+        if self.name.is_empty() {
+            self.outputs.iter().find(|o| !o.is_empty()).map_or("", String::as_str)
+        } else {
+            &self.name
+        }
+    }
+}
