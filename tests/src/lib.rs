@@ -1,1 +1,5 @@
-//! Whole-system tests.
+//! What the whole-system tests share: the models outside the checkout, generated networks, and programs built from
+//! emitted code.
+
+pub mod compare;
+pub mod shared;
