@@ -2,4 +2,5 @@
 //! emitted code.
 
 pub mod compare;
+pub mod random;
 pub mod shared;
