@@ -2,5 +2,8 @@
 //! emitted code.
 
 pub mod compare;
+pub mod draft;
+pub mod program;
 pub mod random;
 pub mod shared;
+pub mod weights;

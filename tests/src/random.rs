@@ -133,6 +133,8 @@ pub enum Head {
 pub struct Spec {
     /// Seed of the weights and inputs.
     pub weights: u64,
+    /// Version of the operator set.
+    pub opset: i64,
     /// Images per inference.
     pub batch: usize,
     /// Input rows and columns.
@@ -177,6 +179,7 @@ pub fn network() -> impl Strategy<Value = Spec> {
     (any::<u64>(), batch, input, stem, prop::collection::vec(block(), 0..5), head()).prop_map(
         |(weights, batch, (few, size, many, axes, entry), stem, blocks, head)| Spec {
             weights,
+            opset: [9, 11, 13, 18][(weights >> 32) as usize % 4],
             batch,
             size,
             channels: if weights % 4 == 0 { many } else { few },

@@ -1,0 +1,95 @@
+//! Programs built from emitted code, run as processes of their own.
+
+pub mod c;
+pub mod rust;
+
+use crate::shared::floats;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// One model's part in a run: its index in the program, and its inputs as bytes, one inference each.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// Index of the model in the program.
+    pub index: usize,
+    /// Inputs, in the model's own element type and layout.
+    pub inputs: &'a [Vec<u8>],
+    /// Elements of one output.
+    pub output_len: usize,
+}
+
+/// A built program that serves models as `serve.rs` describes.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// The executable.
+    pub path: PathBuf,
+    /// What it is started through: an emulator and its arguments, or nothing.
+    pub through: Vec<String>,
+}
+
+impl Program {
+    /// Runs the requested inferences in one process, with the instruction set forced if one is named. Returns per
+    /// request, per inference, the outputs.
+    ///
+    /// # Errors
+    /// Says what the program said, where it does not end well or writes something else.
+    pub fn run(&self, requests: &[Request<'_>], isa: Option<&str>) -> Result<Vec<Vec<Vec<f64>>>, String> {
+        let mut words = self.through.iter().map(String::as_str).chain([self.path.to_str().unwrap_or_default()]);
+        let mut command = Command::new(words.next().unwrap_or_default());
+        command.args(words).args(requests.iter().map(|r| format!("{}:{}", r.index, r.inputs.len())));
+        command.env_remove("MOBILENET_ISA").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        if let Some(isa) = isa {
+            command.env("MOBILENET_ISA", isa);
+        }
+        let fail = |e: std::io::Error| format!("{}: {e}", self.path.display());
+        let mut child = command.spawn().map_err(fail)?;
+        let input: Vec<u8> = requests.iter().flat_map(|r| r.inputs.concat()).collect();
+        let stdin = child.stdin.take();
+        let feeder = std::thread::spawn(move || stdin.map(|mut pipe| pipe.write_all(&input)));
+        let output = child.wait_with_output().map_err(fail)?;
+        let _ = feeder.join();
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            return Err(format!("{} ended with {}: {said}", self.path.display(), output.status));
+        }
+        let mut values = floats(&output.stdout);
+        let results = requests
+            .iter()
+            .map(|r| r.inputs.iter().map(|_| values.by_ref().take(r.output_len).collect()).collect())
+            .collect();
+        let wanted: usize = requests.iter().map(|r| r.inputs.len() * r.output_len * 4).sum();
+        if output.stdout.len() == wanted {
+            Ok(results)
+        } else {
+            Err(format!("{} wrote {} bytes instead of {wanted}", self.path.display(), output.stdout.len()))
+        }
+    }
+}
+
+/// Runs a tool to its end.
+///
+/// # Errors
+/// What it printed, where it fails.
+pub fn check(command: &mut Command) -> Result<String, String> {
+    let output = command.stdin(Stdio::null()).output().map_err(|e| format!("{command:?}: {e}"))?;
+    let [out, err] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+    if output.status.success() { Ok(out.into_owned()) } else { Err(format!("{command:?} failed:\n{out}{err}")) }
+}
+
+/// The instruction sets this machine can run, slowest first; the names are those of `MOBILENET_ISA`.
+pub fn isas() -> Vec<&'static str> {
+    let mut isas = vec!["portable"];
+    #[cfg(target_arch = "x86_64")]
+    {
+        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+            isas.push("avx2");
+        }
+        if std::arch::is_x86_feature_detected!("avx512f") {
+            isas.push("avx512");
+        }
+    }
+    #[cfg(target_arch = "aarch64")]
+    isas.push("neon");
+    isas
+}

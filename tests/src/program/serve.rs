@@ -1,0 +1,88 @@
+//! Runs compiled models for a test: named by arguments `index:images`, inputs from standard input, outputs (as f32) to
+//! standard output. Each inference has a thread with 64 KiB of stack, an arena full of NaNs, and must not allocate.
+
+use mobilenet_runtime::{Element, Model};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::io::{self, Read, Write};
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+
+/// Stack of the thread that runs a model.
+const STACK_BYTES: usize = 64 << 10;
+
+struct Counting;
+
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+// Safety: every call goes to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, SeqCst);
+        // Safety: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // Safety: the caller's promise.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// A model behind one signature: how many images to read, run and write.
+pub type Server = fn(usize) -> io::Result<()>;
+
+/// Serves what the arguments ask for.
+pub fn main(servers: &[Server]) -> io::Result<()> {
+    for argument in std::env::args().skip(1) {
+        let (index, images) = argument.split_once(':').ok_or_else(|| wrong(&argument))?;
+        let index: usize = index.parse().map_err(|_| wrong(&argument))?;
+        let images = images.parse().map_err(|_| wrong(&argument))?;
+        servers.get(index).ok_or_else(|| wrong(&argument))?(images)?;
+    }
+    Ok(())
+}
+
+fn wrong(argument: &str) -> io::Error {
+    io::Error::other(format!("no model and image count: {argument:?}"))
+}
+
+/// Serves `images` inferences of `M`; `bytes` gives an arena's bytes.
+pub fn serve<M: Model>(images: usize, bytes: fn(&mut M::Arena) -> &mut [u8]) -> io::Result<()> {
+    for _ in 0..images {
+        let mut input = M::new_input();
+        let mut raw = vec![0; size_of::<M::Input>() * M::INPUT_LEN];
+        io::stdin().lock().read_exact(&mut raw)?;
+        decode::<M::Input>(&raw, (*input).as_mut());
+        let mut output = M::new_output();
+        let mut arena = M::new_arena();
+        bytes(&mut arena).fill(0xff);
+        let infer = move || {
+            let before = ALLOCATIONS.load(SeqCst);
+            M::run(&input, &mut output, &mut arena);
+            (output, ALLOCATIONS.load(SeqCst) - before)
+        };
+        let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(infer)?;
+        let (output, allocations) = thread.join().map_err(|_| io::Error::other("the model panicked"))?;
+        if allocations > 0 {
+            return Err(io::Error::other(format!("the model allocated {allocations} times")));
+        }
+        let encoded: Vec<u8> = (*output).as_ref().iter().flat_map(|x| x.to_f32().to_le_bytes()).collect();
+        io::stdout().lock().write_all(&encoded)?;
+    }
+    io::stdout().flush()
+}
+
+fn decode<E: Element>(raw: &[u8], input: &mut [E]) {
+    let signed = E::from_f32(-1.0).to_f32() < 0.0;
+    if size_of::<E>() == 4 {
+        for (element, b) in input.iter_mut().zip(raw.chunks_exact(4)) {
+            *element = E::from_f32(f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+        }
+    } else {
+        for (element, &b) in input.iter_mut().zip(raw) {
+            *element = E::from_f32(if signed { f32::from(b.cast_signed()) } else { f32::from(b) });
+        }
+    }
+}

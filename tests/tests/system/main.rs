@@ -1,0 +1,41 @@
+//! Tests that build and run whole programs. Where a model, compiler or emulator is absent they show as ignored, with the
+//! reason.
+
+mod real_models;
+
+use libtest_mimic::{Arguments, Completion, Trial};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Why a test ends early.
+enum Stop {
+    /// What it needs is absent.
+    Absent(String),
+    /// It failed.
+    Failed(String),
+}
+
+impl From<String> for Stop {
+    fn from(message: String) -> Self {
+        Self::Failed(message)
+    }
+}
+
+/// A test that may find out that what it needs is absent.
+fn trial(name: impl Into<String>, run: impl FnOnce() -> Result<(), Stop> + Send + 'static) -> Trial {
+    Trial::ignorable_test(name, move || match run() {
+        Ok(()) => Ok(Completion::Completed),
+        Err(Stop::Absent(reason)) => Ok(Completion::ignored_with(reason)),
+        Err(Stop::Failed(message)) => Err(message.into()),
+    })
+}
+
+/// Where generated programs are built.
+fn scratch() -> &'static Path {
+    Path::new(env!("CARGO_TARGET_TMPDIR"))
+}
+
+fn main() -> ExitCode {
+    let trials = [real_models::trials()].into_iter().flatten().collect();
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
