@@ -21,12 +21,28 @@
 //!
 //! Lanes beyond N are zero.
 
+mod arena;
+mod check;
+mod cost;
+mod display;
+mod facts;
+mod lower;
+mod pack;
+#[cfg(test)]
+mod shadow;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use cost::{Choice, CostModel};
+pub use display::thousands;
+
+use crate::diagnostic::{Error, Problem};
 use crate::graph::{DType, Window};
 use crate::network::{Layout, Network};
 
 /// Channels of a map or panel set as stored: full blocks of 16, then one of 8 if that holds the rest, else 16.
 pub fn padded_channels(channels: usize) -> usize {
-    channels.next_multiple_of(8)
+    channels.checked_next_multiple_of(8).unwrap_or(usize::MAX)
 }
 
 /// A feature map in the arena.
@@ -200,6 +216,16 @@ pub enum Kernel {
         /// Axis order of the output.
         layout: Layout,
     },
+    /// Several stages depth-first: the last one block of rows at a time, each earlier one just far enough ahead, over maps
+    /// that keep a ring of groups.
+    ///
+    /// Block `q` of a stage first makes sure that its input holds the rows below
+    /// `min(H, ((q + 1) * group - 1) * stride - pad + (kh - 1) * dilation + 1)`, in whole groups, and only then uses its
+    /// scratch: the separables of a stream share one scratch. The stem's staging rows are its own for the whole stream.
+    Stream {
+        /// A [`Kernel::Stem`] (first, if at all), then [`Kernel::Separable`]s, each reading what the one before it writes.
+        steps: Vec<Step>,
+    },
 }
 
 /// One call of the emitted code.
@@ -228,9 +254,32 @@ pub struct Plan {
 
 /// Bytes of a stem's staging rows: `((kh - 1) * dilation_h + 1)` rows, each `channels` planes (NCHW) or one
 /// interleaved row (NHWC) of `padded_width` pixels, as f32, the row rounded up to 64 bytes.
-/// `padded_width = (out_width - 1) * stride_w + (kw - 1) * dilation_w + 1`.
-pub fn stem_scratch_bytes(channels: usize, window: &Window, out_width: usize) -> usize {
-    let rows = (window.kernel[0] - 1) * window.dilation[0] + 1;
-    let padded_width = (out_width - 1) * window.stride[1] + (window.kernel[1] - 1) * window.dilation[1] + 1;
-    rows * (channels * padded_width * 4).next_multiple_of(64)
+/// `padded_width = (out_width - 1) * stride_w + (kw - 1) * dilation_w + 1`. Nothing where that overflows.
+pub fn stem_scratch_bytes(channels: usize, window: &Window, out_width: usize) -> Option<usize> {
+    let span = |axis: usize| window.kernel[axis].checked_sub(1)?.checked_mul(window.dilation[axis])?.checked_add(1);
+    let padded_width = out_width.checked_sub(1)?.checked_mul(window.stride[1])?.checked_add(span(1)?)?;
+    let row = channels.checked_mul(padded_width)?.checked_mul(4)?.checked_next_multiple_of(64)?;
+    span(0)?.checked_mul(row)
+}
+
+/// Decides everything. Deterministic: the same network and cost model give the same plan.
+///
+/// # Errors
+///
+/// All stages that no kernel computes, or the first whose buffers or weights are too large.
+pub fn plan(network: Network, cost: &CostModel) -> Result<Plan, Error> {
+    let (steps, weights, arena_bytes) = {
+        let check = check::Check::new(&network)?;
+        let mut draft = lower::lower(&network, &check, cost)?;
+        let total = draft.buffers.iter().try_fold(0_isize, |sum, b| sum.checked_add(b.bytes as isize));
+        let too_large = || Error::from(Problem::new("the model's buffers and weights don't fit an address space"));
+        total.ok_or_else(too_large)?;
+        let (offsets, arena_bytes) = arena::place(&draft.buffers, &draft.overlaps);
+        let (sections, weights) = pack::pack(&draft.sections).ok_or_else(too_large)?;
+        for step in &mut draft.steps {
+            step.kernel.visit_offsets(&mut |slot| *slot = offsets[*slot], &mut |slot| *slot = sections[*slot]);
+        }
+        (draft.steps, weights, arena_bytes)
+    };
+    Ok(Plan { network, steps, weights, arena_bytes })
 }

@@ -1,0 +1,131 @@
+//! Weights into panels; the layouts are documented in the [module above](super). Plain loops over chunks, one pass over the
+//! data: macros run this unoptimised on millions of elements.
+
+use super::{Map, padded_channels};
+use crate::network::{Conv, Layout};
+
+/// Alignment of a section, and bytes of one full panel row.
+const ROW: usize = 64;
+
+/// Weights of one kernel, not yet packed.
+pub(super) enum Section<'a> {
+    /// `[N][K]` and `[N]`: pointwise, depthwise (channels as N, taps as K), dense over a vector.
+    Matrix { weights: &'a [f32], bias: &'a [f32], taps: usize },
+    /// A convolution over an input of this many channels in this axis order.
+    Conv { conv: &'a Conv, channels: usize, layout: Layout },
+    /// `[N][H][W][C]` and `[N]` over a map, put in the order of its memory. C is a multiple of 8: no lane is padding.
+    Dense { weights: &'a [f32], bias: &'a [f32], input: Map },
+}
+
+impl Section<'_> {
+    fn columns(&self) -> usize {
+        match self {
+            Self::Matrix { bias, .. } | Self::Dense { bias, .. } => bias.len(),
+            Self::Conv { conv, .. } => conv.bias.len(),
+        }
+    }
+
+    fn taps(&self) -> usize {
+        match self {
+            Self::Matrix { taps, .. } => *taps,
+            Self::Conv { conv, channels, .. } => channels * conv.window.kernel[0] * conv.window.kernel[1],
+            Self::Dense { input, .. } => input.height * input.width * input.channels,
+        }
+    }
+
+    fn bytes(&self) -> Option<usize> {
+        padded_channels(self.columns()).checked_mul(4)?.checked_mul(self.taps().checked_add(1)?)
+    }
+
+    fn fill(&self, section: &mut [u8]) {
+        let taps = self.taps();
+        match self {
+            Self::Matrix { weights, bias, .. } => {
+                panels(section, bias, taps, |n, row, lane, panel| {
+                    for (tap, weight) in panel.chunks_exact_mut(row).zip(&weights[n * taps..(n + 1) * taps]) {
+                        tap[lane..lane + 4].copy_from_slice(&weight.to_le_bytes());
+                    }
+                });
+            }
+            Self::Conv { conv, channels, layout } => {
+                scatter(section, &conv.bias, &conv.weights, &conv_order(conv, *channels, *layout));
+            }
+            Self::Dense { weights, bias, input } => scatter(section, bias, weights, &memory_order(input)),
+        }
+    }
+}
+
+/// Packs the sections one behind the other. Offsets per section and the blob, or nothing where the size overflows.
+pub(super) fn pack(sections: &[Section]) -> Option<(Vec<usize>, Vec<u8>)> {
+    let mut offsets = Vec::with_capacity(sections.len());
+    let mut total = 0_usize;
+    for section in sections {
+        offsets.push(total);
+        total = total.checked_add(section.bytes()?)?.checked_next_multiple_of(ROW)?;
+    }
+    if total > isize::MAX as usize {
+        return None;
+    }
+    let mut blob = vec![0; total];
+    for (section, &offset) in sections.iter().zip(&offsets) {
+        section.fill(&mut blob[offset..offset + section.bytes()?]);
+    }
+    Some((offsets, blob))
+}
+
+/// Writes the bias row of each panel and hands `column(n, row_bytes, lane_byte, tap_rows)` each of its columns.
+fn panels(section: &mut [u8], bias: &[f32], taps: usize, column: impl Fn(usize, usize, usize, &mut [u8])) {
+    for (panel, biases) in section.chunks_mut(ROW * (1 + taps)).zip(bias.chunks(16).enumerate()) {
+        let (p, biases) = biases;
+        let row = panel.len() / (1 + taps);
+        for (i, value) in biases.iter().enumerate() {
+            let lane = i * 4;
+            panel[lane..lane + 4].copy_from_slice(&value.to_le_bytes());
+            column(p * 16 + i, row, lane, &mut panel[row..]);
+        }
+    }
+}
+
+/// Panels whose tap `order[i]` is element `i` of a column's weights.
+fn scatter(section: &mut [u8], bias: &[f32], weights: &[f32], order: &[usize]) {
+    let taps = order.len();
+    panels(section, bias, taps, |n, row, lane, panel| {
+        for (&tap, weight) in order.iter().zip(&weights[n * taps..(n + 1) * taps]) {
+            let at = tap * row + lane;
+            panel[at..at + 4].copy_from_slice(&weight.to_le_bytes());
+        }
+    });
+}
+
+/// Tap of each element of a `[C][kh][kw]` kernel: `kh, c, kw` for an input of planes, `kh, kw, c` otherwise.
+fn conv_order(conv: &Conv, channels: usize, layout: Layout) -> Vec<usize> {
+    let [kh, kw] = conv.window.kernel;
+    let mut order = Vec::with_capacity(channels * kh * kw);
+    for c in 0..channels {
+        for y in 0..kh {
+            order.extend((0..kw).map(|x| match layout {
+                Layout::Nchw => (y * channels + c) * kw + x,
+                Layout::Nhwc => (y * kw + x) * channels + c,
+            }));
+        }
+    }
+    order
+}
+
+/// Position in the map of each element of `[H][W][C]`.
+fn memory_order(map: &Map) -> Vec<usize> {
+    let mut order = Vec::with_capacity(map.height * map.width * map.channels);
+    for y in 0..map.height {
+        let first = y / map.group * map.group;
+        let pixels = map.group.min(map.height - first) * map.width;
+        for x in 0..map.width {
+            let pixel = (y - first) * map.width + x;
+            for c in 0..map.channels {
+                let block = c / 16 * 16;
+                let wide = (map.channels - block).min(16);
+                order.push(first * map.width * map.channels + block * pixels + pixel * wide + c % 16);
+            }
+        }
+    }
+    order
+}
