@@ -1,1 +1,8 @@
 //! Back ends: each spells a [`Plan`](crate::plan::Plan) in its language.
+
+mod files;
+mod provenance;
+pub mod rust;
+
+pub use files::Files;
+pub use provenance::Provenance;

@@ -1,0 +1,135 @@
+//! What a back end writes: named files, all of them or none.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Files by name, in the order of their names.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Files {
+    files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Files {
+    /// No files.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a file, in place of one of the same name. The name has no folder.
+    pub fn insert(&mut self, name: impl Into<String>, contents: impl Into<Vec<u8>>) {
+        self.files.insert(name.into(), contents.into());
+    }
+
+    /// The contents of a file.
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        self.files.get(name).map(Vec::as_slice)
+    }
+
+    /// Names and contents, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.files.iter().map(|(name, contents)| (name.as_str(), contents.as_slice()))
+    }
+
+    /// Writes all files into `folder`, which is made if need be. Each is complete under a temporary name before any takes
+    /// its own: on failure the folder's files are as they were.
+    ///
+    /// # Errors
+    ///
+    /// What the file system reports, with the path in the message.
+    pub fn write_to(&self, folder: &Path) -> io::Result<()> {
+        fs::create_dir_all(folder).map_err(|error| at(folder, &error))?;
+        let mut unfinished = Unfinished(Vec::new());
+        for (name, contents) in &self.files {
+            if Path::new(name).file_name().and_then(|n| n.to_str()) != Some(name) {
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{name:?} is no file name")));
+            }
+            let path = folder.join(name);
+            let temporary = folder.join(format!(".{name}.{}.tmp", std::process::id()));
+            unfinished.0.push((temporary.clone(), path));
+            write(&temporary, contents).map_err(|error| at(&temporary, &error))?;
+        }
+        for (temporary, path) in std::mem::take(&mut unfinished.0) {
+            if let Err(error) = fs::rename(&temporary, &path) {
+                unfinished.0.push((temporary, path.clone()));
+                return Err(at(&path, &error));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl FromIterator<(String, Vec<u8>)> for Files {
+    fn from_iter<I: IntoIterator<Item = (String, Vec<u8>)>>(files: I) -> Self {
+        Self { files: files.into_iter().collect() }
+    }
+}
+
+/// Temporary and final paths; the temporary ones are removed when it is dropped.
+struct Unfinished(Vec<(PathBuf, PathBuf)>);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        for (temporary, _) in &self.0 {
+            let _ = fs::remove_file(temporary);
+        }
+    }
+}
+
+fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(contents)?;
+    file.flush()
+}
+
+fn at(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scratch(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("mobilenet-files-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        folder
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn files_replace_files_and_leave_no_others() {
+        let folder = scratch("all");
+        let mut files = Files::new();
+        files.insert("b.c", "two");
+        files.insert("a.h", "one");
+        files.write_to(&folder.join("deep")).unwrap();
+        files.insert("a.h", "three");
+        files.write_to(&folder.join("deep")).unwrap();
+        assert_eq!(names(&folder.join("deep")), ["a.h", "b.c"]);
+        assert_eq!(fs::read(folder.join("deep/a.h")).unwrap(), b"three");
+        assert_eq!(files.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["a.h", "b.c"]);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_failure() {
+        let folder = scratch("none");
+        fs::create_dir_all(folder.join("z.c/taken")).unwrap();
+        let mut files = Files::new();
+        files.insert("../escape", "one");
+        assert!(files.write_to(&folder).is_err());
+        let mut files = Files::new();
+        files.insert("z.c", "a folder of this name is in the way");
+        assert!(files.write_to(&folder).unwrap_err().to_string().contains("z.c"));
+        assert_eq!(names(&folder), ["z.c"]);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

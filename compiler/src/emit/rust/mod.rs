@@ -1,0 +1,1 @@
+//! Rust: what the macro expands to, and the same as a file.
