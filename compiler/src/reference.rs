@@ -1,1 +1,0 @@
-//! The oracle: executes the unoptimised graph naively, accumulating in f64.
