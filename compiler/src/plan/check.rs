@@ -4,7 +4,7 @@
 use super::{Clamp, Source};
 use crate::diagnostic::{Error, Problem};
 use crate::graph::{Activation, DType, Window};
-use crate::network::{FeatureMap, MapId, Network, Stage, StageKind};
+use crate::network::{FeatureMap, MapId, Network, Port, Stage, StageKind};
 
 /// Facts about a network that has passed.
 pub(super) struct Check {
@@ -33,6 +33,12 @@ impl Check {
         }
         if network.stages.is_empty() || written.get(network.output_map.0 as usize) != Some(&true) {
             problems.push(Problem::new("no stage computes the model's output"));
+        }
+        for (port, map) in [(&network.input, network.input_map), (&network.output, network.output_map)] {
+            if !holds_batch(network, port, map) {
+                let problem = internal("the model's shapes don't agree with its maps");
+                problems.push(problem.expected(format!("{} images", network.batch), format!("{:?}", port.shape)));
+            }
         }
         match source {
             Ok(source) if problems.is_empty() => Ok(Self { source, at_output: at_output(network), names }),
@@ -135,6 +141,12 @@ fn at_output(network: &Network) -> Vec<bool> {
         return at_output;
     }
     at_output
+}
+
+fn holds_batch(network: &Network, port: &Port, map: MapId) -> bool {
+    let Ok(FeatureMap { height, width, channels, .. }) = feature(network, map) else { return true };
+    network.batch > 0
+        && product(&port.shape).is_some_and(|n| product(&[network.batch, height, width, channels]) == Some(n))
 }
 
 fn source(network: &Network) -> Result<Source, Problem> {

@@ -61,7 +61,8 @@ impl Builder {
         self.network.maps.push(FeatureMap { height, width, channels, element: DType::F32 });
         let output = MapId(self.network.maps.len() as u32 - 1);
         self.network.output_map = output;
-        self.network.output.shape = vec![1, channels];
+        self.network.output.shape =
+            if (height, width) == (1, 1) { vec![1, channels] } else { vec![1, channels, height, width] };
         let origin = vec![format!("node{}", output.0)];
         self.network.stages.push(Stage { kind, inputs: vec![input], output, origin, note: String::new() });
     }
