@@ -23,7 +23,7 @@ pub(super) struct Overlap {
 }
 
 /// Orders tried at most, so that a hostile depth stays cheap.
-const MAX_PIVOTS: usize = 48;
+const MAX_PIVOTS: usize = 12;
 
 /// Offsets per buffer and the size of the arena. Each order begins at one buffer (placed at 0), walks back from it and
 /// then forward, and puts every buffer at the lowest offset that is free during its life; the smallest arena wins.

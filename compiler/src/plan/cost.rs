@@ -1,5 +1,8 @@
 //! What a stage costs on the modelled core, in cycles: enough to rank plans, not to predict times.
 
+use super::Map;
+use crate::network::{Depthwise, FeatureMap};
+
 /// Shapes fused and split stages are ranked by. Constants, never the building machine's, so that plans are reproducible.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CostModel {
@@ -76,6 +79,19 @@ pub(super) struct Shape {
     pub taps: usize,
 }
 
+impl Shape {
+    /// The shape of a depthwise convolution and the pointwise one behind it.
+    pub(super) fn new(depthwise: &Depthwise, output: &FeatureMap) -> Self {
+        Self {
+            height: output.height,
+            width: output.width,
+            k: depthwise.bias.len(),
+            n: output.channels,
+            taps: depthwise.window.kernel[0] * depthwise.window.kernel[1],
+        }
+    }
+}
+
 impl CostModel {
     /// Cycles of a separable stage in blocks of `rows`.
     pub(super) fn fused(&self, shape: &Shape, rows: usize) -> f64 {
@@ -94,16 +110,27 @@ impl CostModel {
         self.fused(shape, rows) + 2.0 * self.exposed * bytes / self.bandwidth(bytes) + self.block_overhead
     }
 
-    /// Rows per block with the lowest cost; the fewest rows among equals.
-    pub(super) fn best_rows(&self, shape: &Shape) -> usize {
-        let mut best = (f64::INFINITY, 1);
-        for rows in 1..=shape.height {
-            let cost = self.fused(shape, rows);
-            if cost < best.0 {
-                best = (cost, rows);
-            }
-        }
-        best.1
+    /// The fewest rows per block that cost at most `1 + slack` times the best of `1..=most`.
+    pub(super) fn rows(&self, shape: &Shape, slack: f64, most: usize) -> usize {
+        let costs: Vec<f64> = (1..=most.clamp(1, shape.height.max(1))).map(|rows| self.fused(shape, rows)).collect();
+        let best = costs.iter().copied().fold(f64::INFINITY, f64::min);
+        costs.iter().position(|&cost| cost <= best * (1.0 + slack)).unwrap_or(0) + 1
+    }
+
+    /// Rows per block at most where a stage shares the second-level cache with the rest of a stream.
+    pub(super) fn most_stream_rows(&self, shape: &Shape) -> usize {
+        self.l2_bytes / 8 / shape.width.saturating_mul(shape.k).saturating_mul(4).max(1)
+    }
+
+    /// Cycles to write a map and read it again where it does not stay in the second-level cache.
+    pub(super) fn spill(&self, bytes: usize) -> f64 {
+        if bytes <= self.l2_bytes / 2 { 0.0 } else { 2.0 * bytes as f64 / self.l3_bandwidth }
+    }
+
+    /// The same for a map that passes through a ring while `working_set` bytes are in use.
+    pub(super) fn stream_spill(&self, map: &Map, working_set: usize) -> f64 {
+        let bytes = map.height as f64 * map.width as f64 * map.channels as f64 * 4.0;
+        if working_set <= self.l2_bytes { 0.0 } else { 2.0 * bytes / self.l3_bandwidth }
     }
 
     /// Rows whose bytes fill about half of the first-level cache.
@@ -119,8 +146,7 @@ impl CostModel {
         let block_bytes = pixels as f64 * k * 4.0;
         let weight_bytes = k * shape.n as f64 * 4.0;
         let arithmetic = busy * k * panels + pixels as f64 * k * shape.taps as f64 / self.depthwise_rate;
-        let panel_bytes = k * 64.0;
-        let block_reads = panels * self.transfer(block_bytes, block_bytes + panel_bytes);
+        let block_reads = panels * self.transfer(block_bytes, block_bytes);
         let weight_reads = self.transfer(weight_bytes, weight_bytes + block_bytes);
         arithmetic + block_reads + weight_reads + self.block_overhead + panels * self.panel_overhead
     }

@@ -9,21 +9,42 @@ use super::pack::Section;
 use super::{Kernel, Map, Step, Target, padded_channels, stem_scratch_bytes};
 use crate::diagnostic::{Error, Problem};
 use crate::graph::Window;
-use crate::network::{Depthwise, MapId, Network, Pointwise, Stage, StageKind};
+use crate::network::{Conv, Depthwise, MapId, Network, Pointwise, Stage, StageKind};
 
 /// Steps with indices for offsets, and what the indices mean.
 pub(super) struct Draft<'a> {
     pub steps: Vec<Step>,
+    /// Modelled cycles of what the decisions differ in.
+    pub cycles: f64,
     pub buffers: Vec<Buffer>,
     pub overlaps: Vec<Overlap>,
     pub sections: Vec<Section<'a>>,
 }
 
-/// Lowers a network that [`Check`] has accepted.
-pub(super) fn lower<'a>(network: &'a Network, check: &Check, cost: &CostModel) -> Result<Draft<'a>, Error> {
-    let draft = Draft { steps: Vec::new(), buffers: Vec::new(), overlaps: Vec::new(), sections: Vec::new() };
-    let mut lowering = Lowering { network, check, cost, draft, maps: vec![None; network.maps.len()] };
-    for (index, stage) in network.stages.iter().enumerate() {
+/// What [`choose`](super::stream::choose) tries out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Policy {
+    /// Separables that run depth-first behind the stem.
+    pub depth: usize,
+    /// How much slower than the best, as a share, fewer rows per block may be.
+    pub slack: f64,
+}
+
+/// Lowers a network that [`Check`] has accepted, by a policy.
+pub(super) fn lower<'a>(
+    network: &'a Network,
+    check: &Check,
+    cost: &CostModel,
+    policy: Policy,
+) -> Result<Draft<'a>, Error> {
+    let draft =
+        Draft { steps: Vec::new(), cycles: 0.0, buffers: Vec::new(), overlaps: Vec::new(), sections: Vec::new() };
+    let mut lowering = Lowering { network, check, cost, policy, draft, maps: vec![None; network.maps.len()] };
+    let streamed = if policy.depth > 0 { policy.depth + 1 } else { 0 };
+    if streamed > 0 {
+        lowering.stream(streamed).map_err(|problem| problem.at(check.node(0), check.op(0)))?;
+    }
+    for (index, stage) in network.stages.iter().enumerate().skip(streamed) {
         lowering.stage(index, stage).map_err(|problem| problem.at(check.node(index), check.op(index)))?;
     }
     lowering.export()?;
@@ -36,12 +57,13 @@ pub(super) fn lower<'a>(network: &'a Network, check: &Check, cost: &CostModel) -
     Ok(draft)
 }
 
-struct Lowering<'a, 'c> {
-    network: &'a Network,
-    check: &'c Check,
-    cost: &'c CostModel,
-    draft: Draft<'a>,
-    maps: Vec<Option<Map>>,
+pub(super) struct Lowering<'a, 'c> {
+    pub network: &'a Network,
+    pub check: &'c Check,
+    pub cost: &'c CostModel,
+    pub policy: Policy,
+    pub draft: Draft<'a>,
+    pub maps: Vec<Option<Map>>,
 }
 
 impl<'a> Lowering<'a, '_> {
@@ -50,17 +72,7 @@ impl<'a> Lowering<'a, '_> {
         match &stage.kind {
             StageKind::Stem(conv) => {
                 let map = self.row_map(output)?;
-                let source = self.check.source;
-                let scratch = stem_scratch_bytes(source.channels, &conv.window, map.width).ok_or_else(too_large)?;
-                let kernel = Kernel::Stem {
-                    input: source,
-                    window: conv.window,
-                    weights: self.section(Section::Conv { conv, channels: source.channels, layout: source.layout }),
-                    pad_values: conv.pad_values.to_vec(),
-                    clamp: clamp(conv.activation)?,
-                    output: map,
-                    scratch: self.buffer(scratch)?,
-                };
+                let kernel = self.stem_kernel(conv, map)?;
                 self.push(kernel, index, format!("reads the input where it lies, {} rows at a time", map.group));
             }
             StageKind::Separable { depthwise, pointwise } => self.separable(index, depthwise, pointwise)?,
@@ -136,9 +148,8 @@ impl<'a> Lowering<'a, '_> {
         let stage = &self.network.stages[index];
         let out = self.network.maps[stage.output.0 as usize];
         let k = depthwise.bias.len();
-        let taps = depthwise.window.kernel[0] * depthwise.window.kernel[1];
-        let shape = Shape { height: out.height, width: out.width, k, n: out.channels, taps };
-        let rows = self.cost.best_rows(&shape);
+        let shape = Shape::new(depthwise, &out);
+        let rows = self.cost.rows(&shape, self.policy.slack, shape.height);
         let (fused, split) = (self.cost.fused(&shape, rows), self.cost.split(&shape, rows));
         let costs = format!("{} cycles fused, {} split", cycles(fused), cycles(split));
         let chosen = match self.cost.separable {
@@ -146,6 +157,7 @@ impl<'a> Lowering<'a, '_> {
             Choice::Always => true,
             Choice::Never => false,
         };
+        self.draft.cycles += if chosen { fused } else { split };
         if !chosen {
             let middle = self.anonymous_map(out.height, out.width, k, rows)?;
             let reason = format!("split from its pointwise half: {costs}");
@@ -158,20 +170,49 @@ impl<'a> Lowering<'a, '_> {
         let input = self.read(stage.inputs[0])?;
         let output = self.new_map(stage.output, rows)?;
         let scratch_bytes = bytes(rows, out.width, k)?;
-        let kernel = Kernel::Separable {
-            input,
-            window: depthwise.window,
-            depthwise: self.section(Section::Matrix { weights: &depthwise.weights, bias: &depthwise.bias, taps }),
-            depthwise_clamp: clamp(depthwise.activation)?,
-            pointwise: self.section(Section::Matrix { weights: &pointwise.weights, bias: &pointwise.bias, taps: k }),
-            clamp: clamp(pointwise.activation)?,
-            output,
-            scratch: self.buffer(scratch_bytes)?,
-        };
+        let scratch = self.buffer(scratch_bytes)?;
+        let kernel = self.separable_kernel(depthwise, pointwise, input, output, scratch)?;
         self.overlap(&input, &output, |q| first_row(&depthwise.window, (q + 1) * rows));
         let block = thousands(scratch_bytes as u64);
         self.push(kernel, index, format!("fused in blocks of {rows} rows ({block} B): {costs}"));
         Ok(())
+    }
+
+    pub fn stem_kernel(&mut self, conv: &'a Conv, output: Map) -> Result<Kernel, Problem> {
+        let source = self.check.source;
+        let scratch = stem_scratch_bytes(source.channels, &conv.window, output.width).ok_or_else(too_large)?;
+        Ok(Kernel::Stem {
+            input: source,
+            window: conv.window,
+            weights: self.section(Section::Conv { conv, channels: source.channels, layout: source.layout }),
+            pad_values: conv.pad_values.to_vec(),
+            clamp: clamp(conv.activation)?,
+            output,
+            scratch: self.buffer(scratch)?,
+        })
+    }
+
+    pub fn separable_kernel(
+        &mut self,
+        depthwise: &'a Depthwise,
+        pointwise: &'a Pointwise,
+        input: Map,
+        output: Map,
+        scratch: usize,
+    ) -> Result<Kernel, Problem> {
+        let taps = depthwise.window.kernel[0] * depthwise.window.kernel[1];
+        let first = Section::Matrix { weights: &depthwise.weights, bias: &depthwise.bias, taps };
+        let second = Section::Matrix { weights: &pointwise.weights, bias: &pointwise.bias, taps: input.channels };
+        Ok(Kernel::Separable {
+            input,
+            window: depthwise.window,
+            depthwise: self.section(first),
+            depthwise_clamp: clamp(depthwise.activation)?,
+            pointwise: self.section(second),
+            clamp: clamp(pointwise.activation)?,
+            output,
+            scratch,
+        })
     }
 
     fn depthwise(
@@ -256,7 +297,7 @@ impl<'a> Lowering<'a, '_> {
         Ok(())
     }
 
-    fn push(&mut self, kernel: Kernel, stage: usize, reason: String) {
+    pub fn push(&mut self, kernel: Kernel, stage: usize, reason: String) {
         self.draft.steps.push(Step { kernel, stage, reason });
     }
 
@@ -266,7 +307,7 @@ impl<'a> Lowering<'a, '_> {
     }
 
     /// A buffer that holds something from the step now being made on.
-    fn buffer(&mut self, bytes: usize) -> Result<usize, Problem> {
+    pub fn buffer(&mut self, bytes: usize) -> Result<usize, Problem> {
         let bytes = bytes.checked_next_multiple_of(ALIGN).filter(|&b| b <= i32::MAX as usize).ok_or_else(too_large)?;
         let step = self.draft.steps.len();
         self.draft.buffers.push(Buffer { bytes: bytes.max(ALIGN), first: step, last: step });
@@ -279,7 +320,7 @@ impl<'a> Lowering<'a, '_> {
         Ok(Map { offset, height, width, channels, group, ring: height.div_ceil(group) })
     }
 
-    fn new_map(&mut self, id: MapId, group: usize) -> Result<Map, Problem> {
+    pub fn new_map(&mut self, id: MapId, group: usize) -> Result<Map, Problem> {
         let feature = self.network.maps[id.0 as usize];
         let map = self.anonymous_map(feature.height, feature.width, feature.channels, group)?;
         self.maps[id.0 as usize] = Some(map);
@@ -291,7 +332,7 @@ impl<'a> Lowering<'a, '_> {
         self.new_map(id, self.row_map_rows(id))
     }
 
-    fn row_map_rows(&self, id: MapId) -> usize {
+    pub fn row_map_rows(&self, id: MapId) -> usize {
         let map = self.network.maps[id.0 as usize];
         let row = map.width.saturating_mul(padded_channels(map.channels)).saturating_mul(4);
         self.cost.streaming_rows(map.height, row)
@@ -314,6 +355,7 @@ impl<'a> Lowering<'a, '_> {
 
     fn touch(&mut self, map: &Map) {
         self.draft.buffers[map.offset].last = self.draft.steps.len();
+        self.draft.cycles += self.cost.spill(map.bytes());
     }
 
     /// Lets `output` begin below `input` by as little as the order of rows allows: once block `q` is being written, input
@@ -335,11 +377,11 @@ impl<'a> Lowering<'a, '_> {
 }
 
 /// First input row under the window of an output row.
-fn first_row(window: &Window, row: usize) -> usize {
+pub(super) fn first_row(window: &Window, row: usize) -> usize {
     (row * window.stride[0]).saturating_sub(window.pads[0] as usize)
 }
 
-fn bytes(height: usize, width: usize, channels: usize) -> Result<usize, Problem> {
+pub(super) fn bytes(height: usize, width: usize, channels: usize) -> Result<usize, Problem> {
     let row = width.checked_mul(padded_channels(channels)).and_then(|n| n.checked_mul(4));
     row.and_then(|n| n.checked_mul(height)).ok_or_else(too_large)
 }

@@ -30,8 +30,11 @@ mod lower;
 mod pack;
 #[cfg(test)]
 mod shadow;
+mod stream;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use cost::{Choice, CostModel};
 pub use display::thousands;
@@ -270,11 +273,7 @@ pub fn stem_scratch_bytes(channels: usize, window: &Window, out_width: usize) ->
 pub fn plan(network: Network, cost: &CostModel) -> Result<Plan, Error> {
     let (steps, weights, arena_bytes) = {
         let check = check::Check::new(&network)?;
-        let mut draft = lower::lower(&network, &check, cost)?;
-        let total = draft.buffers.iter().try_fold(0_isize, |sum, b| sum.checked_add(b.bytes as isize));
-        let too_large = || Error::from(Problem::new("the model's buffers and weights don't fit an address space"));
-        total.ok_or_else(too_large)?;
-        let (offsets, arena_bytes) = arena::place(&draft.buffers, &draft.overlaps);
+        let (mut draft, offsets, arena_bytes) = stream::choose(&network, &check, cost)?;
         let (sections, weights) = pack::pack(&draft.sections).ok_or_else(too_large)?;
         for step in &mut draft.steps {
             step.kernel.visit_offsets(&mut |slot| *slot = offsets[*slot], &mut |slot| *slot = sections[*slot]);
@@ -282,4 +281,8 @@ pub fn plan(network: Network, cost: &CostModel) -> Result<Plan, Error> {
         (draft.steps, weights, arena_bytes)
     };
     Ok(Plan { network, steps, weights, arena_bytes })
+}
+
+fn too_large() -> Error {
+    Problem::new("the model's buffers and weights don't fit an address space").into()
 }

@@ -129,3 +129,99 @@ fn memory_order(map: &Map) -> Vec<usize> {
     }
     order
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{Activation, Window};
+    use crate::plan::testing::Random;
+
+    fn numbers(len: usize) -> Vec<f32> {
+        (0..len).map(|i| i as f32 + 1.0).collect()
+    }
+
+    /// Bias (tap `None`) or weight of a column, found as the module's documentation says.
+    fn at(section: &[u8], columns: usize, taps: usize, column: usize, tap: Option<usize>) -> f32 {
+        let panel = column / 16;
+        let wide = if columns - panel * 16 <= 8 { 8 } else { 16 };
+        let word = panel * 16 * (1 + taps) + tap.map_or(0, |t| 1 + t) * wide + column % 16;
+        f32::from_le_bytes(section[word * 4..word * 4 + 4].try_into().unwrap())
+    }
+
+    fn conv(kernel: [usize; 2], n: usize, c: usize) -> Conv {
+        Conv {
+            window: Window { kernel, stride: [1; 2], dilation: [1; 2], pads: [0; 4] },
+            weights: numbers(n * c * kernel[0] * kernel[1]).into(),
+            bias: numbers(n).into(),
+            pad_values: vec![0.0; c].into(),
+            activation: Activation::NONE,
+        }
+    }
+
+    #[test]
+    fn matrices_come_back() {
+        let mut random = Random(1);
+        for _ in 0..50 {
+            let (n, k) = (random.within(1, 50), random.within(1, 40));
+            let (weights, bias) = (numbers(n * k), numbers(n));
+            let sections = [
+                Section::Matrix { weights: &weights, bias: &bias, taps: k },
+                Section::Matrix { weights: &weights[..n], bias: &bias, taps: 1 },
+            ];
+            let (offsets, blob) = pack(&sections).unwrap();
+            assert!(offsets[1].is_multiple_of(64) && offsets[1] >= padded_channels(n) * (k + 1) * 4);
+            for column in 0..n {
+                assert_eq!(at(&blob, n, k, column, None), bias[column]);
+                for tap in 0..k {
+                    assert_eq!(at(&blob, n, k, column, Some(tap)), weights[column * k + tap]);
+                }
+            }
+            let real: f32 = weights.iter().chain(&bias).sum();
+            let words = blob[..offsets[1]].chunks_exact(4).map(|w| f32::from_le_bytes(w.try_into().unwrap()));
+            assert_eq!(words.sum::<f32>(), real, "lanes beyond the last column are zero");
+        }
+    }
+
+    #[test]
+    fn convolutions_follow_the_axis_order() {
+        let ([kh, kw], n, c) = ([3, 2], 19, 3);
+        let conv = conv([kh, kw], n, c);
+        for layout in [Layout::Nchw, Layout::Nhwc] {
+            let (_, blob) = pack(&[Section::Conv { conv: &conv, channels: c, layout }]).unwrap();
+            for (m, ch, y, x) in
+                (0..n * c * kh * kw).map(|i| (i / (c * kh * kw), i / (kh * kw) % c, i / kw % kh, i % kw))
+            {
+                let tap = match layout {
+                    Layout::Nchw => (y * c + ch) * kw + x,
+                    Layout::Nhwc => (y * kw + x) * c + ch,
+                };
+                let weight = conv.weights[((m * c + ch) * kh + y) * kw + x];
+                assert_eq!(at(&blob, n, c * kh * kw, m, Some(tap)), weight);
+            }
+        }
+    }
+
+    #[test]
+    fn dense_weights_follow_the_map() {
+        for (channels, group) in [(24, 2), (16, 3), (40, 1), (8, 5)] {
+            let map = Map { offset: 0, height: 5, width: 3, channels, group, ring: 5_usize.div_ceil(group) };
+            let mut order = memory_order(&map);
+            // Element [y][x][c] of the map, found as the module's documentation says.
+            let (y, x, c) = (4, 1, channels - 1);
+            let first = y / group * group;
+            let rows = group.min(5 - first);
+            let wide = if channels - c / 16 * 16 <= 8 { 8 } else { 16 };
+            let word = first * 3 * channels + c / 16 * 16 * rows * 3 + ((y - first) * 3 + x) * wide + c % 16;
+            assert_eq!(order[(y * 3 + x) * channels + c], word);
+            order.sort_unstable();
+            assert!(order.into_iter().eq(0..15 * channels), "each place once");
+        }
+    }
+
+    #[test]
+    fn sizes_that_overflow_are_noticed() {
+        let huge = conv([1, 1], 1, 1);
+        let section = Section::Conv { conv: &huge, channels: usize::MAX - 1, layout: Layout::Nhwc };
+        assert!(pack(&[section]).is_none());
+    }
+}

@@ -1,0 +1,157 @@
+//! Depth-first execution of the first stages: how deep, in which blocks, and how many rows each map keeps.
+
+use super::arena;
+use super::check::Check;
+use super::cost::{Choice, CostModel, Shape};
+use super::display::{cycles, thousands};
+use super::lower::{Draft, Lowering, Policy, bytes, first_row, lower};
+use super::{Kernel, Map, Step};
+use crate::diagnostic::{Error, Problem};
+use crate::graph::Window;
+use crate::network::{Network, StageKind};
+
+/// Separables in a stream at most: the runtime's limit.
+const MAX_DEPTH: usize = 16;
+
+/// A plan may cost this much more than the fastest, where it needs less memory.
+const TOLERANCE: f64 = 1.005;
+
+/// Shares by which fewer rows per block may cost more.
+const SLACKS: [f64; 4] = [0.0, 0.005, 0.05, 0.3];
+
+/// A lowered network, the offset of each of its buffers, and the size of its arena.
+pub(super) type Placed<'a> = (Draft<'a>, Vec<usize>, usize);
+
+/// Lowers with every depth there is, in larger and in smaller blocks, and takes the smallest arena among the plans whose
+/// modelled time is near the best.
+pub(super) fn choose<'a>(network: &'a Network, check: &Check, cost: &CostModel) -> Result<Placed<'a>, Error> {
+    let deepest = match (cost.stream, cost.separable) {
+        (Choice::Never, _) | (_, Choice::Never) => 0,
+        _ => depth_limit(network),
+    };
+    let mut drafts = Vec::new();
+    for depth in 0..=deepest {
+        for slack in SLACKS {
+            drafts.push((depth, lower(network, check, cost, Policy { depth, slack })?));
+        }
+    }
+    let whole = placed(lower(network, check, cost, Policy { depth: 0, slack: 0.0 })?)?;
+    let limit = match cost.stream {
+        Choice::Always => f64::INFINITY,
+        _ => drafts.iter().map(|(_, draft)| draft.cycles).fold(f64::INFINITY, f64::min) * TOLERANCE,
+    };
+    let mut best: Option<Placed> = None;
+    for (depth, draft) in drafts {
+        let unwanted = cost.stream == Choice::Always && deepest > 0 && depth == 0;
+        if draft.cycles > limit || unwanted {
+            continue;
+        }
+        let plan = placed(draft)?;
+        if best.as_ref().is_none_or(|best| plan.2 < best.2) {
+            best = Some(plan);
+        }
+    }
+    let mut best = best.ok_or_else(super::too_large)?;
+    if let Some(Step { kernel: Kernel::Stream { .. }, reason, .. }) = best.0.steps.first_mut() {
+        *reason = format!(
+            "arena {} B, {} cycles; with whole maps {} B, {} cycles",
+            thousands(best.2 as u64),
+            cycles(best.0.cycles),
+            thousands(whole.2 as u64),
+            cycles(whole.0.cycles),
+        );
+    }
+    Ok(best)
+}
+
+fn placed(draft: Draft) -> Result<Placed, Error> {
+    let total = draft.buffers.iter().try_fold(0_isize, |sum, buffer| sum.checked_add(buffer.bytes as isize));
+    total.ok_or_else(super::too_large)?;
+    let (offsets, arena_bytes) = arena::place(&draft.buffers, &draft.overlaps);
+    Ok((draft, offsets, arena_bytes))
+}
+
+/// Separables that follow the stem in a chain without other readers.
+fn depth_limit(network: &Network) -> usize {
+    let mut stages = network.stages.iter();
+    let Some(stem) = stages.next().filter(|stage| matches!(stage.kind, StageKind::Stem(_))) else { return 0 };
+    let mut map = stem.output;
+    let chained = |stage: &&crate::network::Stage| {
+        let readers = network.stages.iter().filter(|other| other.inputs.contains(&map)).count();
+        let chained = matches!(stage.kind, StageKind::Separable { .. }) && stage.inputs == [map] && readers == 1;
+        map = stage.output;
+        chained
+    };
+    stages.take_while(chained).take(MAX_DEPTH).count()
+}
+
+impl Lowering<'_, '_> {
+    /// The first `count` stages, a stem and separables, as one step.
+    pub fn stream(&mut self, count: usize) -> Result<(), Problem> {
+        let stages = &self.network.stages[..count];
+        let groups = stages.iter().map(|stage| match &stage.kind {
+            StageKind::Separable { depthwise, .. } => {
+                let shape = Shape::new(depthwise, &self.network.maps[stage.output.0 as usize]);
+                self.cost.rows(&shape, self.policy.slack, self.cost.most_stream_rows(&shape))
+            }
+            _ if self.policy.slack > 0.01 => 1,
+            _ => self.row_map_rows(stage.output),
+        });
+        let groups: Vec<usize> = groups.collect();
+        let mut maps = Vec::with_capacity(count);
+        for (i, stage) in stages.iter().enumerate() {
+            maps.push(match stages.get(i + 1).map(|next| &next.kind) {
+                Some(StageKind::Separable { depthwise, .. }) => {
+                    let next = self.network.maps[stages[i + 1].output.0 as usize];
+                    let feature = self.network.maps[stage.output.0 as usize];
+                    let ring = ring(&depthwise.window, feature.height, groups[i], next.height, groups[i + 1]);
+                    let rows = ring.saturating_mul(groups[i]).min(feature.height);
+                    let offset = self.buffer(bytes(rows, feature.width, feature.channels)?)?;
+                    let (height, width, channels) = (feature.height, feature.width, feature.channels);
+                    Map { offset, height, width, channels, group: groups[i], ring }
+                }
+                _ => self.new_map(stage.output, groups[i])?,
+            });
+        }
+        let mut scratch_bytes = 0;
+        for (stage, output) in stages.iter().zip(&maps) {
+            if let StageKind::Separable { depthwise, .. } = &stage.kind {
+                scratch_bytes = scratch_bytes.max(bytes(output.group, output.width, depthwise.bias.len())?);
+            }
+        }
+        let scratch = self.buffer(scratch_bytes)?;
+        let rings: usize = maps[..count - 1].iter().map(Map::bytes).sum();
+        let mut steps = Vec::with_capacity(count);
+        for (index, stage) in stages.iter().enumerate() {
+            let output = maps[index];
+            let (kernel, reason) = match &stage.kind {
+                StageKind::Separable { depthwise, pointwise } => {
+                    let shape = Shape::new(depthwise, &self.network.maps[stage.output.0 as usize]);
+                    let fused = self.cost.fused(&shape, output.group);
+                    self.draft.cycles += fused + self.cost.stream_spill(&maps[index - 1], rings + scratch_bytes);
+                    let kernel = self.separable_kernel(depthwise, pointwise, maps[index - 1], output, scratch)?;
+                    (kernel, format!("fused in blocks of {} rows: {} cycles", output.group, cycles(fused)))
+                }
+                StageKind::Stem(conv) => (self.stem_kernel(conv, output)?, "reads the input where it lies".into()),
+                _ => return Err(Problem::new("only a stem and separables can run by rows")),
+            };
+            steps.push(Step { kernel, stage: index, reason });
+        }
+        self.push(Kernel::Stream { steps }, 0, String::new());
+        Ok(())
+    }
+}
+
+/// Groups of `group` rows that the producer of a map of `height` rows must keep for a consumer in blocks of `block` rows:
+/// from the first row that a block still reads to the end of the group of the last one it needs.
+fn ring(window: &Window, height: usize, group: usize, consumer_height: usize, block: usize) -> usize {
+    let span = (window.kernel[0] - 1) * window.dilation[0] + 1;
+    let mut most = 1;
+    for q in 0..consumer_height.div_ceil(block) {
+        let last = ((q + 1) * block).min(consumer_height) - 1;
+        let end = (last * window.stride[0] + span).saturating_sub(window.pads[0] as usize).min(height);
+        let first = first_row(window, q * block).min(height);
+        most = most.max(end.div_ceil(group).saturating_sub(first / group));
+    }
+    most.min(height.div_ceil(group))
+}

@@ -1,0 +1,125 @@
+use super::testing::{Builder, RELU6, mobilenet_v1, random_network, window};
+use super::*;
+use crate::graph::Activation;
+use crate::network::StageKind;
+
+fn cost(stream: Choice) -> CostModel {
+    CostModel { stream, ..CostModel::default() }
+}
+
+/// The arena is the largest sum of what is live, and what is live of a fused stage beside its maps is one block of rows.
+#[test]
+fn fused_stages_hold_their_planned_rows_and_no_more() {
+    for stream in [Choice::Never, Choice::Auto, Choice::Always] {
+        let plan = plan(mobilenet_v1(0.5, 96, 10), &cost(stream)).unwrap();
+        let mut block_bytes = 0;
+        for step in plan.flat_steps() {
+            if let Kernel::Separable { input, output, .. } = &step.kernel {
+                let scratch = step.kernel.scratch().unwrap();
+                assert_eq!(scratch.len(), output.group * output.width * padded_channels(input.channels) * 4);
+                assert!(scratch.end <= plan.arena_bytes);
+                block_bytes = block_bytes.max(scratch.len());
+            }
+        }
+        let most = plan.steps.iter().map(|step| {
+            let inner = match &step.kernel {
+                Kernel::Stream { steps } => &steps[..],
+                _ => std::slice::from_ref(step),
+            };
+            let maps = inner.iter().filter_map(|s| s.kernel.output()).chain(step.kernel.input()).map(Map::bytes);
+            let scratch = inner.iter().filter_map(|s| s.kernel.scratch()).map(|r| r.len());
+            let stem = usize::from(matches!(inner[0].kernel, Kernel::Stem { .. }))
+                * inner[0].kernel.scratch().map_or(0, |r| r.len());
+            maps.sum::<usize>() + scratch.max().unwrap_or(0) + stem + 1024
+        });
+        assert!(plan.arena_bytes <= most.max().unwrap(), "{plan}");
+        assert!(block_bytes > 0);
+    }
+}
+
+#[test]
+fn arenas_of_the_headline_model_keep_their_size() {
+    let whole = plan(mobilenet_v1(1.0, 224, 1000), &cost(Choice::Never)).unwrap();
+    assert!(whole.arena_bytes <= 3_300_000, "{}", whole.arena_bytes);
+    let streamed = plan(mobilenet_v1(1.0, 224, 1000), &cost(Choice::Auto)).unwrap();
+    assert!(streamed.arena_bytes <= 1_700_000, "{}", streamed.arena_bytes);
+    assert!(matches!(streamed.steps[0].kernel, Kernel::Stream { .. }));
+}
+
+#[test]
+fn plans_are_repeatable_and_count_their_network() {
+    for seed in 0..50 {
+        let make = || plan(random_network(seed), &cost(Choice::Auto)).unwrap();
+        assert_eq!(make(), make());
+    }
+    let network = mobilenet_v1(1.0, 224, 1000);
+    let plan = plan(network, &cost(Choice::Auto)).unwrap();
+    assert_eq!(plan.mult_adds(), 568_740_352);
+    assert_eq!(plan.lengths(), (3 * 224 * 224, 1000));
+}
+
+#[test]
+fn fused_or_split_compute_the_same_stages() {
+    let split = CostModel { separable: Choice::Never, ..CostModel::default() };
+    let plan = plan(mobilenet_v1(0.25, 64, 10), &split).unwrap();
+    let count = |name: &str| plan.flat_steps().filter(|s| s.kernel.name() == name).count();
+    assert_eq!((count("depthwise"), count("pointwise"), count("separable")), (13, 13, 0));
+    assert_eq!(plan.mult_adds(), super::plan(mobilenet_v1(0.25, 64, 10), &cost(Choice::Auto)).unwrap().mult_adds());
+}
+
+#[test]
+fn every_stage_that_no_kernel_computes_is_named() {
+    let mut network = mobilenet_v1(0.25, 32, 10);
+    for index in [2, 5] {
+        if let StageKind::Separable { pointwise, .. } = &mut network.stages[index].kind {
+            pointwise.activation = Activation::HardSwish;
+        }
+    }
+    let error = plan(network, &CostModel::default()).unwrap_err();
+    let nodes: Vec<_> = error.problems.iter().map(|p| p.node.as_deref()).collect();
+    assert_eq!(nodes, [Some("node3"), Some("node6")]);
+    assert!(error.to_string().contains("hard-swish"), "{error}");
+}
+
+#[test]
+fn shapes_that_disagree_are_refused() {
+    let network = mobilenet_v1(0.25, 32, 10);
+    for map in 0..network.maps.len() {
+        for damage in 0..3 {
+            let mut network = network.clone();
+            let map = &mut network.maps[map];
+            match damage {
+                0 => map.channels += 1,
+                1 => map.height = 0,
+                _ => map.width = usize::MAX / 2,
+            }
+            assert!(plan(network, &CostModel::default()).is_err(), "{damage}");
+        }
+    }
+}
+
+#[test]
+fn maps_of_more_than_an_address_space_are_refused() {
+    let mut builder = Builder::new(1, 1 << 20, 1 << 20, 3);
+    builder.stem(window(3, 1), 8);
+    builder.separable(window(3, 1), 8);
+    builder.pool();
+    let error = plan(builder.network, &CostModel::default()).unwrap_err();
+    assert!(error.to_string().contains("2 GiB"), "{error}");
+}
+
+#[test]
+fn a_dense_layer_over_padding_lanes_is_a_convolution() {
+    let mut builder = Builder::new(1, 8, 8, 3);
+    builder.stem(window(3, 2), 12);
+    builder.dense(5);
+    builder.softmax();
+    let plan = plan(builder.network, &CostModel::default()).unwrap();
+    let names: Vec<_> = plan.steps.iter().map(|s| s.kernel.name()).collect();
+    assert_eq!(names, ["stem", "conv", "softmax", "export"]);
+    let clamp = plan.steps.iter().find_map(|s| match s.kernel {
+        Kernel::Stem { clamp, .. } => Some(Activation::Clamp { lo: clamp.lo, hi: clamp.hi }),
+        _ => None,
+    });
+    assert_eq!(clamp, Some(RELU6));
+}
