@@ -1,0 +1,120 @@
+//! Hard-swish spelled in several operators.
+
+use super::numbers::uniform;
+use super::sweep::{Sweep, join};
+use crate::graph::{Activation, Binary, Node, Op, Unary, ValueId};
+
+/// Relative rounding a spelling may have: constants such as 1/6 are f32.
+const TOLERANCE: f64 = 1e-6;
+/// Multiplications a product may be nested in.
+const MAX_DEPTH: usize = 4;
+
+pub(super) fn rewrite(sweep: &mut Sweep, node: Node) {
+    if let Op::Binary(Binary::Mul | Binary::Div) = node.op
+        && let Some((x, origin)) = recognise(sweep, &node)
+        && sweep.ty(x) == sweep.ty(node.output)
+    {
+        sweep.note(&node, "x * clamp(x / 6 + 1/2, 0, 1) is hard-swish");
+        let origin = join(&origin, &node.origin);
+        return sweep.emit(Node {
+            op: Op::Unary(Unary::Act(Activation::HardSwish)),
+            inputs: vec![Some(x)],
+            output: node.output,
+            origin,
+        });
+    }
+    sweep.emit(node);
+}
+
+/// A product of constants and two values, one of which is a clamped affine of the other.
+fn recognise(sweep: &Sweep, node: &Node) -> Option<(ValueId, Vec<String>)> {
+    let mut product = Product { constant: 1.0, values: Vec::new(), origin: Vec::new() };
+    product.multiply(sweep, node, MAX_DEPTH)?;
+    let &[a, b] = &product.values[..] else { return None };
+    [(a, b), (b, a)].into_iter().find_map(|(x, gate)| {
+        let (slope, offset, top, names) = gate_of(sweep, x, gate)?;
+        let near = |a: f64, b: f64| (a - b).abs() <= TOLERANCE * b.abs();
+        let k = product.constant;
+        (near(k * top, 1.0) && near(k * slope, 1.0 / 6.0) && near(k * offset, 0.5))
+            .then(|| (x, join(&names, &product.origin)))
+    })
+}
+
+struct Product {
+    constant: f64,
+    values: Vec<ValueId>,
+    origin: Vec<String>,
+}
+
+impl Product {
+    fn multiply(&mut self, sweep: &Sweep, node: &Node, depth: usize) -> Option<()> {
+        let &[Some(a), Some(b)] = &node.inputs[..] else { return None };
+        let number = |id| sweep.constant(Some(id)).map(uniform);
+        match (&node.op, number(a), number(b)) {
+            (Op::Binary(Binary::Mul), None, None) => {
+                self.factor(sweep, a, depth)?;
+                self.factor(sweep, b, depth)
+            }
+            (Op::Binary(Binary::Mul), Some(k), None) => {
+                self.constant *= k?;
+                self.factor(sweep, b, depth)
+            }
+            (Op::Binary(Binary::Mul), None, Some(k)) => {
+                self.constant *= k?;
+                self.factor(sweep, a, depth)
+            }
+            (Op::Binary(Binary::Div), None, Some(k)) => {
+                self.constant /= k?;
+                self.factor(sweep, a, depth)
+            }
+            _ => None,
+        }
+    }
+
+    fn factor(&mut self, sweep: &Sweep, id: ValueId, depth: usize) -> Option<()> {
+        if let Some(inner) = sweep.producer(id)
+            && let Op::Binary(Binary::Mul | Binary::Div) = inner.op
+            && depth > 0
+        {
+            self.origin.splice(0..0, inner.origin.iter().cloned());
+            return self.multiply(sweep, inner, depth - 1);
+        }
+        self.values.push(id);
+        (self.values.len() <= 2).then_some(())
+    }
+}
+
+/// `clamp(slope * x + offset, 0, top)`: slope, offset, top, and the names of its nodes.
+fn gate_of(sweep: &Sweep, x: ValueId, gate: ValueId) -> Option<(f64, f64, f64, Vec<String>)> {
+    let node = sweep.producer(gate)?;
+    let mut at = (*node.inputs.first()?)?;
+    let mut names = node.origin.clone();
+    let (mut slope, mut offset, top) = match &node.op {
+        &Op::Unary(Unary::HardSigmoid { alpha, beta }) => (f64::from(alpha), f64::from(beta), 1.0),
+        &Op::Unary(Unary::Act(Activation::Clamp { lo: 0.0, hi })) => (1.0, 0.0, f64::from(hi)),
+        _ => return None,
+    };
+    for _ in 0..MAX_DEPTH {
+        if at == x {
+            return Some((slope, offset, top, names));
+        }
+        let node = sweep.producer(at)?;
+        let Op::Binary(binary) = &node.op else { return None };
+        let &[Some(a), Some(b)] = &node.inputs[..] else { return None };
+        let (next, k, first) = match (sweep.constant(Some(a)), sweep.constant(Some(b))) {
+            (None, Some(k)) => (a, uniform(k)?, true),
+            (Some(k), None) => (b, uniform(k)?, false),
+            _ => return None,
+        };
+        match (binary, first) {
+            (Binary::Add, _) => offset += slope * k,
+            (Binary::Sub, true) => offset -= slope * k,
+            (Binary::Mul, _) => slope *= k,
+            (Binary::Div, true) => slope /= k,
+            _ => return None,
+        }
+        names = join(&node.origin, &names);
+        at = next;
+    }
+    None
+}

@@ -1,0 +1,104 @@
+//! Averages over the whole map.
+
+use super::sweep::{Sweep, join};
+use crate::graph::{Node, Op, Type, ValueId};
+
+pub(super) fn rewrite(sweep: &mut Sweep, mut node: Node) {
+    let Some(&Some(x)) = node.inputs.first() else { return sweep.emit(node) };
+    match &node.op {
+        Op::AveragePool { window, count_include_pad } => {
+            let &[_, _, height, width] = sweep.shape(x) else { return sweep.emit(node) };
+            let padded = window.pads != [0; 4];
+            let covers = |axis: usize, size: usize| {
+                let (before, reach) = (window.pads[axis], window.kernel[axis]);
+                window.dilation[axis] == 1 && before >= 0 && reach as i64 - before >= size as i64
+            };
+            let one = sweep.shape(node.output).get(2..) == Some(&[1, 1]);
+            if one && covers(0, height) && covers(1, width) && !(padded && *count_include_pad) {
+                sweep.note(&node, "its window is the whole map");
+                node.op = Op::GlobalAveragePool;
+            }
+            sweep.emit(node);
+        }
+        Op::ReduceMean { axes, keep_dims } => {
+            let (axes, keep_dims) = (axes.clone(), *keep_dims);
+            reduce_mean(sweep, node, x, &axes, keep_dims);
+        }
+        _ => sweep.emit(node),
+    }
+}
+
+fn reduce_mean(sweep: &mut Sweep, node: Node, x: ValueId, axes: &[usize], keep_dims: bool) {
+    if sweep.shape(x).len() == 4 && axes == [2, 3] {
+        sweep.note(&node, "the mean over rows and columns");
+        return global(sweep, node, x);
+    }
+    match sweep.producer(x) {
+        Some(Node { op: Op::ReduceMean { axes: first, keep_dims: kept }, inputs, origin, .. }) => {
+            let Some(&Some(y)) = inputs.first() else { return sweep.emit(node) };
+            let rank = sweep.shape(y).len();
+            let survivors: Vec<usize> = (0..rank).filter(|axis| *kept || !first.contains(axis)).collect();
+            let mut all = first.clone();
+            all.extend(axes.iter().filter_map(|&axis| survivors.get(axis)));
+            all.sort_unstable();
+            all.dedup();
+            let merged = Node {
+                op: Op::ReduceMean { axes: all, keep_dims: true },
+                inputs: vec![Some(y)],
+                origin: join(origin, &node.origin),
+                ..node
+            };
+            sweep.note(&merged, "a mean of means over whole axes");
+            kept_then_reshaped(sweep, merged, y);
+        }
+        Some(Node { op: Op::Reshape, inputs, origin, .. }) => {
+            let Some(&Some(y)) = inputs.first() else { return sweep.emit(node) };
+            let flattened = match (sweep.shape(y), sweep.shape(x)) {
+                (&[n, c, h, w], &[m, d, p]) => n == m && c == d && h * w == p,
+                _ => false,
+            };
+            if !flattened || axes != [2] {
+                return sweep.emit(node);
+            }
+            let merged = Node { inputs: vec![Some(y)], origin: join(origin, &node.origin), ..node };
+            sweep.note(&merged, "the mean over flattened rows and columns");
+            global(sweep, merged, y);
+        }
+        _ if !keep_dims && sweep.shape(x).len() == 4 => {
+            sweep.note(&node, "keeps the reduced axes, and a reshape drops them");
+            let op = Op::ReduceMean { axes: axes.to_vec(), keep_dims: true };
+            kept_then_reshaped(sweep, Node { op, ..node }, x);
+        }
+        _ => sweep.emit(node),
+    }
+}
+
+/// Emits a mean that keeps its axes, and a reshape to the output's shape.
+fn kept_then_reshaped(sweep: &mut Sweep, node: Node, x: ValueId) {
+    let Op::ReduceMean { axes, .. } = &node.op else { return sweep.emit(node) };
+    let mut shape = sweep.shape(x).to_vec();
+    for &axis in axes {
+        if let Some(size) = shape.get_mut(axis) {
+            *size = 1;
+        }
+    }
+    emit_as(sweep, node, shape);
+}
+
+fn global(sweep: &mut Sweep, node: Node, x: ValueId) {
+    let &[n, c, _, _] = sweep.shape(x) else { return sweep.emit(node) };
+    emit_as(sweep, Node { op: Op::GlobalAveragePool, ..node }, vec![n, c, 1, 1]);
+}
+
+fn emit_as(sweep: &mut Sweep, mut node: Node, shape: Vec<usize>) {
+    if sweep.shape(node.output) == shape {
+        return sweep.emit(node);
+    }
+    let ty = Type { dtype: sweep.ty(node.output).dtype, shape };
+    let inner = sweep.add_value(node.output, ty);
+    let reshape =
+        Node { op: Op::Reshape, inputs: vec![Some(inner)], output: node.output, origin: node.origin.clone() };
+    node.output = inner;
+    sweep.emit(node);
+    sweep.emit(reshape);
+}

@@ -1,0 +1,47 @@
+//! Reshapes of reshapes, and transposes that are reshapes.
+
+use super::sweep::{Sweep, join};
+use crate::graph::{Node, Op};
+
+pub(super) fn rewrite(sweep: &mut Sweep, mut node: Node) {
+    let Some(&Some(x)) = node.inputs.first() else { return sweep.emit(node) };
+    match &node.op {
+        Op::Transpose { perm } => {
+            let shape = sweep.shape(x);
+            let mut moved = perm.iter().filter(|&&axis| shape.get(axis).is_some_and(|&size| size != 1));
+            if moved.is_sorted() {
+                sweep.note(&node, "the transpose moves only axes of size 1: a reshape");
+                node.op = Op::Reshape;
+            }
+            sweep.emit(node);
+        }
+        Op::Reshape => {
+            if let Some(Node { op: Op::Reshape, inputs, origin, .. }) = sweep.producer(x) {
+                let (inputs, origin) = (inputs.clone(), join(origin, &node.origin));
+                sweep.note(&node, "a reshape of a reshape");
+                node = Node { inputs, origin, ..node };
+            }
+            sweep.emit(node);
+        }
+        Op::Unary(_) => match sweep.sole_producer(x) {
+            Some(Node { op: Op::Reshape, .. }) => {
+                sweep.note(&node, "moves in front of the reshape");
+                sink(sweep, node, x);
+            }
+            _ => sweep.emit(node),
+        },
+        _ => sweep.emit(node),
+    }
+}
+
+/// `f(reshape(y))` becomes `reshape(f(y))`.
+fn sink(sweep: &mut Sweep, mut node: Node, x: crate::graph::ValueId) {
+    let Some(mut view) = sweep.take(x) else { return sweep.emit(node) };
+    let Some(&Some(y)) = view.inputs.first() else { return sweep.emit(view) };
+    let inner = sweep.add_value(node.output, sweep.ty(y).clone());
+    view.inputs = vec![Some(inner)];
+    view.output = std::mem::replace(&mut node.output, inner);
+    node.inputs = vec![Some(y)];
+    sweep.emit(node);
+    sweep.emit(view);
+}
