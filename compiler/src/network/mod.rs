@@ -1,5 +1,15 @@
 //! The family's own vocabulary: a DAG of stages, recognised from the canonical graph.
 
+mod display;
+pub mod facts;
+mod operators;
+mod recognise;
+mod refuse;
+pub mod separable;
+mod view;
+
+pub use recognise::recognise;
+
 use crate::graph::{Activation, DType, Window};
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
 //! Per-channel scale and offset, however spelled.
 
-use super::numbers::{per_channel, to_f64};
+use super::numbers::per_channel;
 use super::sweep::Sweep;
-use crate::graph::{Binary, DType, Node, Op, Unary, ValueId};
+use crate::graph::{Binary, DType, Node, Op, Tensor, Unary, ValueId};
 
 /// `scale[c] * x + shift[c]`.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,7 +73,7 @@ fn data(sweep: &Sweep, node: &Node) -> Option<ValueId> {
 
 fn batch_norm(sweep: &Sweep, node: &Node, epsilon: f64, channels: usize) -> Option<Affine> {
     let parameter = |at: usize| {
-        let values = sweep.constant(node.inputs.get(at).copied().flatten()).map(to_f64)?;
+        let values = sweep.constant(node.inputs.get(at).copied().flatten()).map(Tensor::to_f64)?;
         (values.len() == channels).then_some(values)
     };
     let (gamma, beta, mean, var) = (parameter(1)?, parameter(2)?, parameter(3)?, parameter(4)?);

@@ -1,7 +1,7 @@
 //! Batch norm and other affines behind a convolution or a fully connected layer.
 
 use super::affine::Affine;
-use super::numbers::{f32s, from_f64, per_channel, to_f64};
+use super::numbers::{f32s, from_f64, per_channel};
 use super::sweep::{Sweep, join};
 use crate::graph::{Activation, DType, Data, Node, Op, Tensor, ValueId};
 
@@ -68,6 +68,6 @@ fn scale_rows(weights: &Tensor, scale: &[f64]) -> Option<Option<Tensor>> {
 pub(super) fn bias_of(sweep: &Sweep, id: Option<ValueId>, channels: usize) -> Option<Vec<f64>> {
     match id {
         None => Some(vec![0.0; channels]),
-        Some(id) => sweep.constant(Some(id)).map(to_f64).filter(|bias| bias.len() == channels),
+        Some(id) => sweep.constant(Some(id)).map(Tensor::to_f64).filter(|bias| bias.len() == channels),
     }
 }

@@ -4,7 +4,7 @@ use super::affine::Affine;
 use super::affine_after::bias_of;
 use super::numbers::{f32s, from_f64};
 use super::sweep::{Sweep, join};
-use crate::graph::{Conv, DType, Data, Node, Op, Tensor};
+use crate::graph::{Conv, DType, Data, Node, Op, Tensor, ValueId};
 
 pub(super) fn rewrite(sweep: &mut Sweep, node: Node) {
     let group = match &node.op {
@@ -50,7 +50,7 @@ fn fold(sweep: &mut Sweep, node: &Node, group: usize) -> Option<Node> {
 }
 
 /// What the border must hold so that the affine gives what it held: `scale * r + shift = p`.
-fn border(sweep: &Sweep, conv: &Conv, affine: &Affine, x: crate::graph::ValueId) -> Option<Vec<f32>> {
+fn border(sweep: &Sweep, conv: &Conv, affine: &Affine, x: ValueId) -> Option<Vec<f32>> {
     if conv.window.pads == [0; 4] {
         return Some(vec![]);
     }
@@ -95,6 +95,7 @@ fn scale_inputs(weights: &Tensor, affine: &Affine, group: usize) -> Option<(Opti
         }
         offsets.push(offset);
     }
-    let weights = (!same).then(|| Tensor { dtype: DType::F32, shape: weights.shape.clone(), data: Data::F32(out.into()) });
+    let weights =
+        (!same).then(|| Tensor { dtype: DType::F32, shape: weights.shape.clone(), data: Data::F32(out.into()) });
     Some((weights, offsets))
 }

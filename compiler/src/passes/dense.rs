@@ -1,6 +1,6 @@
 //! Fully connected layers in one form: `Gemm` with constant weights `[N, K]` and a bias `[N]`.
 
-use super::numbers::{f32s, from_f64, per_channel, permuted, reshaped};
+use super::numbers::{f32s, from_f64, per_channel, permuted};
 use super::sweep::Sweep;
 use crate::graph::{Activation, DType, Data, Node, Op, Tensor, Type, ValueId};
 
@@ -95,7 +95,7 @@ fn conv(sweep: &mut Sweep, node: &Node) -> Option<()> {
     let weights = sweep.constant(Some(w))?;
     f32s(weights)?;
     let outputs = *weights.shape.first()?;
-    let weights = reshaped(weights, vec![outputs, channels]);
+    let weights = weights.reshaped([outputs, channels])?;
     let activation = conv.activation;
     sweep.note(node, "a 1x1 convolution of a pooled map is a fully connected layer");
     let w = sweep.add_constant(w, weights);

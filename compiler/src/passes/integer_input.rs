@@ -1,6 +1,6 @@
 //! Integer inputs: dequantised ones become a cast and an affine, and casts move to the model's input.
 
-use super::numbers::{from_f64, to_f64};
+use super::numbers::from_f64;
 use super::sweep::Sweep;
 use crate::graph::{Binary, DType, Node, Op, Tensor, Type, ValueId};
 
@@ -18,7 +18,7 @@ fn dequantize(sweep: &mut Sweep, node: Node, axis: usize) {
     let rank = sweep.shape(x).len();
     let channels = sweep.shape(x).get(axis).copied();
     let operand = |tensor: &Tensor| -> Option<Tensor> {
-        let values = to_f64(tensor);
+        let values = tensor.to_f64();
         match values.len() {
             1 => from_f64(vec![], &values),
             n if Some(n) == channels => {

@@ -15,16 +15,14 @@ mod dense;
 mod hard_swish;
 mod identity;
 mod integer_input;
-mod numbers;
+pub(crate) mod numbers;
 mod pad;
 mod pool;
 mod reshape;
 mod sweep;
-#[cfg(test)]
-mod testing;
 mod transpose;
 
-use crate::diagnostic::Error;
+use crate::diagnostic::{Error, Problem};
 use crate::graph::{Graph, Node};
 use std::fmt;
 use sweep::Sweep;
@@ -163,5 +161,11 @@ pub fn run(graph: &mut Graph) -> Result<Vec<Applied>, Error> {
 /// As [`run`].
 pub fn run_one(graph: &mut Graph, pass: &Pass) -> Result<Vec<Applied>, Error> {
     let applied = sweep::run(graph, pass.name, pass.rewrite);
+    if cfg!(debug_assertions) && !applied.is_empty() {
+        graph.verify().map_err(|mut error| {
+            error.problems.insert(0, Problem::new(format!("pass {} broke the graph", pass.name)));
+            error
+        })?;
+    }
     Ok(applied)
 }

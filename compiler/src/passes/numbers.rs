@@ -3,15 +3,6 @@
 use crate::graph::{DType, Data, Tensor};
 use std::sync::Arc;
 
-/// All elements as f64.
-pub(super) fn to_f64(tensor: &Tensor) -> Vec<f64> {
-    match &tensor.data {
-        Data::F32(data) => data.iter().map(|&x| f64::from(x)).collect(),
-        Data::F64(data) => data.to_vec(),
-        Data::Int(data) => data.iter().map(|&x| x as f64).collect(),
-    }
-}
-
 /// The elements of an f32 tensor, shared.
 pub(super) fn f32s(tensor: &Tensor) -> Option<&Arc<[f32]>> {
     match &tensor.data {
@@ -55,17 +46,12 @@ pub(super) fn per_channel(tensor: &Tensor, shape: &[usize], axis: usize) -> Opti
             varies = true;
         }
     }
-    let values = to_f64(tensor);
+    let values = tensor.to_f64();
     if varies { Some(values) } else { Some(vec![*values.first()?; channels]) }
 }
 
-/// The same elements in another shape.
-pub(super) fn reshaped(tensor: &Tensor, shape: Vec<usize>) -> Tensor {
-    Tensor { dtype: tensor.dtype, shape, data: tensor.data.clone() }
-}
-
 /// `output.shape[i] = tensor.shape[perm[i]]`.
-pub(super) fn permuted(tensor: &Tensor, perm: &[usize]) -> Tensor {
+pub(crate) fn permuted(tensor: &Tensor, perm: &[usize]) -> Tensor {
     let mut strides = vec![1; tensor.shape.len()];
     for i in (1..strides.len()).rev() {
         strides[i - 1] = strides[i] * tensor.shape[i];
@@ -81,7 +67,7 @@ pub(super) fn permuted(tensor: &Tensor, perm: &[usize]) -> Tensor {
 }
 
 /// The elements at every index of `shape`, `strides` apart, in row-major order.
-pub(crate) fn gather<T: Copy>(data: &[T], shape: &[usize], strides: &[usize]) -> Vec<T> {
+fn gather<T: Copy>(data: &[T], shape: &[usize], strides: &[usize]) -> Vec<T> {
     let count = data.len();
     let mut out = Vec::with_capacity(count);
     let (inner, step) = match (shape.last(), strides.last()) {
@@ -127,11 +113,11 @@ mod tests {
     fn permutes() {
         let out = permuted(&tensor(&[2, 3, 2]), &[2, 0, 1]);
         assert_eq!(out.shape, [2, 2, 3]);
-        assert_eq!(to_f64(&out), [0., 2., 4., 6., 8., 10., 1., 3., 5., 7., 9., 11.]);
+        assert_eq!(out.to_f64(), [0., 2., 4., 6., 8., 10., 1., 3., 5., 7., 9., 11.]);
         let out = permuted(&tensor(&[2, 3, 2]), &[1, 0, 2]);
-        assert_eq!(to_f64(&out), [0., 1., 6., 7., 2., 3., 8., 9., 4., 5., 10., 11.]);
+        assert_eq!(out.to_f64(), [0., 1., 6., 7., 2., 3., 8., 9., 4., 5., 10., 11.]);
         assert_eq!(permuted(&tensor(&[]), &[]), tensor(&[]));
-        assert_eq!(to_f64(&permuted(&tensor(&[0, 4]), &[1, 0])), []);
+        assert_eq!(permuted(&tensor(&[0, 4]), &[1, 0]).to_f64(), []);
     }
 
     #[test]

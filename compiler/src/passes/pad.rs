@@ -65,7 +65,8 @@ fn merge(sweep: &mut Sweep, node: &Node) -> Option<Node> {
         return None;
     }
     let op = Op::Pad { before: sum(before, first_before)?, after: sum(after, first_after)?, value: *value };
-    let merged = Node { op, inputs: inner.inputs.clone(), output: node.output, origin: join(&inner.origin, &node.origin) };
+    let merged =
+        Node { op, inputs: inner.inputs.clone(), output: node.output, origin: join(&inner.origin, &node.origin) };
     sweep.note(node, "a padding of a padding");
     Some(merged)
 }

@@ -96,8 +96,7 @@ fn emit_as(sweep: &mut Sweep, mut node: Node, shape: Vec<usize>) {
     }
     let ty = Type { dtype: sweep.ty(node.output).dtype, shape };
     let inner = sweep.add_value(node.output, ty);
-    let reshape =
-        Node { op: Op::Reshape, inputs: vec![Some(inner)], output: node.output, origin: node.origin.clone() };
+    let reshape = Node { op: Op::Reshape, inputs: vec![Some(inner)], output: node.output, origin: node.origin.clone() };
     node.output = inner;
     sweep.emit(node);
     sweep.emit(reshape);

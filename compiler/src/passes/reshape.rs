@@ -1,14 +1,14 @@
 //! Reshapes of reshapes, and transposes that are reshapes.
 
 use super::sweep::{Sweep, join};
-use crate::graph::{Node, Op};
+use crate::graph::{Node, Op, ValueId};
 
 pub(super) fn rewrite(sweep: &mut Sweep, mut node: Node) {
     let Some(&Some(x)) = node.inputs.first() else { return sweep.emit(node) };
     match &node.op {
         Op::Transpose { perm } => {
             let shape = sweep.shape(x);
-            let mut moved = perm.iter().filter(|&&axis| shape.get(axis).is_some_and(|&size| size != 1));
+            let moved = perm.iter().filter(|&&axis| shape.get(axis).is_some_and(|&size| size != 1));
             if moved.is_sorted() {
                 sweep.note(&node, "the transpose moves only axes of size 1: a reshape");
                 node.op = Op::Reshape;
@@ -35,7 +35,7 @@ pub(super) fn rewrite(sweep: &mut Sweep, mut node: Node) {
 }
 
 /// `f(reshape(y))` becomes `reshape(f(y))`.
-fn sink(sweep: &mut Sweep, mut node: Node, x: crate::graph::ValueId) {
+fn sink(sweep: &mut Sweep, mut node: Node, x: ValueId) {
     let Some(mut view) = sweep.take(x) else { return sweep.emit(node) };
     let Some(&Some(y)) = view.inputs.first() else { return sweep.emit(view) };
     let inner = sweep.add_value(node.output, sweep.ty(y).clone());

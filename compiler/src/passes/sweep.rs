@@ -2,6 +2,7 @@
 
 use super::Applied;
 use crate::graph::{Graph, Node, Op, Tensor, Type, Value, ValueId};
+use std::collections::HashSet;
 
 /// A graph half rewritten: the nodes emitted so far, and who uses which value.
 ///
@@ -16,6 +17,7 @@ pub(super) struct Sweep<'g> {
     released: Vec<ValueId>,
     pass: &'static str,
     applied: Vec<Applied>,
+    names: HashSet<String>,
 }
 
 pub(super) fn run(graph: &mut Graph, pass: &'static str, rewrite: fn(&mut Sweep, Node)) -> Vec<Applied> {
@@ -29,6 +31,7 @@ pub(super) fn run(graph: &mut Graph, pass: &'static str, rewrite: fn(&mut Sweep,
         released: Vec::new(),
         pass,
         applied: Vec::new(),
+        names: HashSet::new(),
         graph,
     };
     sweep.uses[sweep.graph.output.0 as usize] += 1;
@@ -134,11 +137,6 @@ impl Sweep<'_> {
         &self.graph[id].ty.shape
     }
 
-    /// The model's input.
-    pub fn input(&self) -> ValueId {
-        self.graph.input
-    }
-
     /// The elements of a constant.
     pub fn constant(&self, id: Option<ValueId>) -> Option<&Tensor> {
         self.graph[id?].constant.as_ref()
@@ -155,9 +153,15 @@ impl Sweep<'_> {
     /// A new value, named after one it is made from.
     pub fn add_value(&mut self, like: ValueId, ty: Type) -> ValueId {
         let id = ValueId(self.graph.values.len() as u32);
+        if self.names.is_empty() {
+            self.names.extend(self.graph.values.iter().map(|value| value.name.clone()));
+        }
         let name = &self.graph[like].name;
-        let stem = name.rsplit_once("~").map_or(name.as_str(), |(stem, _)| stem);
-        let name = format!("{stem}~{}", id.0);
+        let stem = name.rsplit_once('~').map_or(name.as_str(), |(stem, _)| stem);
+        let mut name = format!("{stem}~{}", id.0);
+        while !self.names.insert(name.clone()) {
+            name.push('~');
+        }
         self.graph.values.push(Value { name, ty, constant: None });
         self.producer.push(None);
         self.uses.push(0);

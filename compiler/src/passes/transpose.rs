@@ -3,7 +3,7 @@
 //! A transpose to NCHW (perm 0, 3, 1, 2) moves up through operators that work element by element, any other one down;
 //! so the two of a TensorFlow convolution meet the ones of its neighbours, and those of the ports stay at the ports.
 
-use super::numbers::{permuted, reshaped};
+use super::numbers::permuted;
 use super::sweep::{Sweep, join};
 use crate::graph::{Node, Op, Type, ValueId};
 
@@ -15,8 +15,12 @@ pub(super) fn rewrite(sweep: &mut Sweep, node: Node) {
         match sweep.producer(x) {
             Some(Node { op: Op::Transpose { perm: inner }, inputs, origin, .. }) => {
                 let perm = perm.iter().filter_map(|&p| inner.get(p).copied()).collect();
-                let merged =
-                    Node { op: Op::Transpose { perm }, inputs: inputs.clone(), origin: join(origin, &node.origin), ..node };
+                let merged = Node {
+                    op: Op::Transpose { perm },
+                    inputs: inputs.clone(),
+                    origin: join(origin, &node.origin),
+                    ..node
+                };
                 sweep.note(&merged, "a transpose of a transpose");
                 return sweep.emit(merged);
             }
@@ -109,8 +113,7 @@ fn emit_below(sweep: &mut Sweep, node: Node, mut inner: Node, perm: Vec<usize>, 
     }
     let ty = Type { dtype: out.dtype, shape };
     inner.output = sweep.add_value(node.output, ty);
-    let below =
-        Node { op: Op::Transpose { perm }, inputs: vec![Some(inner.output)], output: node.output, origin };
+    let below = Node { op: Op::Transpose { perm }, inputs: vec![Some(inner.output)], output: node.output, origin };
     sweep.emit(inner);
     sweep.emit(below);
 }
@@ -151,7 +154,7 @@ fn permute_op(sweep: &mut Sweep, node: &Node, perm: &[usize]) -> Option<Node> {
             }
             let mut shape = vec![1; missing];
             shape.extend_from_slice(&constant.shape);
-            let moved = permuted(&reshaped(constant, shape), perm);
+            let moved = permuted(&constant.reshaped(shape)?, perm);
             node.inputs[1 - data] = Some(sweep.add_constant(id, moved));
         }
         _ => return None,

@@ -1,0 +1,245 @@
+//! The stages that single operators become.
+
+use super::recognise::{Builder, State};
+use super::view::{Label, groups};
+use super::{Conv, Dense, Depthwise, FeatureMap, MapId, Pointwise, StageKind, Weights, refuse};
+use crate::diagnostic::Problem;
+use crate::graph::{self, Activation, DType, Node, Op, ValueId};
+use crate::passes::numbers;
+use std::sync::Arc;
+
+impl Builder<'_> {
+    pub fn convolution(&mut self, node: &Node, conv: &graph::Conv) {
+        let before = self.problems.len();
+        let parts = self.conv_parts(node, conv);
+        let Some((input, output, weights, bias)) = parts else { return };
+        if self.problems.len() == before {
+            let (kind, input, note) = self.conv_kind(node, conv, input, weights, bias);
+            self.push_node(node, kind, input, output, note);
+        } else {
+            self.define(node, output);
+        }
+    }
+
+    /// What a convolution reads, writes and holds. Problems may be reported beside a result.
+    fn conv_parts(&mut self, node: &Node, conv: &graph::Conv) -> Option<(MapId, FeatureMap, Weights, Weights)> {
+        let (x, w) = (node.inputs.first().copied()??, node.inputs.get(1).copied()??);
+        let (&[n, c, h, width], &[m, per_group, ..]) = (self.shape(x), self.shape(w)) else {
+            let problem = refuse::at(self.graph, node, "not a convolution over rows and columns");
+            let found = format!("{:?} with weights {:?}", self.shape(x), self.shape(w));
+            self.problems.push(problem.expected("[N, C, H, W] with weights [M, C, kh, kw]", found));
+            return None;
+        };
+        let depthwise = conv.group == c && m == c && per_group == 1;
+        if conv.group != 1 && !depthwise {
+            let message = if conv.group == c {
+                "a depthwise convolution with several outputs per channel"
+            } else {
+                "a grouped convolution"
+            };
+            let found = format!("{} groups, {c} channels in, {m} out", conv.group);
+            let problem = refuse::at(self.graph, node, message);
+            self.problems.push(problem.expected("1 group, or as many groups as channels in and out", found));
+        }
+        if conv.window.pads.iter().any(|&p| p < 0) {
+            let problem = refuse::at(self.graph, node, "a convolution with negative pads");
+            self.problems.push(problem.expected("pads of 0 and more", format!("{:?}", conv.window.pads)));
+        }
+        self.check_activation(node, conv.activation);
+        let weights = self.parameter(node, w, "weights");
+        let bias = self.bias(node, m);
+        let map =
+            self.read(node, x, [(Label::Batch, n), (Label::Channel, c), (Label::Row, h), (Label::Column, width)])?;
+        if !conv.pad_values.is_empty() && (!self.is_port(map) || depthwise && conv.group != 1) {
+            let problem = refuse::at(self.graph, node, "a convolution with a border other than zero on a feature map");
+            self.problems.push(problem.expected("a border of zeros", format!("{:?}", conv.pad_values)));
+        }
+        let &[_, _, height, columns] = self.shape(node.output) else { return None };
+        let output = FeatureMap { height, width: columns, channels: m, element: DType::F32 };
+        Some((map, output, weights?, bias?))
+    }
+
+    fn conv_kind(
+        &mut self,
+        node: &Node,
+        conv: &graph::Conv,
+        map: MapId,
+        weights: Weights,
+        bias: Weights,
+    ) -> (StageKind, MapId, String) {
+        let FeatureMap { channels, .. } = self.map(map);
+        let graph::Conv { window, group, activation, .. } = *conv;
+        let origin = node.origin.clone();
+        if group != 1 {
+            let kind = StageKind::Depthwise(Depthwise { window, weights, bias, activation, origin });
+            return (kind, self.import(map), String::new());
+        }
+        let plain = window.kernel == [1, 1] && window.stride == [1, 1] && window.pads == [0; 4];
+        if plain && !self.is_port(map) {
+            let kind = StageKind::Pointwise(Pointwise { weights, bias, activation, origin });
+            return (kind, map, "1x1 convolution with no depthwise convolution in front".into());
+        }
+        let pad_values: Weights =
+            if conv.pad_values.is_empty() { vec![0.0; channels].into() } else { conv.pad_values.as_slice().into() };
+        let mut note = String::from("a standard convolution");
+        if self.is_port(map) {
+            note = "the first convolution reads the model's input as it is".into();
+            if conv.pad_values.iter().any(|&v| v != 0.0) {
+                note.push_str(
+                    "; normalisation is folded into it, the border holds what normalises to the model's border",
+                );
+            }
+        }
+        let body = Conv { window, weights, bias, pad_values, activation };
+        (if self.is_port(map) { StageKind::Stem(body) } else { StageKind::Conv(body) }, map, note)
+    }
+
+    pub fn global_average_pool(&mut self, node: &Node, x: ValueId) {
+        let &[n, c, h, w] = self.shape(x) else { return };
+        let sizes = [(Label::Batch, n), (Label::Channel, c), (Label::Row, h), (Label::Column, w)];
+        let Some(map) = self.read(node, x, sizes) else { return };
+        let input = self.import(map);
+        let output = FeatureMap { height: 1, width: 1, channels: c, element: DType::F32 };
+        self.push_node(node, StageKind::GlobalAveragePool, input, output, format!("mean of {h} x {w} values"));
+    }
+
+    pub fn dense(&mut self, node: &Node) {
+        let &Op::Gemm { alpha, beta, trans_a, trans_b, activation } = &node.op else { return };
+        let (Some(&Some(x)), Some(&Some(w))) = (node.inputs.first(), node.inputs.get(1)) else { return };
+        let constant = |id: ValueId| self.graph[id].constant.is_some();
+        let canonical = (alpha, beta, trans_a, trans_b) == (1.0, 1.0, false, true);
+        if !canonical || !constant(w) || !node.inputs.get(2).copied().flatten().is_none_or(constant) {
+            return self.problems.push(refuse::operator(self.graph, node));
+        }
+        let (&[n, k], &[m, _]) = (self.shape(x), self.shape(w)) else { return };
+        self.check_activation(node, activation);
+        let (Some(weights), Some(bias)) = (self.parameter(node, w, "weights"), self.bias(node, m)) else { return };
+        let Some((map, weights, note)) = self.dense_input(node, x, [n, k], m, weights) else { return };
+        let input = self.import(map);
+        let output = FeatureMap { height: 1, width: 1, channels: m, element: DType::F32 };
+        self.push_node(node, StageKind::Dense(Dense { weights, bias, activation }), input, output, note);
+    }
+
+    /// The map a fully connected layer reads, and its weights in `[H][W][C]` order of that map.
+    fn dense_input(
+        &mut self,
+        node: &Node,
+        x: ValueId,
+        [n, k]: [usize; 2],
+        m: usize,
+        weights: Weights,
+    ) -> Option<(MapId, Weights, String)> {
+        let vector = [(Label::Batch, n), (Label::Channel, k), (Label::Row, 1), (Label::Column, 1)];
+        let (map, order) = match self.state(x) {
+            Some(State::Map(map, order)) => (*map, order.clone()),
+            _ => return self.read(node, x, vector).map(|map| (map, weights, "of the model's input".into())),
+        };
+        let features = match groups(&order, &[n, k]).as_deref() {
+            Some([batch, features]) if batch.iter().all(|axis| axis.label == Label::Batch) => features.to_vec(),
+            _ => {
+                // Reports the axes.
+                self.read(node, x, vector);
+                return None;
+            }
+        };
+        if features.iter().any(|axis| axis.label == Label::Batch) {
+            self.read(node, x, vector);
+            return None;
+        }
+        let mut wanted = [Label::Row, Label::Column, Label::Channel].to_vec();
+        wanted.retain(|label| features.iter().any(|axis| axis.label == *label));
+        let perm: Vec<usize> = wanted
+            .iter()
+            .filter_map(|label| features.iter().position(|axis| axis.label == *label).map(|at| at + 1))
+            .collect();
+        if perm.is_sorted() {
+            return Some((map, weights, "of the vector or map in front of it".into()));
+        }
+        let mut shape = vec![m];
+        shape.extend(features.iter().map(|axis| axis.size));
+        let tensor = graph::Tensor::f32(shape, weights);
+        let full: Vec<usize> = std::iter::once(0).chain(perm).collect();
+        let permuted = numbers::permuted(&tensor, &full);
+        Some((map, permuted.to_f32(), "weights reordered to the map's [H][W][C]".into()))
+    }
+
+    pub fn softmax(&mut self, node: &Node, x: ValueId, axis: usize, flat: bool, log: bool) {
+        let Some(State::Map(map, order)) = self.state(x).cloned() else {
+            if let Some(State::Input(_)) = self.state(x) {
+                self.problems.push(refuse::operator(self.graph, node));
+            }
+            return;
+        };
+        let dims = self.map(map);
+        let shape = self.shape(x).to_vec();
+        let over_channels = groups(&order, &shape).is_some_and(|groups| {
+            groups.iter().enumerate().all(|(at, group)| {
+                let inside = if flat { at >= axis } else { at == axis };
+                group.iter().all(|part| (part.label == Label::Channel) == inside)
+            })
+        });
+        if !over_channels || (dims.height, dims.width) != (1, 1) {
+            let problem = refuse::at(self.graph, node, "a softmax over other values than the channels of a vector");
+            let found = format!("axis {axis}{} of {shape:?}", if flat { " and all behind it" } else { "" });
+            return self.problems.push(problem.expected("the scores of one image, [N, C]", found));
+        }
+        let mut input = self.import(map);
+        if !self.is_vector(input) {
+            let vector = self.add_map(FeatureMap { element: DType::F32, ..dims });
+            let note = "makes a vector of the 1 x 1 map".into();
+            self.push(StageKind::GlobalAveragePool, input, vector, vec![], note);
+            input = vector;
+        }
+        let output = self.add_map(dims);
+        let note = format!("over {} scores", dims.channels);
+        self.push(StageKind::Softmax { log }, input, output, node.origin.clone(), note);
+        self.set(node.output, State::Map(output, order));
+    }
+
+    fn check_activation(&mut self, node: &Node, activation: Activation) {
+        let problem = match activation {
+            Activation::Clamp { lo, hi } if lo.is_nan() || hi.is_nan() => {
+                refuse::at(self.graph, node, "a clamp with a bound that is no number")
+                    .expected("numbers", format!("{lo}..={hi}"))
+            }
+            Activation::Clamp { .. } => return,
+            Activation::HardSwish => {
+                let name = node.origin.last().cloned().unwrap_or_default();
+                let mut problem = refuse::at(self.graph, node, format!("hard-swish (up to node {name:?})"))
+                    .expected("ReLU, ReLU6 or another clamp", "hard-swish");
+                problem.hint = Some("networks with hard-swish (MobileNet V3) can't be compiled yet".into());
+                problem
+            }
+        };
+        self.problems.push(problem);
+    }
+
+    /// A constant of f32, shared.
+    fn parameter(&mut self, node: &Node, id: ValueId, what: &str) -> Option<Weights> {
+        let value = &self.graph[id];
+        let problem: Problem = match &value.constant {
+            Some(constant) => match constant.as_f32() {
+                Some(data) if constant.dtype == DType::F32 => return Some(Arc::clone(data)),
+                _ => refuse::at(self.graph, node, format!("{what} of another element type than f32"))
+                    .expected("f32", constant.dtype.name()),
+            },
+            None if self.dequantised(id) => return None,
+            None => refuse::at(self.graph, node, format!("{what} that are computed at run time"))
+                .expected("constants", format!("{:?}, which depends on the model's input", value.name)),
+        };
+        self.problems.push(problem);
+        None
+    }
+
+    fn dequantised(&self, id: ValueId) -> bool {
+        let is = |node: &&Node| node.output == id && matches!(node.op, Op::DequantizeLinear { .. });
+        self.graph.nodes.iter().find(is).is_some()
+    }
+
+    fn bias(&mut self, node: &Node, outputs: usize) -> Option<Weights> {
+        match node.inputs.get(2).copied().flatten() {
+            None => Some(vec![0.0; outputs].into()),
+            Some(id) => self.parameter(node, id, "a bias"),
+        }
+    }
+}

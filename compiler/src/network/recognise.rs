@@ -1,0 +1,339 @@
+//! From the canonical graph to stages.
+
+use super::view::{Axis, Label, axes, groups, transposed};
+use super::{FeatureMap, Layout, MapId, Network, Port, Stage, StageKind, refuse};
+use crate::diagnostic::{Error, Problem};
+use crate::graph::{DType, Graph, Node, Op, Value, ValueId};
+
+/// What is known of a value of the graph.
+#[derive(Debug, Clone)]
+pub(super) enum State {
+    /// The model's input, its axes permuted; labels are its own axes.
+    Input(Vec<Axis<usize>>),
+    /// A feature map, its axes in this order.
+    Map(MapId, Vec<Axis<Label>>),
+}
+
+/// A network under construction.
+pub(super) struct Builder<'g> {
+    pub graph: &'g Graph,
+    pub problems: Vec<Problem>,
+    states: Vec<Option<State>>,
+    maps: Vec<FeatureMap>,
+    stages: Vec<Stage>,
+    input: Option<(MapId, Layout)>,
+    imported: Option<MapId>,
+    batch: Option<usize>,
+}
+
+/// Recognises the stages of a canonical graph.
+///
+/// # Errors
+///
+/// Every operator and every shape that has no place in the family, together.
+pub fn recognise(graph: &Graph) -> Result<Network, Error> {
+    let mut builder = Builder {
+        graph,
+        problems: refuse::integer_operators(graph),
+        states: vec![None; graph.values.len()],
+        maps: Vec::new(),
+        stages: Vec::new(),
+        input: None,
+        imported: None,
+        batch: None,
+    };
+    let ty = &graph[graph.input].ty;
+    if !matches!(ty.dtype, DType::F32 | DType::U8 | DType::I8) {
+        let problem = Problem::new(format!("the input {:?} has an unsupported element type", graph[graph.input].name));
+        builder.problems.push(problem.expected("f32, u8 or i8", ty.dtype.name()));
+    }
+    builder.set(graph.input, State::Input(axes(ty.shape.iter().copied().enumerate())));
+    let empty = |value: &&Value| value.constant.is_none() && value.ty.shape.contains(&0);
+    let problem = |value: &Value| {
+        Problem::new(format!("{:?} has no elements", value.name))
+            .expected("dimensions of 1 and more", value.ty.to_string())
+    };
+    builder.problems.extend(graph.values.iter().find(empty).map(problem));
+    for node in &graph.nodes {
+        builder.visit(node);
+    }
+    builder.finish()
+}
+
+impl Builder<'_> {
+    fn visit(&mut self, node: &Node) {
+        let Some(&Some(x)) = node.inputs.first() else {
+            return self.refuse(node);
+        };
+        match &node.op {
+            Op::Conv(conv) => self.convolution(node, conv),
+            Op::GlobalAveragePool => self.global_average_pool(node, x),
+            Op::Gemm { .. } => self.dense(node),
+            &Op::Softmax { axis, flat, log } => self.softmax(node, x, axis, flat, log),
+            Op::Identity | Op::Reshape => self.copy(x, node.output),
+            Op::Transpose { perm } => self.transpose(node, x, perm),
+            Op::Cast => self.cast(node, x),
+            Op::QuantizeLinear { .. } | Op::DequantizeLinear { .. } => self.copy(x, node.output),
+            _ => self.refuse(node),
+        }
+    }
+
+    /// Reports an operator, and goes on as if it returned its first computed input where the shapes allow it.
+    fn refuse(&mut self, node: &Node) {
+        self.problems.push(refuse::operator(self.graph, node));
+        let same = node.inputs.iter().flatten().find(|&&id| {
+            self.graph[id].constant.is_none() && self.graph[id].ty.shape == self.graph[node.output].ty.shape
+        });
+        if let Some(&x) = same {
+            self.copy(x, node.output);
+        }
+    }
+
+    pub fn shape(&self, id: ValueId) -> &[usize] {
+        &self.graph[id].ty.shape
+    }
+
+    pub fn set(&mut self, id: ValueId, state: State) {
+        if let Some(slot) = self.states.get_mut(id.0 as usize) {
+            *slot = Some(state);
+        }
+    }
+
+    pub fn state(&self, id: ValueId) -> Option<&State> {
+        self.states.get(id.0 as usize)?.as_ref()
+    }
+
+    pub fn map(&self, id: MapId) -> FeatureMap {
+        self.maps[id.0 as usize]
+    }
+
+    fn copy(&mut self, from: ValueId, to: ValueId) {
+        if let Some(state) = self.state(from).cloned() {
+            self.set(to, state);
+        }
+    }
+
+    fn transpose(&mut self, node: &Node, x: ValueId, perm: &[usize]) {
+        let shape = self.shape(x);
+        let state = match self.state(x) {
+            None => return,
+            Some(State::Input(order)) => transposed(order, shape, perm).map(State::Input),
+            Some(State::Map(map, order)) => transposed(order, shape, perm).map(|order| State::Map(*map, order)),
+        };
+        match state {
+            Some(state) => self.set(node.output, state),
+            None => {
+                let found = format!("perm {perm:?} of a value that was reshaped to {shape:?}");
+                let problem = refuse::at(self.graph, node, "a transpose that cuts through the axes of a feature map");
+                self.problems.push(problem.expected("a permutation of batch, channels, rows and columns", found));
+            }
+        }
+    }
+
+    /// Casts are exact where an 8-bit input becomes wider, or nothing changes.
+    fn cast(&mut self, node: &Node, x: ValueId) {
+        let port = self.graph[self.graph.input].ty.dtype;
+        let to = self.graph[node.output].ty.dtype;
+        let wider = match (port.int_range(), to.int_range()) {
+            (Some((lo, hi)), Some((to_lo, to_hi))) => to_lo <= lo && hi <= to_hi,
+            (Some(_), None) => port.bytes() == 1,
+            (None, _) => to == port,
+        };
+        if wider && matches!(self.state(x), Some(State::Input(_))) {
+            self.copy(x, node.output);
+        } else {
+            self.refuse(node);
+        }
+    }
+
+    /// The map a value holds, where it reads as `expected`: the model's input takes its layout from the first such reader.
+    pub fn read(&mut self, node: &Node, x: ValueId, expected: [(Label, usize); 4]) -> Option<MapId> {
+        let element = self.graph[x].ty.dtype;
+        if element != DType::F32 {
+            let problem = refuse::at(self.graph, node, "computes in another element type than f32");
+            self.problems.push(problem.expected("f32", element.name()));
+            return None;
+        }
+        let [batch, ..] = expected.map(|(_, size)| size);
+        let wanted = axes(expected);
+        let found = match self.state(x)? {
+            State::Map(map, order) if *order == wanted => Some(*map),
+            State::Map(..) => None,
+            State::Input(order) => {
+                let order = order.clone();
+                self.read_input(&order, x, expected)
+            }
+        };
+        if found.is_none() {
+            let problem = refuse::at(self.graph, node, "reads a feature map whose axes are in another order or cut");
+            let problem =
+                problem.expected("[N, C, H, W], or [N, features]", format!("{:?} after reshapes", self.shape(x)));
+            self.problems.push(problem.hint("each image of a batch must be computed on its own"));
+        }
+        self.batch.get_or_insert(batch);
+        found
+    }
+
+    fn read_input(&mut self, order: &[Axis<usize>], x: ValueId, expected: [(Label, usize); 4]) -> Option<MapId> {
+        let shape: Vec<usize> = expected.iter().map(|&(_, size)| size).collect();
+        let mut labels = Vec::new();
+        for (group, (label, _)) in groups(order, &shape)?.into_iter().zip(expected) {
+            match group {
+                [] => {}
+                [axis] => labels.push((axis.label, label)),
+                _ if self.shape(x).len() == 2 && group.is_sorted_by_key(|axis| axis.label) => {
+                    labels.extend(group.iter().map(|axis| (axis.label, label)));
+                }
+                _ => return None,
+            }
+        }
+        labels.sort_by_key(|&(axis, _)| axis);
+        let mut labels: Vec<Label> = labels.into_iter().map(|(_, label)| label).collect();
+        labels.dedup();
+        let is = |layout: [Label; 4]| {
+            let mut rest = layout.iter();
+            labels.iter().all(|label| rest.any(|l| l == label))
+        };
+        let [n, c, h, w] = expected.map(|(_, size)| size);
+        let nchw = is([Label::Batch, Label::Channel, Label::Row, Label::Column]);
+        let nhwc = is([Label::Batch, Label::Row, Label::Column, Label::Channel]);
+        let port = self.shape(self.graph.input);
+        let layout = match (nchw, nhwc) {
+            (true, true) if *port == [n, h, w, c] && *port != [n, c, h, w] => Layout::Nhwc,
+            (true, _) => Layout::Nchw,
+            (false, true) => Layout::Nhwc,
+            (false, false) => return None,
+        };
+        if let Some((map, known)) = self.input {
+            let same = self.map(map);
+            return ((same.height, same.width, same.channels, known) == (h, w, c, layout)).then_some(map);
+        }
+        let element = self.graph[self.graph.input].ty.dtype;
+        let map = self.add_map(FeatureMap { height: h, width: w, channels: c, element });
+        self.input = Some((map, layout));
+        Some(map)
+    }
+
+    pub fn add_map(&mut self, map: FeatureMap) -> MapId {
+        self.maps.push(map);
+        MapId((self.maps.len() - 1) as u32)
+    }
+
+    /// Whether a map is the model's input as the caller gives it.
+    pub fn is_port(&self, map: MapId) -> bool {
+        self.input.is_some_and(|(input, _)| input == map)
+    }
+
+    /// A map that any stage can read: the model's input is imported first.
+    pub fn import(&mut self, map: MapId) -> MapId {
+        if !self.is_port(map) {
+            return map;
+        }
+        if let Some(imported) = self.imported {
+            return imported;
+        }
+        let output = self.add_map(FeatureMap { element: DType::F32, ..self.map(map) });
+        let note = "the first operator can't read the model's own layout and element type";
+        self.push(StageKind::Import, map, output, vec![], note.into());
+        self.imported = Some(output);
+        output
+    }
+
+    pub fn push(&mut self, kind: StageKind, input: MapId, output: MapId, origin: Vec<String>, note: String) {
+        self.stages.push(Stage { kind, inputs: vec![input], output, origin, note });
+    }
+
+    /// Adds the stage that computes a node.
+    pub fn push_node(&mut self, node: &Node, kind: StageKind, input: MapId, output: FeatureMap, note: String) {
+        let map = self.define(node, output);
+        self.push(kind, input, map, node.origin.clone(), note);
+    }
+
+    /// Adds the map of a node's output, in `[N, C, H, W]` order.
+    pub fn define(&mut self, node: &Node, output: FeatureMap) -> MapId {
+        let batch = self.batch.unwrap_or(1);
+        let map = self.add_map(output);
+        let sizes = [
+            (Label::Batch, batch),
+            (Label::Channel, output.channels),
+            (Label::Row, output.height),
+            (Label::Column, output.width),
+        ];
+        self.set(node.output, State::Map(map, axes(sizes)));
+        map
+    }
+
+    /// Whether a map is written by a stage that can write a vector anywhere, the caller's output included.
+    pub fn is_vector(&self, map: MapId) -> bool {
+        self.stages.iter().rev().find(|stage| stage.output == map).is_some_and(|stage| {
+            matches!(stage.kind, StageKind::GlobalAveragePool | StageKind::Dense(_) | StageKind::Softmax { .. })
+        })
+    }
+
+    fn finish(mut self) -> Result<Network, Error> {
+        let output = self.graph.output;
+        let name = |id: ValueId| self.graph[id].name.clone();
+        let port = |id: ValueId, layout| Port {
+            name: name(id),
+            shape: self.graph[id].ty.shape.clone(),
+            dtype: self.graph[id].ty.dtype,
+            layout,
+        };
+        let (input_name, output_name) = (name(self.graph.input), name(output));
+        let state = self.state(output).cloned();
+        let found = match state {
+            Some(State::Map(map, order)) => self.output_layout(map, &order).map(|layout| (map, layout)),
+            _ => None,
+        };
+        let (Some((map, layout)), Some((input_map, input_layout))) = (found, self.input) else {
+            if self.problems.is_empty() {
+                let message =
+                    format!("the output {output_name:?} is no feature map or vector in a layout that can be written");
+                self.problems.push(
+                    Problem::new(message)
+                        .expected(
+                            "scores [N, C], or a feature map [N, C, H, W] or [N, H, W, C], computed from the input",
+                            { format!("{:?} from {input_name:?}", self.shape(output)) },
+                        )
+                        .hint("each image of a batch must be computed on its own"),
+                );
+            }
+            return Err(Error { problems: self.problems });
+        };
+        let (input, output) = (port(self.graph.input, input_layout), port(output, layout));
+        if !self.problems.is_empty() {
+            return Err(Error { problems: self.problems });
+        }
+        let mut output_map = map;
+        if !self.is_vector(map) {
+            output_map = self.add_map(self.map(map));
+            let note = "the model ends in a feature map, written in the model's own layout";
+            self.push(StageKind::Export, map, output_map, vec![], note.into());
+        }
+        let stages = super::separable::fuse(std::mem::take(&mut self.stages));
+        Ok(Network {
+            name: self.graph.name.clone(),
+            input,
+            output,
+            batch: self.batch.unwrap_or(1),
+            maps: self.maps,
+            input_map,
+            output_map,
+            stages,
+        })
+    }
+
+    fn output_layout(&self, map: MapId, order: &[Axis<Label>]) -> Option<Layout> {
+        let FeatureMap { height, width, channels, .. } = self.map(map);
+        let n = (Label::Batch, self.batch?);
+        let (c, h, w) = ((Label::Channel, channels), (Label::Row, height), (Label::Column, width));
+        let (nchw, nhwc) = (axes([n, c, h, w]) == order, axes([n, h, w, c]) == order);
+        let port = self.shape(self.graph.output);
+        match (nchw, nhwc) {
+            (true, true) if (height, width) != (1, 1) && *port == [n.1, height, width, channels] => Some(Layout::Nhwc),
+            (true, _) => Some(Layout::Nchw),
+            (false, true) => Some(Layout::Nhwc),
+            (false, false) => None,
+        }
+    }
+}

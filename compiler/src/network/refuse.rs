@@ -1,0 +1,116 @@
+//! What can't be compiled, said so that the model's author knows why and what to do.
+
+use crate::diagnostic::Problem;
+use crate::graph::{Activation, Binary, Graph, Node, Op, Unary, ValueId};
+
+/// A problem at a node.
+pub(super) fn at(graph: &Graph, node: &Node, message: impl Into<String>) -> Problem {
+    let name = node.origin.first().unwrap_or(&graph[node.output].name);
+    Problem::new(message).at(name.clone(), node.op.name())
+}
+
+/// Why an operator outside the family's vocabulary is refused.
+pub(super) fn operator(graph: &Graph, node: &Node) -> Problem {
+    let is_constant = |id: &Option<ValueId>| id.is_none_or(|id| graph[id].constant.is_some());
+    let computed = node.inputs.iter().filter(|id| !is_constant(id)).count();
+    let shapes = || {
+        let shapes: Vec<String> = node.inputs.iter().flatten().map(|&id| graph[id].ty.to_string()).collect();
+        shapes.join(", ")
+    };
+    let problem = |message: &str| at(graph, node, message);
+    match &node.op {
+        Op::Binary(Binary::Add | Binary::Sub) if computed > 1 => problem("adds two feature maps: a residual connection")
+            .expected("each feature map read by one convolution only", shapes())
+            .hint("residual networks (MobileNet V2 and later) can't be compiled yet"),
+        Op::Binary(Binary::Mul | Binary::Div) if computed > 1 => {
+            problem("multiplies two feature maps: a squeeze-and-excitation gate or a product of branches")
+                .expected("each feature map read by one convolution only", shapes())
+                .hint("gated networks (MobileNet V3) can't be compiled yet")
+        }
+        Op::Binary(_) | Op::BatchNorm { .. } => problem("arithmetic that can't be folded into a convolution")
+            .expected(
+                "a scale or offset by constants, one number per channel, directly in front of or behind a convolution or fully connected layer",
+                shapes(),
+            )
+            .hint(borders_hint(graph, node)),
+        Op::Unary(Unary::Act(activation)) => {
+            let name = match activation {
+                Activation::HardSwish => "hard-swish",
+                Activation::Clamp { .. } => "an activation",
+            };
+            problem(&format!("{name} that no convolution or fully connected layer can apply to its result"))
+                .expected(
+                    "an activation directly behind a convolution or fully connected layer, as the only reader of its result",
+                    format!("its argument is {}", producer(graph, node)),
+                )
+        }
+        Op::Pad { before, after, .. } if before.iter().chain(after).any(|&n| n < 0) => {
+            problem("a padding with negative amounts, which crops").expected(
+                "amounts of 0 and more",
+                format!("{before:?} in front and {after:?} behind, per axis"),
+            )
+        }
+        Op::Pad { before, after, value } => problem("a padding that can't become the border of a convolution")
+            .expected(
+                "zeros around rows and columns, directly in front of a convolution with the same border",
+                format!("{value}, {before:?} in front and {after:?} behind, per axis"),
+            ),
+        Op::AveragePool { window, .. } => problem("an average over a part of the map").expected(
+            "a window of the whole map, not counting padding",
+            format!("window {:?} with pads {:?} of {}", window.kernel, window.pads, shapes()),
+        ),
+        Op::ReduceMean { axes, .. } => problem("a mean over other axes than rows and columns")
+            .expected("a mean over all rows and columns of a feature map", format!("axes {axes:?} of {}", shapes())),
+        Op::MatMul | Op::Gemm { .. } => problem("a matrix product that is no fully connected layer")
+            .expected("a vector per image times a constant matrix, plus a constant bias", shapes()),
+        Op::Cast => problem("converts to another element type")
+            .expected("f32 throughout, or a u8 or i8 input converted to f32", format!("{} to {}", shapes(), graph[node.output].ty)),
+        op => problem("an operator outside the family").expected(
+            "convolutions, pooling over the whole map, fully connected layers and softmax",
+            format!("{} of {}", op.name(), shapes()),
+        ),
+    }
+}
+
+fn borders_hint(graph: &Graph, node: &Node) -> String {
+    let reader = graph.nodes.iter().find(|reader| reader.inputs.contains(&Some(node.output)));
+    match reader.map(|reader| &reader.op) {
+        Some(Op::Conv(conv)) if conv.window.pads != [0; 4] => "its result is padded by the convolution that reads it; \
+            only a border of zeros, or that of the image itself, can be kept when the arithmetic is folded"
+            .into(),
+        Some(reader) => format!("its argument is {}, its result is read by {}", producer(graph, node), reader.name()),
+        None => format!("its argument is {}, its result is the model's output", producer(graph, node)),
+    }
+}
+
+/// Where a node's data come from, in words.
+fn producer(graph: &Graph, node: &Node) -> String {
+    let data = node.inputs.iter().flatten().find(|&&id| graph[id].constant.is_none());
+    let Some(&id) = data else { return "constant".into() };
+    if id == graph.input {
+        return "the model's input".into();
+    }
+    let Some(above) = graph.nodes.iter().find(|above| above.output == id) else { return "undefined".into() };
+    let readers = graph.nodes.iter().filter(|reader| reader.inputs.contains(&Some(id))).count();
+    let others = if readers > 1 { format!(", which {} other operators read", readers - 1) } else { String::new() };
+    let name = above.origin.first().unwrap_or(&graph[id].name);
+    format!("the result of {name:?} ({}){others}", above.op.name())
+}
+
+/// One problem per kind of integer operator, naming the first.
+pub(super) fn integer_operators(graph: &Graph) -> Vec<Problem> {
+    let kinds: [fn(&Op) -> bool; 2] =
+        [|op| matches!(op, Op::QuantizeLinear { .. }), |op| matches!(op, Op::DequantizeLinear { .. })];
+    let of_kind = |is: &fn(&Op) -> bool| {
+        let mut nodes = graph.nodes.iter().filter(|node| is(&node.op));
+        let first = nodes.next()?;
+        let count = nodes.count() + 1;
+        let nodes = if count == 1 { "node" } else { "nodes" };
+        Some(
+            at(graph, first, format!("quantised arithmetic ({count} {} {nodes}, this is the first)", first.op.name()))
+                .expected("floating-point operators", format!("{} of {}", first.op.name(), graph[first.output].ty))
+                .hint("quantised models can't be compiled yet; use the model's float version"),
+        )
+    };
+    kinds.iter().filter_map(of_kind).collect()
+}

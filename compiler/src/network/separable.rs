@@ -1,0 +1,56 @@
+//! The compiler's heart: a depthwise convolution and the pointwise one that consumes it become one stage.
+
+use super::{Stage, StageKind};
+
+/// Name of the rewrite.
+pub const NAME: &str = "fuse-separable";
+/// Why it is done.
+pub const RATIONALE: &str = "a pointwise convolution needs a depthwise result only one pixel at a time: computed block of rows by block of rows, \
+    the result stays in cache and its feature map never exists whole";
+
+/// Fuses every depthwise stage whose result only a pointwise stage reads; the others' notes say why not.
+pub(super) fn fuse(stages: Vec<Stage>) -> Vec<Stage> {
+    let reader_of = |stage: &Stage| -> Result<usize, String> {
+        let mut readers = stages.iter().enumerate().filter(|(_, reader)| reader.inputs.contains(&stage.output));
+        let Some((at, reader)) = readers.next() else { return Err("it is the model's last stage".into()) };
+        let others = readers.count();
+        if others > 0 {
+            return Err(format!("{} stages read its result", others + 1));
+        }
+        match reader.kind {
+            StageKind::Pointwise(_) => Ok(at),
+            _ => Err(format!(
+                "its result is read by {} {:?}, not by a pointwise convolution",
+                reader.kind.name(),
+                reader.origin.first().map_or("", String::as_str)
+            )),
+        }
+    };
+    let partners: Vec<Option<Result<usize, String>>> =
+        stages.iter().map(|stage| matches!(stage.kind, StageKind::Depthwise(_)).then(|| reader_of(stage))).collect();
+    let mut rest: Vec<Option<Stage>> = stages.into_iter().map(Some).collect();
+    let mut fused = Vec::with_capacity(rest.len());
+    for (at, partner) in partners.into_iter().enumerate() {
+        let Some(mut first) = rest[at].take() else { continue };
+        match (first.kind, partner) {
+            (StageKind::Depthwise(depthwise), Some(Ok(partner))) => {
+                let Some(Stage { kind: StageKind::Pointwise(pointwise), output, origin, .. }) = rest[partner].take()
+                else {
+                    continue;
+                };
+                let [rows, columns] = depthwise.window.kernel;
+                let note = format!(
+                    "depthwise {rows}x{columns} fused into the pointwise convolution that alone reads it: its map never exists whole"
+                );
+                first.origin.extend(origin);
+                let kind = StageKind::Separable { depthwise, pointwise };
+                fused.push(Stage { kind, inputs: first.inputs, output, origin: first.origin, note });
+            }
+            (kind, Some(Err(reason))) => {
+                fused.push(Stage { kind, note: format!("depthwise not fused: {reason}"), ..first });
+            }
+            (kind, _) => fused.push(Stage { kind, ..first }),
+        }
+    }
+    fused
+}
