@@ -166,9 +166,12 @@ fn layer_types(layers: &[Layer], mult_adds: u64, weights: u64) -> Vec<LayerType>
 /// The channels of MobileNet V1, first convolution and pointwise ones; a width keeps the pattern of first, same and double.
 const FIRST: usize = 32;
 const LAST: usize = 1024;
+/// Convolutions of V1, depthwise ones aside.
+const FULL: usize = 14;
 
 /// The α for which channels are V1's times α: 32, 64, and from there each the same as the one before or double, up to
-/// 1024, rounded down, to nearest or to multiples of 8, at least 8. Nets may be shorter or longer than V1's 14 convolutions.
+/// 1024, rounded down or to nearest. Nets may be shorter or longer than V1's 14 convolutions; those no shorter may also
+/// have at least 8 channels, or multiples of 8, everywhere (in short ones that would fit almost anything).
 fn width_multiplier(channels: &[usize]) -> Option<f64> {
     let first = *channels.first()?;
     if channels.len() < 2 {
@@ -184,7 +187,8 @@ fn width_multiplier(channels: &[usize]) -> Option<f64> {
     candidates.into_iter().filter(ratio).find(|&alpha| {
         let roundings: [fn(f64) -> usize; 4] =
             [|c| c as usize, |c| c.round() as usize, |c| (c as usize).max(8), |c| divisible_by_8(c)];
-        roundings.iter().any(|round| follows(channels, |base| round(base as f64 * alpha)))
+        let exact = if channels.len() < FULL { 2 } else { 4 };
+        roundings.iter().take(exact).any(|round| follows(channels, |base| round(base as f64 * alpha)))
     })
 }
 

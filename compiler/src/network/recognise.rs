@@ -293,7 +293,7 @@ impl Builder<'_> {
                     Problem::new(message)
                         .expected(
                             "scores [N, C], or a feature map [N, C, H, W] or [N, H, W, C], computed from the input",
-                            { format!("{:?} from {input_name:?}", self.shape(output)) },
+                            format!("{:?} from {input_name:?}", self.shape(output)),
                         )
                         .hint("each image of a batch must be computed on its own"),
                 );

@@ -89,9 +89,9 @@ fn gate_of(sweep: &Sweep, x: ValueId, gate: ValueId) -> Option<(f64, f64, f64, V
     let node = sweep.producer(gate)?;
     let mut at = (*node.inputs.first()?)?;
     let mut names = node.origin.clone();
-    let (mut slope, mut offset, top) = match &node.op {
-        &Op::Unary(Unary::HardSigmoid { alpha, beta }) => (f64::from(alpha), f64::from(beta), 1.0),
-        &Op::Unary(Unary::Act(Activation::Clamp { lo: 0.0, hi })) => (1.0, 0.0, f64::from(hi)),
+    let (mut slope, mut offset, top) = match node.op {
+        Op::Unary(Unary::HardSigmoid { alpha, beta }) => (f64::from(alpha), f64::from(beta), 1.0),
+        Op::Unary(Unary::Act(Activation::Clamp { lo: 0.0, hi })) => (1.0, 0.0, f64::from(hi)),
         _ => return None,
     };
     for _ in 0..MAX_DEPTH {
