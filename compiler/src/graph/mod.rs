@@ -3,11 +3,13 @@
 mod display;
 mod edit;
 pub mod half;
+mod import;
 pub mod infer;
 pub mod op;
 pub mod tensor;
 mod verify;
 
+pub use import::import;
 pub use op::{Activation, Binary, Conv, Op, Type, Unary, Window};
 pub use tensor::{DType, Data, Tensor};
 

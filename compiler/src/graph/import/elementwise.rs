@@ -1,0 +1,106 @@
+//! Arithmetic, activations and conversions.
+
+use super::call::Call;
+use super::lower::Lowering;
+use crate::diagnostic::Problem;
+use crate::graph::{Activation, Binary, Op, Type, Unary};
+use crate::onnx::dtype;
+
+pub(super) fn binary(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
+    let op = match call.node.op_type.as_str() {
+        "Add" => Binary::Add,
+        "Sub" => Binary::Sub,
+        "Mul" => Binary::Mul,
+        _ => Binary::Div,
+    };
+    lowering.emit(call, Op::Binary(op), &call.inputs).map(drop)
+}
+
+/// The exponent may have another type than the base.
+pub(super) fn pow(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
+    let (base, mut exponent) = (call.input(0)?, call.input(1)?);
+    let dtype = lowering.ty(base).dtype;
+    if lowering.ty(exponent).dtype != dtype {
+        let ty = Type { dtype, ..lowering.ty(exponent).clone() };
+        exponent = lowering.emit_inner(call, Op::Cast, &[Some(exponent)], Some(ty))?;
+    }
+    lowering.emit(call, Op::Binary(Binary::Pow), &[Some(base), Some(exponent)]).map(drop)
+}
+
+pub(super) fn variadic(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
+    let op = Op::Binary(match call.node.op_type.as_str() {
+        "Min" => Binary::Min,
+        "Max" => Binary::Max,
+        _ => Binary::Add,
+    });
+    let mut value = call.input(0)?;
+    if call.inputs.len() == 1 {
+        return lowering.emit(call, Op::Identity, &[Some(value)]).map(drop);
+    }
+    for i in 1..call.inputs.len() {
+        let inputs = [Some(value), Some(call.input(i)?)];
+        value = if i + 1 == call.inputs.len() {
+            lowering.emit(call, op.clone(), &inputs)?
+        } else {
+            lowering.emit_inner(call, op.clone(), &inputs, None)?
+        };
+    }
+    Ok(())
+}
+
+pub(super) fn unary(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
+    let op = match call.node.op_type.as_str() {
+        "Relu" => Unary::Act(Activation::Clamp { lo: 0.0, hi: f32::INFINITY }),
+        "HardSwish" => Unary::Act(Activation::HardSwish),
+        "Sigmoid" => Unary::Sigmoid,
+        "Sqrt" => Unary::Sqrt,
+        "Reciprocal" => Unary::Reciprocal,
+        "Neg" => Unary::Neg,
+        _ => Unary::Exp,
+    };
+    lowering.emit(call, Op::Unary(op), &call.inputs).map(drop)
+}
+
+pub(super) fn hard_sigmoid(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
+    let op = Unary::HardSigmoid { alpha: call.float("alpha", 0.2)?, beta: call.float("beta", 0.5)? };
+    lowering.emit(call, Op::Unary(op), &call.inputs).map(drop)
+}
+
+/// Bounds are attributes before opset 11, inputs from then on.
+pub(super) fn clip(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
+    call.at_most(3)?;
+    let x = call.input(0)?;
+    let (lo, hi) = if call.opset < 11 {
+        (call.float("min", f32::NEG_INFINITY)?, call.float("max", f32::INFINITY)?)
+    } else {
+        let bound = |i, what| Ok::<_, Problem>(lowering.optional_scalar(call, i, what)?.map(|v| v as f32));
+        (
+            bound(1, "the lower bound")?.unwrap_or(f32::NEG_INFINITY),
+            bound(2, "the upper bound")?.unwrap_or(f32::INFINITY),
+        )
+    };
+    if lo.is_nan() || hi.is_nan() {
+        return Err(Problem::new("a bound is not a number").expected("numbers", format!("{lo} to {hi}")));
+    }
+    lowering.emit(call, Op::Unary(Unary::Act(Activation::Clamp { lo, hi })), &[Some(x)]).map(drop)
+}
+
+/// Identity, and Dropout, whose ratio and mask do not matter at inference.
+pub(super) fn identity(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
+    if call.node.op_type == "Dropout" && lowering.optional_scalar(call, 2, "training_mode")?.unwrap_or(0.0) != 0.0 {
+        return Err(Problem::new("this dropout is in training mode").hint("export the model for inference"));
+    }
+    lowering.emit(call, Op::Identity, &[Some(call.input(0)?)]).map(drop)
+}
+
+pub(super) fn cast(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
+    let x = call.input(0)?;
+    let dtype = if call.node.op_type == "CastLike" {
+        lowering.ty(call.input(1)?).dtype
+    } else {
+        let code = i32::try_from(call.int("to", 0)?).unwrap_or(-1);
+        dtype::from_code(code).map_err(|name| Problem::new(format!("a cast to {name} is not supported")))?
+    };
+    let ty = Type { dtype, ..lowering.ty(x).clone() };
+    lowering.emit_as(call, Op::Cast, &[Some(x)], ty).map(drop)
+}

@@ -1,0 +1,105 @@
+//! Normalisation, products, reductions, softmax and quantisation.
+
+use super::call::{Call, axes, axis};
+use super::lower::Lowering;
+use crate::diagnostic::Problem;
+use crate::graph::{Activation, DType, Op, Type};
+use crate::onnx::dtype;
+
+pub(super) fn batch_norm(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
+    call.at_most(5)?;
+    if call.flag("training_mode", false)? {
+        return Err(Problem::new("this normalisation is in training mode").hint("export the model for inference"));
+    }
+    if call.opset < 9 && !call.flag("spatial", true)? {
+        return Err(Problem::new("normalisation per element is not supported").expected("spatial = 1", "spatial = 0"));
+    }
+    let epsilon = f64::from(call.float("epsilon", 1e-5)?);
+    lowering.emit(call, Op::BatchNorm { epsilon }, &call.inputs).map(drop)
+}
+
+pub(super) fn gemm(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
+    let op = Op::Gemm {
+        alpha: call.float("alpha", 1.0)?,
+        beta: call.float("beta", 1.0)?,
+        trans_a: call.flag("transA", false)?,
+        trans_b: call.flag("transB", false)?,
+        activation: Activation::NONE,
+    };
+    lowering.emit(call, op, &call.inputs).map(drop)
+}
+
+pub(super) fn matmul(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
+    lowering.emit(call, Op::MatMul, &call.inputs).map(drop)
+}
+
+pub(super) fn softmax(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
+    any_softmax(lowering, call, false)
+}
+
+pub(super) fn log_softmax(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
+    any_softmax(lowering, call, true)
+}
+
+fn any_softmax(lowering: &mut Lowering, call: &Call, log: bool) -> Result<(), Problem> {
+    let rank = lowering.ty(call.input(0)?).shape.len();
+    let flat = call.opset < 13;
+    let axis = axis(call.int("axis", if flat { 1 } else { -1 })?, rank)?;
+    lowering.emit(call, Op::Softmax { axis, flat, log }, &call.inputs).map(drop)
+}
+
+pub(super) fn reduce_mean(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
+    let x = call.input(0)?;
+    let rank = lowering.ty(x).shape.len();
+    let Some(axes) = reduced_axes(lowering, call, 18, rank)? else {
+        return lowering.emit(call, Op::Identity, &[Some(x)]).map(drop);
+    };
+    let keep_dims = call.flag("keepdims", true)?;
+    lowering.emit(call, Op::ReduceMean { axes, keep_dims }, &[Some(x)]).map(drop)
+}
+
+/// The axes of a reduction, an attribute before opset `input_since`; `None` where nothing is reduced.
+pub(super) fn reduced_axes(
+    lowering: &Lowering,
+    call: &Call,
+    input_since: i64,
+    rank: usize,
+) -> Result<Option<Vec<usize>>, Problem> {
+    call.at_most(2)?;
+    let given = if call.opset < input_since {
+        call.ints("axes")?.map(<[i64]>::to_vec)
+    } else {
+        lowering.optional_ints(call, 1, "axes")?
+    };
+    match given {
+        Some(given) if !given.is_empty() => axes(&given, rank).map(Some),
+        _ if call.flag("noop_with_empty_axes", false)? => Ok(None),
+        _ => Ok(Some((0..rank).collect())),
+    }
+}
+
+pub(super) fn quantize(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
+    let x = lowering.ty(call.input(0)?).clone();
+    let axis = channel_axis(call, &x)?;
+    let code = i32::try_from(call.int("output_dtype", 0)?).unwrap_or(-1);
+    let dtype = if code == 0 { Ok(DType::U8) } else { dtype::from_code(code) };
+    let dtype = dtype.map_err(|name| Problem::new(format!("quantisation to {name} is not supported")))?;
+    lowering.emit_as(call, Op::QuantizeLinear { axis }, &call.inputs, Type { dtype, ..x }).map(drop)
+}
+
+pub(super) fn dequantize(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
+    let axis = channel_axis(call, lowering.ty(call.input(0)?))?;
+    lowering.emit(call, Op::DequantizeLinear { axis }, &call.inputs).map(drop)
+}
+
+/// The channel axis; 0 for a scalar, and where the default does not exist but is not needed either.
+fn channel_axis(call: &Call, x: &Type) -> Result<usize, Problem> {
+    if call.int("block_size", 0)? != 0 {
+        return Err(Problem::new("blocked quantisation is not supported").expected("block_size = 0", "blocks"));
+    }
+    match call.node.attribute("axis") {
+        None if x.shape.len() < 2 => Ok(0),
+        _ if x.shape.is_empty() => Ok(0),
+        _ => axis(call.int("axis", 1)?, x.shape.len()),
+    }
+}

@@ -1,0 +1,301 @@
+//! Walks the nodes in order and keeps what is known about every value.
+
+use super::call::Call;
+use super::lookup;
+use crate::diagnostic::{Error, Problem};
+use crate::graph::{Graph, Node, Op, Tensor, Type, Value, ValueId, infer};
+use crate::onnx::{self, Model};
+use crate::reference;
+use std::collections::{HashMap, HashSet};
+
+/// Elements that constants computed at import may have, all together.
+const FOLDED_ELEMENTS: usize = 1 << 27;
+
+/// Lowers the model for one input type. `own` is the graph at the model's own input shape, where this is another one.
+pub(super) fn run(model: &Model, input: Type, own: Option<&Graph>) -> Result<Graph, Error> {
+    let mut lowering = Lowering::new(model, input, own);
+    let live = live_nodes(model);
+    for (node, _) in model.graph.nodes.iter().zip(&live).filter(|(_, live)| **live) {
+        lowering.node(node);
+    }
+    let mut problems = lowering.unknown;
+    problems.append(&mut lowering.problems);
+    let output = &model.graph.outputs[0].name;
+    match lowering.names.get(output.as_str()) {
+        _ if !problems.is_empty() => Err(Error { problems }),
+        Some(Some(output)) => {
+            lowering.graph.output = *output;
+            Ok(lowering.graph)
+        }
+        _ => Err(Problem::new(format!("nothing defines the output {output:?}")).into()),
+    }
+}
+
+/// The nodes that the output depends on.
+fn live_nodes(model: &Model) -> Vec<bool> {
+    let mut needed: HashSet<&str> = model.graph.outputs.iter().map(|o| o.name.as_str()).collect();
+    let mut live = vec![false; model.graph.nodes.len()];
+    for (node, live) in model.graph.nodes.iter().zip(&mut live).rev() {
+        *live = node.outputs.iter().any(|o| !o.is_empty() && needed.contains(o.as_str()));
+        if *live {
+            needed.extend(node.inputs.iter().map(String::as_str));
+        }
+    }
+    live
+}
+
+/// A graph under construction.
+pub(super) struct Lowering<'a> {
+    model: &'a Model,
+    graph: Graph,
+    /// Types by name at the model's own input shape.
+    own: Option<HashMap<&'a str, &'a Type>>,
+    /// Values by ONNX name; `None` where a problem kept one from being defined.
+    names: HashMap<String, Option<ValueId>>,
+    taken: HashSet<String>,
+    read: HashSet<&'a str>,
+    unknown: Vec<Problem>,
+    problems: Vec<Problem>,
+    foldable: usize,
+}
+
+impl<'a> Lowering<'a> {
+    fn new(model: &'a Model, input: Type, own: Option<&'a Graph>) -> Self {
+        let name = &model.graph.inputs[0].name;
+        let graph = Graph {
+            name: model.graph.name.clone(),
+            opset: model.opset(),
+            values: Vec::new(),
+            nodes: Vec::new(),
+            input: ValueId(0),
+            output: ValueId(0),
+        };
+        let read = model.graph.nodes.iter().flat_map(|n| &n.inputs).map(String::as_str);
+        let read = read.chain(model.graph.outputs.iter().map(|o| o.name.as_str())).collect();
+        let mut lowering = Self {
+            model,
+            graph,
+            own: own.map(|g| g.values.iter().map(|v| (v.name.as_str(), &v.ty)).collect()),
+            names: HashMap::new(),
+            taken: HashSet::new(),
+            read,
+            unknown: Vec::new(),
+            problems: Vec::new(),
+            foldable: FOLDED_ELEMENTS,
+        };
+        let defined = model.graph.nodes.iter().flat_map(|n| &n.outputs);
+        let defined = defined.chain(model.graph.initializers.iter().map(|(name, _)| name));
+        lowering.taken.extend(defined.chain([name]).filter(|n| !n.is_empty()).cloned());
+        let id = lowering.push(name.clone(), input, None);
+        lowering.names.insert(name.clone(), Some(id));
+        for (name, tensor) in &model.graph.initializers {
+            let id = lowering.push(name.clone(), tensor.ty(), Some(tensor.clone()));
+            lowering.names.insert(name.clone(), Some(id));
+        }
+        lowering
+    }
+
+    fn node(&mut self, node: &'a onnx::Node) {
+        let Some(lower) = lookup::operator(&node.domain, &node.op_type) else {
+            self.unknown.push(lookup::unknown(self.model, node));
+            return self.poison(node);
+        };
+        let mut inputs = Vec::with_capacity(node.inputs.len());
+        for name in &node.inputs {
+            match self.names.get(name.as_str()) {
+                _ if name.is_empty() => inputs.push(None),
+                Some(Some(id)) => inputs.push(Some(*id)),
+                _ => return self.poison(node),
+            }
+        }
+        let call = Call { node, inputs, opset: self.graph.opset };
+        let result = lower(self, &call).and_then(|()| self.check_outputs(node));
+        if let Err(mut problem) = result {
+            problem.node = Some(node.label().into());
+            problem.op = Some(node.op_type.clone());
+            self.problems.push(problem);
+            self.poison(node);
+        }
+    }
+
+    fn poison(&mut self, node: &onnx::Node) {
+        for name in node.outputs.iter().filter(|n| !n.is_empty()) {
+            self.names.insert(name.clone(), None);
+        }
+    }
+
+    fn check_outputs(&self, node: &onnx::Node) -> Result<(), Problem> {
+        let missing = |name: &&String| self.read.contains(name.as_str()) && !self.names.contains_key(name.as_str());
+        match node.outputs.iter().filter(|n| !n.is_empty()).find(missing) {
+            Some(name) => Err(Problem::new(format!("the optional output {name:?} is used, but not computed"))),
+            None => Ok(()),
+        }
+    }
+
+    fn push(&mut self, name: String, ty: Type, constant: Option<Tensor>) -> ValueId {
+        self.graph.values.push(Value { name, ty, constant });
+        ValueId((self.graph.values.len() - 1) as u32)
+    }
+
+    /// The type of a value.
+    pub(super) fn ty(&self, id: ValueId) -> &Type {
+        self.graph.ty(id)
+    }
+
+    /// The elements of a value, where they are known.
+    pub(super) fn constant(&self, id: ValueId) -> Option<&Tensor> {
+        self.graph.constant(id)
+    }
+
+    /// The type of a value at the model's own input shape, where that is not the one lowered for.
+    pub(super) fn own_type(&self, name: &str) -> Option<&Type> {
+        self.own.as_ref()?.get(name).copied()
+    }
+
+    /// Batch of the model's own input and of the one lowered for, where they differ.
+    pub(super) fn batch_change(&self) -> Option<(usize, usize)> {
+        let name = &self.graph.values.first()?.name;
+        let own = *self.own_type(name)?.shape.first()?;
+        let new = *self.ty(self.graph.input).shape.first()?;
+        (own != new).then_some((own, new))
+    }
+
+    /// The constant integers of an optional parameter input.
+    pub(super) fn optional_ints(&self, call: &Call, i: usize, what: &str) -> Result<Option<Vec<i64>>, Problem> {
+        let Some(id) = call.optional(i) else { return Ok(None) };
+        let tensor = self.parameter(id, what)?;
+        let ints = tensor.as_int().ok_or_else(|| {
+            Problem::new(format!("{what} should be integers")).expected("i64", tensor.ty().to_string())
+        })?;
+        if tensor.shape.len() > 1 {
+            return Err(Problem::new(format!("{what} should be a list")).expected("rank 1", tensor.ty().to_string()));
+        }
+        Ok(Some(ints.to_vec()))
+    }
+
+    /// The constant number of an optional parameter input.
+    pub(super) fn optional_scalar(&self, call: &Call, i: usize, what: &str) -> Result<Option<f64>, Problem> {
+        let Some(id) = call.optional(i) else { return Ok(None) };
+        let tensor = self.parameter(id, what)?;
+        let scalar = tensor.scalar().ok_or_else(|| {
+            Problem::new(format!("{what} should be one number")).expected("a scalar", tensor.ty().to_string())
+        })?;
+        Ok(Some(scalar))
+    }
+
+    fn parameter(&self, id: ValueId, what: &str) -> Result<&Tensor, Problem> {
+        self.constant(id).ok_or_else(|| {
+            Problem::new(format!("{what} should be known at compile time"))
+                .expected("a constant", format!("{:?}, computed from the model's input", self.graph[id].name))
+        })
+    }
+
+    /// Adds an operator that defines the node's first output.
+    pub(super) fn emit(&mut self, call: &Call, op: Op, inputs: &[Option<ValueId>]) -> Result<ValueId, Problem> {
+        self.emit_output(call, 0, op, inputs, None)
+    }
+
+    /// The same for operators that take the output's type as an attribute.
+    pub(super) fn emit_as(
+        &mut self,
+        call: &Call,
+        op: Op,
+        inputs: &[Option<ValueId>],
+        ty: Type,
+    ) -> Result<ValueId, Problem> {
+        self.emit_output(call, 0, op, inputs, Some(ty))
+    }
+
+    /// Adds an operator that defines one of the node's outputs.
+    pub(super) fn emit_output(
+        &mut self,
+        call: &Call,
+        output: usize,
+        op: Op,
+        inputs: &[Option<ValueId>],
+        declared: Option<Type>,
+    ) -> Result<ValueId, Problem> {
+        let name = output_name(call, output)?;
+        let id = self.define(call, name.to_string(), op, inputs, declared)?;
+        self.names.insert(name.into(), Some(id));
+        Ok(id)
+    }
+
+    /// Adds an operator that defines an intermediate value.
+    pub(super) fn emit_inner(
+        &mut self,
+        call: &Call,
+        op: Op,
+        inputs: &[Option<ValueId>],
+        declared: Option<Type>,
+    ) -> Result<ValueId, Problem> {
+        let stem = output_name(call, 0)?;
+        let mut i = 1;
+        let name = loop {
+            let name = format!("{stem}~{i}");
+            if self.taken.insert(name.clone()) {
+                break name;
+            }
+            i += 1;
+        };
+        self.define(call, name, op, inputs, declared)
+    }
+
+    /// Defines the node's first output as a constant, without a node.
+    pub(super) fn emit_constant(&mut self, call: &Call, tensor: Tensor) -> Result<(), Problem> {
+        let name = output_name(call, 0)?;
+        self.spend(tensor.len())?;
+        let id = self.push(name.into(), tensor.ty(), Some(tensor));
+        self.names.insert(name.into(), Some(id));
+        Ok(())
+    }
+
+    /// Refuses constants that are too large before they are computed.
+    pub(super) fn spend(&mut self, elements: usize) -> Result<(), Problem> {
+        match self.foldable.checked_sub(elements) {
+            Some(left) => self.foldable = left,
+            None => {
+                let found = format!("{elements} more");
+                let message = "the constants computed at compile time are too large";
+                return Err(Problem::new(message).expected(format!("at most {FOLDED_ELEMENTS} elements"), found));
+            }
+        }
+        Ok(())
+    }
+
+    fn define(
+        &mut self,
+        call: &Call,
+        name: String,
+        op: Op,
+        inputs: &[Option<ValueId>],
+        declared: Option<Type>,
+    ) -> Result<ValueId, Problem> {
+        let types: Vec<Option<&Type>> = inputs.iter().map(|id| id.map(|id| self.ty(id))).collect();
+        let ty = infer::output_type(&op, &types, declared.as_ref()).map_err(Problem::new)?;
+        let constant = self.fold(&op, inputs, &ty)?;
+        let output = self.push(name, ty, constant);
+        let origin = vec![call.node.label().to_string()];
+        self.graph.nodes.push(Node { op, inputs: inputs.to_vec(), output, origin });
+        Ok(output)
+    }
+
+    /// What is computed from constants alone is a constant. (Quantised weights stay what they are.)
+    fn fold(&mut self, op: &Op, inputs: &[Option<ValueId>], ty: &Type) -> Result<Option<Tensor>, Problem> {
+        let heavy =
+            matches!(op, Op::Conv(_) | Op::AveragePool { .. } | Op::MaxPool { .. } | Op::MatMul | Op::Gemm { .. });
+        let kept = matches!(op, Op::QuantizeLinear { .. } | Op::DequantizeLinear { .. });
+        let known = inputs.iter().flatten().all(|&id| self.constant(id).is_some());
+        if heavy || kept || !known {
+            return Ok(None);
+        }
+        self.spend(ty.len())?;
+        let tensors: Vec<Option<&Tensor>> = inputs.iter().map(|id| id.and_then(|id| self.constant(id))).collect();
+        reference::evaluate(op, &tensors, ty).map(Some).map_err(Problem::new)
+    }
+}
+
+fn output_name<'c>(call: &'c Call, output: usize) -> Result<&'c str, Problem> {
+    let name = call.node.outputs.get(output).filter(|name| !name.is_empty());
+    name.map(String::as_str).ok_or_else(|| Problem::new(format!("output {output} has no name")))
+}

@@ -1,0 +1,137 @@
+//! An ONNX model to a typed graph: any spelling of an operator to one [`Op`](super::Op), with every shape inferred and
+//! every constant known.
+
+mod call;
+mod constants;
+mod elementwise;
+mod fold;
+mod linear;
+mod lookup;
+mod lower;
+mod resize;
+mod shape;
+mod window;
+
+use super::{DType, Graph, Type};
+use crate::diagnostic::{Error, Problem};
+use crate::onnx::{Dim, Model, ValueInfo};
+use crate::options::Options;
+
+/// Imports a model.
+///
+/// A symbolic batch is 1 unless the options give one; a resolution in the options replaces the input's height and
+/// width, and all shapes follow.
+///
+/// # Errors
+/// Everything that keeps the model from being imported, unknown operators first.
+pub fn import(model: &Model, options: &Options) -> Result<Graph, Error> {
+    let input = ports(model)?;
+    let dims = input.shape.as_deref().unwrap_or_default();
+    if let Some(empty) = dims.iter().position(|d| *d == Dim::Value(0)) {
+        return Err(Problem::new(format!("dimension {empty} of the input {:?} is 0", input.name)).into());
+    }
+    if options.batch == Some(0) || options.resolution.is_some_and(|r| r.contains(&0)) {
+        return Err(Problem::new("batch and resolution should be positive").into());
+    }
+    let base = base_graph(model, input.dtype, dims, options)?;
+    let base_shape = &base.ty(base.input).shape;
+    let mut shape = base_shape.clone();
+    if let Some(resolution) = options.resolution {
+        let axes = resize::spatial_axes(&base).ok_or_else(|| no_layout(input))?;
+        shape[axes[0]] = resolution[0];
+        shape[axes[1]] = resolution[1];
+    }
+    if let (Some(batch), Some(first)) = (options.batch, shape.first_mut()) {
+        *first = batch;
+    }
+    if shape == *base_shape {
+        return Ok(base);
+    }
+    let changed = lower::run(model, Type::new(input.dtype, shape.clone()), Some(&base));
+    let changed = changed.and_then(|graph| resize::check_output(&base, graph));
+    changed.map_err(|mut error| {
+        for problem in &mut error.problems {
+            problem.hint.get_or_insert_with(|| {
+                format!("the model can be compiled for {base_shape:?}, its own input shape, but not for {shape:?}")
+            });
+        }
+        error
+    })
+}
+
+/// The only input; also checks that there is only one output.
+fn ports(model: &Model) -> Result<&ValueInfo, Error> {
+    let mut problems = Vec::new();
+    let mut one = |what: &str, ports: &[ValueInfo], hint: &str| {
+        if ports.len() != 1 {
+            let names: Vec<&str> = ports.iter().map(|p| p.name.as_str()).collect();
+            let message = format!("the model should have exactly one {what}");
+            problems.push(Problem::new(message).expected("one", format!("{} {names:?}", ports.len())).hint(hint));
+        }
+    };
+    one("input", &model.graph.inputs, "store constant inputs as initialisers");
+    one("output", &model.graph.outputs, "cut the model with onnx.utils.extract_model");
+    match model.graph.inputs.first() {
+        Some(input) if problems.is_empty() => match &input.shape {
+            Some(_) => Ok(input),
+            None => Err(Problem::new(format!("the input {:?} has no shape", input.name)).into()),
+        },
+        _ => Err(Error { problems }),
+    }
+}
+
+/// The graph at the model's own input shape; where that leaves height and width open, at the resolution of the options.
+fn base_graph(model: &Model, dtype: DType, dims: &[Dim], options: &Options) -> Result<Graph, Error> {
+    let fixed: Vec<Option<usize>> = dims
+        .iter()
+        .enumerate()
+        .map(|(axis, dim)| match dim {
+            Dim::Value(value) => Some(*value),
+            Dim::Symbol(_) if axis == 0 => Some(1),
+            Dim::Symbol(_) => None,
+        })
+        .collect();
+    if let Some(shape) = fixed.iter().copied().collect::<Option<Vec<_>>>() {
+        return lower::run(model, Type::new(dtype, shape), None);
+    }
+    let name = &model.graph.inputs[0].name;
+    let Some(resolution) = options.resolution.filter(|_| fixed.len() == 4) else {
+        let dims: Vec<String> = dims.iter().map(dim_text).collect();
+        let problem = Problem::new(format!("the shape of the input {name:?} is not known"))
+            .expected(
+                "numbers (only the first dimension, the batch, may be symbolic)",
+                format!("[{}]", dims.join(", ")),
+            )
+            .hint("give the option resolution = [H, W]");
+        return Err(problem.into());
+    };
+    let attempt = |axes: [usize; 2]| {
+        let mut shape = fixed.clone();
+        for (axis, size) in axes.into_iter().zip(resolution) {
+            shape[axis] = shape[axis].or(Some(size));
+        }
+        let Some(shape) = shape.into_iter().collect::<Option<Vec<_>>>() else {
+            return Err(Problem::new(format!("the number of channels of the input {name:?} is not known")).into());
+        };
+        let graph = lower::run(model, Type::new(dtype, shape), None)?;
+        if resize::spatial_axes(&graph) == Some(axes) { Ok(graph) } else { Err(no_layout(&model.graph.inputs[0])) }
+    };
+    let first = attempt([2, 3]);
+    first.or_else(|error: Error| attempt([1, 2]).map_err(|_| error))
+}
+
+fn no_layout(input: &ValueInfo) -> Error {
+    let message = format!("which axes of the input {:?} are height and width can't be told", input.name);
+    Problem::new(message).expected("an image that a convolution reads", "another use of the input").into()
+}
+
+fn dim_text(dim: &Dim) -> String {
+    match dim {
+        Dim::Value(value) => value.to_string(),
+        Dim::Symbol(name) if name.is_empty() => "?".into(),
+        Dim::Symbol(name) => name.clone(),
+    }
+}
+
+#[cfg(all(test, feature = "cli"))]
+mod tests;

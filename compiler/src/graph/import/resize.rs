@@ -1,0 +1,67 @@
+//! Another resolution or batch: where height and width are, and whether the result still is the same network.
+
+use crate::diagnostic::{Error, Problem};
+use crate::graph::{Graph, Op, ValueId};
+
+/// The input's axes that the first convolution or pool reads as height and width.
+pub(super) fn spatial_axes(graph: &Graph) -> Option<[usize; 2]> {
+    let rank = graph.ty(graph.input).shape.len();
+    let mut origins: Vec<Option<Vec<Option<usize>>>> = vec![None; graph.values.len()];
+    origins[graph.input.0 as usize] = Some((0..rank).map(Some).collect());
+    for node in &graph.nodes {
+        let traced = |id: &Option<ValueId>| id.and_then(|id| origins[id.0 as usize].as_ref().map(|axes| (id, axes)));
+        let Some((source, axes)) = node.inputs.iter().find_map(traced) else { continue };
+        let output = graph.ty(node.output);
+        let next = match &node.op {
+            Op::Conv(_) | Op::AveragePool { .. } | Op::MaxPool { .. } | Op::GlobalAveragePool => {
+                return match axes[..] {
+                    [_, _, Some(height), Some(width)] => Some([height, width]),
+                    _ => None,
+                };
+            }
+            Op::Transpose { perm } => Some(perm.iter().map(|&axis| axes.get(axis).copied().flatten()).collect()),
+            Op::Reshape => Some(reshaped(&graph.ty(source).shape, axes, &output.shape)),
+            Op::Binary(_)
+            | Op::Unary(_)
+            | Op::Cast
+            | Op::Identity
+            | Op::Pad { .. }
+            | Op::BatchNorm { .. }
+            | Op::Concat { .. }
+            | Op::Slice { .. }
+            | Op::QuantizeLinear { .. }
+            | Op::DequantizeLinear { .. } => (output.shape.len() == axes.len()).then(|| axes.clone()),
+            _ => None,
+        };
+        origins[node.output.0 as usize] = next;
+    }
+    None
+}
+
+/// Axes follow a reshape that only moves axes of one element.
+fn reshaped(from: &[usize], axes: &[Option<usize>], to: &[usize]) -> Vec<Option<usize>> {
+    let large = |shape: &[usize]| shape.iter().copied().filter(|&d| d != 1).collect::<Vec<_>>();
+    if large(from) != large(to) {
+        return vec![None; to.len()];
+    }
+    let mut sources = from.iter().zip(axes).filter(|(dim, _)| **dim != 1).map(|(_, axis)| *axis);
+    to.iter().map(|&dim| if dim == 1 { None } else { sources.next().flatten() }).collect()
+}
+
+/// Only batch, height and width may have changed.
+pub(super) fn check_output(own: &Graph, changed: Graph) -> Result<Graph, Error> {
+    let (before, after) = (own.ty(own.output), changed.ty(changed.output));
+    let batch = |graph: &Graph| graph.ty(graph.input).shape.first().copied();
+    let mut problem = Problem::new("with the input, the meaning of the output would change");
+    if let (Some(&first), Some(&new_first)) = (before.shape.first(), after.shape.first())
+        && before.shape.len() == after.shape.len()
+    {
+        let batch_kept = batch(own) != Some(first) || batch(&changed) == Some(new_first);
+        let classes_kept = before.shape.len() > 2 || before.shape.get(1) == after.shape.get(1);
+        if batch_kept && classes_kept {
+            return Ok(changed);
+        }
+    }
+    problem = problem.expected(format!("{before} for the new batch"), after.to_string());
+    Err(problem.into())
+}
