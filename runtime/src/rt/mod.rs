@@ -1,12 +1,32 @@
 //! What `mobilenet_model!` expands to calls into: the stage descriptors and entry points. Not public API.
+//!
+//! A [`Run`] executes stages over one arena and one blob of packed weights. Every method checks its descriptor against
+//! both before a kernel runs and panics where they disagree; descriptors from the compiler never do. Nothing here is
+//! generic over user types, so that everything is compiled with this crate's own optimisation level.
 
+mod check;
+mod image;
+mod isa;
+mod kernel;
+mod run;
+mod softmax;
 mod spec;
+mod stream;
+#[cfg(all(test, feature = "std"))]
+#[allow(clippy::single_range_in_vec_init)]
+mod testing;
 
 #[cfg(feature = "alloc")]
 pub use alloc::boxed::Box;
 
 pub use crate::arena::Aligned;
+pub use run::Run;
 pub use spec::*;
 
 /// Version of the contract between emitted code and this crate.
 pub const ABI: u32 = 1;
+
+/// Name of the instruction set that inference runs on: `portable`, `avx2`, `avx512`, `neon` or `simd128`.
+pub fn isa() -> &'static str {
+    isa::kernels().name
+}

@@ -1,0 +1,50 @@
+//! Descriptors against the memory they point into.
+
+use super::kernel::padded_channels;
+use super::{Map, Source, Window};
+
+/// Product of a few extents; saturates, so that nonsense fails the comparison that follows.
+pub(crate) fn product(factors: &[usize]) -> usize {
+    factors.iter().fold(1, |product, &f| usize::saturating_mul(product, f))
+}
+
+/// Panics unless `floats` floats at byte `offset` lie inside `len` bytes.
+#[track_caller]
+pub(crate) fn extent(what: &str, offset: usize, floats: usize, len: usize) {
+    let end = floats.saturating_mul(4).saturating_add(offset);
+    assert!(end <= len && offset.is_multiple_of(4), "{what} at byte {offset} ends at {end}, but there are {len} bytes");
+}
+
+/// Panics unless the map is well formed and lies inside the arena.
+#[track_caller]
+pub(crate) fn map(what: &str, map: &Map, arena: usize) {
+    let Map { offset, height, width, channels, group, ring } = *map;
+    let sane = height > 0 && width > 0 && channels > 0 && channels < usize::MAX / 2 && group > 0 && ring > 0;
+    assert!(sane && group <= height, "{what} is empty: {map:?}");
+    let rows = height.min(group.saturating_mul(ring));
+    extent(what, offset, product(&[rows, width, padded_channels(channels)]), arena);
+}
+
+/// Panics unless the window can be placed over `output` positions; border taps need no check.
+#[track_caller]
+pub(crate) fn window(window: &Window, output: &Map) {
+    let Window { kernel, stride, dilation, pad } = *window;
+    for axis in 0..2 {
+        let out = [output.height, output.width][axis];
+        let sane = kernel[axis] > 0 && stride[axis] > 0 && dilation[axis] > 0;
+        let reach = product(&[out, stride[axis]]).saturating_add(product(&[kernel[axis], dilation[axis]]));
+        assert!(sane && reach.max(pad[axis]) < isize::MAX as usize / 64, "window out of range: {window:?}");
+    }
+}
+
+/// Panics unless the image has as many values as its shape says.
+#[track_caller]
+pub(crate) fn source(source: &Source, len: usize) {
+    let want = product(&[source.height, source.width, source.channels]);
+    assert!(want == len && want > 0, "the input has {len} values instead of {want}");
+}
+
+/// Floats in panels of `taps` taps for `channels` outputs.
+pub(crate) fn panels(channels: usize, taps: usize) -> usize {
+    product(&[padded_channels(channels), taps.saturating_add(1)])
+}

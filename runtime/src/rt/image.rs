@@ -1,0 +1,125 @@
+//! The caller's images: into staging rows, into maps and out of them.
+
+use super::kernel::{View, padded_channels};
+use super::{Layout, Source};
+
+/// An input element.
+pub(crate) trait Element: Copy {
+    /// As a float, bytes as the integers they are.
+    fn float(self) -> f32;
+}
+
+impl Element for f32 {
+    #[inline(always)]
+    fn float(self) -> f32 {
+        self
+    }
+}
+impl Element for u8 {
+    #[inline(always)]
+    fn float(self) -> f32 {
+        f32::from(self)
+    }
+}
+impl Element for i8 {
+    #[inline(always)]
+    fn float(self) -> f32 {
+        f32::from(self)
+    }
+}
+
+/// Stages input row `y`, which may lie outside the image, with `left` border columns into `to`; `planes` rows of
+/// `width` pixels for NCHW, one row of interleaved pixels for NHWC.
+pub(crate) fn stage<T: Element>(
+    source: &Source,
+    input: &[T],
+    y: isize,
+    left: usize,
+    pads: &[f32],
+    width: usize,
+    to: &mut [f32],
+) {
+    let outside = y < 0 || y >= source.height as isize;
+    let y = if outside { 0 } else { y as usize };
+    let (w, c) = (source.width, source.channels);
+    let left = if outside { width } else { left.min(width) };
+    let image = w.min(width - left);
+    match source.layout {
+        Layout::Nchw => {
+            for (plane, (to, &pad)) in to.chunks_exact_mut(width).zip(pads).enumerate() {
+                let (border, rest) = to.split_at_mut(left);
+                border.fill(pad);
+                let (inner, border) = rest.split_at_mut(image);
+                let from = &input[(plane * source.height + y) * w..][..image];
+                inner.iter_mut().zip(from).for_each(|(to, from)| *to = from.float());
+                border.fill(pad);
+            }
+        }
+        Layout::Nhwc => {
+            let (border, rest) = to[..width * c].split_at_mut(left * c);
+            border.chunks_exact_mut(c).for_each(|pixel| pixel.copy_from_slice(pads));
+            let (inner, border) = rest.split_at_mut(image * c);
+            let from = &input[y * w * c..][..image * c];
+            inner.iter_mut().zip(from).for_each(|(to, from)| *to = from.float());
+            border.chunks_exact_mut(c).for_each(|pixel| pixel.copy_from_slice(pads));
+        }
+    }
+}
+
+/// Index of a value in an image.
+fn index(layout: Layout, [h, w, c]: [usize; 3], y: usize, x: usize, channel: usize) -> usize {
+    match layout {
+        Layout::Nchw => (channel * h + y) * w + x,
+        Layout::Nhwc => (y * w + x) * c + channel,
+    }
+}
+
+/// Channel blocks of a map: index, first channel, channels, width.
+fn blocks(channels: usize) -> impl Iterator<Item = (usize, usize, usize, usize)> {
+    let padded = padded_channels(channels);
+    (0..channels.div_ceil(16)).map(move |b| (b, b * 16, (channels - b * 16).min(16), (padded - b * 16).min(16)))
+}
+
+/// Writes an image into a map, zeros into the lanes behind the last channel.
+///
+/// # Safety
+/// The map must lie in writable memory that nothing else borrows.
+pub(crate) unsafe fn import<T: Element>(source: &Source, input: &[T], map: &View) {
+    let shape = [source.height, source.width, source.channels];
+    for y in 0..map.height {
+        // SAFETY: the row exists.
+        let row = unsafe { map.row(y) };
+        for (block, first, channels, width) in blocks(map.channels) {
+            for x in 0..map.width {
+                for lane in 0..width {
+                    let inside = lane < channels;
+                    let value =
+                        if inside { input[index(source.layout, shape, y, x, first + lane)].float() } else { 0.0 };
+                    // SAFETY: the block exists in the row.
+                    unsafe { row.block(block, width).add(x * width + lane).write(value) };
+                }
+            }
+        }
+    }
+}
+
+/// Writes a map out as an image.
+///
+/// # Safety
+/// The map must lie in readable memory.
+pub(crate) unsafe fn export(map: &View, layout: Layout, output: &mut [f32]) {
+    let shape = [map.height, map.width, map.channels];
+    for y in 0..map.height {
+        // SAFETY: the row exists.
+        let row = unsafe { map.row(y) };
+        for (block, first, channels, width) in blocks(map.channels) {
+            for x in 0..map.width {
+                for lane in 0..channels {
+                    // SAFETY: the block exists in the row.
+                    let value = unsafe { row.block(block, width).add(x * width + lane).read() };
+                    output[index(layout, shape, y, x, first + lane)] = value;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! 1x1 convolution over a block of pixels: `out[N/16][pixels][16] = a[K/16][pixels][16] * panels[N/16][1 + K][16]`.
+//!
+//! A tile is up to 6 pixels x 16 channels (AVX2), 14 x 32 (AVX-512) or 8 x 8 (NEON). The pixels of the block are
+//! spread evenly over the tiles, and while the tiles of one panel run they prefetch the next.
+
+use super::padded_channels;
+use crate::rt::{Clamp, isa::Simd};
+
+/// A block of pixels through all panels.
+pub(crate) struct Block {
+    pub a: *const f32,
+    pub k: usize,
+    pub panels: *const f32,
+    pub n: usize,
+    pub out: *mut f32,
+    pub pixels: usize,
+    pub clamp: Clamp,
+    /// The panels will be read again for another block.
+    pub again: bool,
+}
+
+/// One run of output channels of a block.
+pub(crate) struct Strip {
+    a: *const f32,
+    blocks: usize,
+    block: usize,
+    /// Taps in the last, partial block and whether that is 8 wide.
+    rest: usize,
+    narrow: bool,
+    panel: *const f32,
+    panel_floats: usize,
+    out: *mut f32,
+    out_block: usize,
+    clamp: Clamp,
+    /// Bytes from one prefetch to the next.
+    step: usize,
+}
+
+/// Computes `count` tiles from pixel `first` on; `ahead` is the first address to prefetch.
+pub(crate) type TilesFn = unsafe fn(strip: &Strip, first: usize, count: usize, ahead: *const u8);
+
+/// The tiles of one instruction set, by height.
+pub(crate) struct Tiles {
+    pub columns: usize,
+    pub prefetches: usize,
+    pub wide: &'static [TilesFn],
+    pub single: &'static [TilesFn],
+    pub narrow: &'static [TilesFn],
+}
+
+/// # Safety
+/// The pointers of `job` must be valid for the extents that its numbers describe, and the output must not overlap what
+/// later panels read.
+pub(crate) unsafe fn block(job: &Block, tiles: &Tiles) {
+    let panel_taps = 1 + job.k;
+    let padded = padded_channels(job.n);
+    let mut channel = 0;
+    while channel < padded {
+        let (columns, width, list) = if padded - channel == 8 && channel % 16 == 0 {
+            (8, 8, tiles.narrow)
+        } else if padded / 16 * 16 - channel >= tiles.columns {
+            (tiles.columns, 16, tiles.wide)
+        } else {
+            (16, 16, tiles.single)
+        };
+        let count = job.pixels.div_ceil(list.len());
+        let (base, more) = (job.pixels / count, job.pixels % count);
+        let next = channel + columns;
+        // With half panels the two halves prefetch one half of the next panel each.
+        let ahead = if next >= padded && job.again { 0 } else { channel + columns.max(width) };
+        let ahead = job.panels.wrapping_add(ahead * panel_taps).cast::<u8>();
+        let share = (columns * panel_taps * 4).div_ceil(count);
+        let step = share.checked_div(job.k.div_ceil(4) * tiles.prefetches).unwrap_or(0) + 1;
+        // SAFETY: the offsets stay inside the extents that the caller vouches for.
+        unsafe {
+            let strip = Strip {
+                a: job.a,
+                blocks: job.k / 16,
+                block: job.pixels * 16,
+                rest: job.k % 16,
+                narrow: padded_channels(job.k) % 16 == 8,
+                panel: job.panels.add(channel / 16 * 16 * panel_taps + channel % 16),
+                panel_floats: 16 * panel_taps,
+                out: job.out.add(channel / 16 * 16 * job.pixels + channel % 16),
+                out_block: job.pixels * 16,
+                clamp: job.clamp,
+                step,
+            };
+            if more > 0 {
+                list[base](&strip, 0, more, ahead);
+            }
+            list[base - 1](&strip, more * (base + 1), count - more, ahead.wrapping_add(more * share));
+        }
+        channel = next;
+    }
+}
+
+/// `count` tiles of `MR` pixels x `NV` vectors in panels `PW` wide.
+///
+/// # Safety
+/// As for [`block`].
+#[inline(always)]
+pub(crate) unsafe fn tiles<S: Simd, const MR: usize, const NV: usize, const PW: usize>(
+    s: S,
+    strip: &Strip,
+    first: usize,
+    count: usize,
+    ahead: *const u8,
+) {
+    let (lo, hi) = (s.splat(strip.clamp.lo), s.splat(strip.clamp.hi));
+    let mut ahead = ahead;
+    // SAFETY: the caller vouches for the extents; `blocks * 16 + rest` taps follow the bias row.
+    unsafe {
+        let mut start = strip.a.add(first * 16);
+        let mut rest = strip.a.add(strip.blocks * strip.block + first * if strip.narrow { 8 } else { 16 });
+        let mut out = strip.out.add(first * PW);
+        for _ in 0..count {
+            let mut b = strip.panel;
+            let mut acc = [[s.splat(0.0); NV]; MR];
+            for v in 0..NV {
+                let bias = s.load(b.add(at::<S, PW>(v, strip.panel_floats)));
+                for row in &mut acc {
+                    row[v] = bias;
+                }
+            }
+            b = b.add(PW);
+            let mut a = start;
+            for _ in 0..strip.blocks {
+                for h in 0..4 {
+                    four::<S, MR, NV, PW, 16>(s, &mut acc, a.add(4 * h), b, strip.panel_floats, &mut ahead, strip.step);
+                    b = b.add(4 * PW);
+                }
+                a = a.add(strip.block);
+            }
+            if strip.rest > 0 {
+                if strip.narrow {
+                    partial::<S, MR, NV, PW, 8>(s, &mut acc, rest, b, strip, &mut ahead);
+                    rest = rest.add(MR * 8);
+                } else {
+                    partial::<S, MR, NV, PW, 16>(s, &mut acc, rest, b, strip, &mut ahead);
+                    rest = rest.add(MR * 16);
+                }
+            }
+            for (i, row) in acc.iter().enumerate() {
+                for (v, &x) in row.iter().enumerate() {
+                    s.store(out.add(i * PW + at::<S, PW>(v, strip.out_block)), s.clamp(x, lo, hi));
+                }
+            }
+            start = start.add(MR * 16);
+            out = out.add(MR * PW);
+        }
+    }
+}
+
+/// Offset of vector `v` of a row: panels `PW` wide, `panel` apart.
+#[inline(always)]
+pub(super) fn at<S: Simd, const PW: usize>(v: usize, panel: usize) -> usize {
+    v * S::LANES / PW * panel + v * S::LANES % PW
+}
+
+/// The `rest` taps of a partial block whose pixels are `RS` apart.
+#[inline(always)]
+unsafe fn partial<S: Simd, const MR: usize, const NV: usize, const PW: usize, const RS: usize>(
+    s: S,
+    acc: &mut [[S::V; NV]; MR],
+    a: *const f32,
+    b: *const f32,
+    strip: &Strip,
+    ahead: &mut *const u8,
+) {
+    // SAFETY: `rest` taps remain, as the caller promises.
+    unsafe {
+        let mut done = 0;
+        while done + 4 <= strip.rest {
+            four::<S, MR, NV, PW, RS>(s, acc, a.add(done), b.add(done * PW), strip.panel_floats, ahead, strip.step);
+            done += 4;
+        }
+        while done < strip.rest {
+            let w: [S::V; NV] = core::array::from_fn(|v| s.load(b.add(done * PW + at::<S, PW>(v, strip.panel_floats))));
+            for (i, row) in acc.iter_mut().enumerate() {
+                let x = s.broadcast(a.add(done + i * RS));
+                for v in 0..NV {
+                    row[v] = s.mul_add(x, w[v], row[v]);
+                }
+            }
+            done += 1;
+        }
+    }
+}
+
+/// Four taps of pixels that are `RS` apart.
+#[inline(always)]
+unsafe fn four<S: Simd, const MR: usize, const NV: usize, const PW: usize, const RS: usize>(
+    s: S,
+    acc: &mut [[S::V; NV]; MR],
+    a: *const f32,
+    b: *const f32,
+    panel: usize,
+    ahead: &mut *const u8,
+    step: usize,
+) {
+    // SAFETY: four taps remain, as the caller promises.
+    unsafe {
+        let mut quads = [s.quad(a); MR];
+        for (i, quad) in quads.iter_mut().enumerate() {
+            *quad = s.quad(a.add(i * RS));
+        }
+        macro_rules! tap {
+            ($lane:literal) => {
+                if $lane * S::PREFETCHES % 4 == 0 && S::PREFETCHES > 0 {
+                    s.prefetch(*ahead);
+                    *ahead = ahead.wrapping_add(step);
+                }
+                let mut w = [s.splat(0.0); NV];
+                for v in 0..NV {
+                    w[v] = s.load(b.add($lane * PW + at::<S, PW>(v, panel)));
+                }
+                for i in 0..MR {
+                    let x = s.lane::<$lane>(quads[i]);
+                    for v in 0..NV {
+                        acc[i][v] = s.mul_add(x, w[v], acc[i][v]);
+                    }
+                }
+            };
+        }
+        tap!(0);
+        tap!(1);
+        tap!(2);
+        tap!(3);
+    }
+}

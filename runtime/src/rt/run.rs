@@ -1,0 +1,399 @@
+//! The entry points.
+
+use super::image::{self, Element};
+use super::isa::{self, Kernels};
+use super::kernel::{View, conv, dense, depthwise, padded_channels, pointwise, pool, stem};
+use super::*;
+use core::marker::PhantomData;
+
+/// A stem whose descriptor has been checked, and how far its input is staged.
+pub(crate) struct StemJob {
+    /// End of the staged input rows.
+    staged: isize,
+    padded_width: usize,
+    output: View,
+    row: stem::Row,
+}
+
+/// A separable stage whose descriptor has been checked.
+pub(crate) struct SeparableJob {
+    input: View,
+    output: View,
+    window: Window,
+    depthwise: *const f32,
+    depthwise_clamp: Clamp,
+    pointwise: *const f32,
+    clamp: Clamp,
+    scratch: *mut f32,
+}
+
+/// One inference under way: weights, arena and the kernels that suit this CPU.
+pub struct Run<'a> {
+    weights: &'static [u8],
+    arena: *mut u8,
+    len: usize,
+    kernels: &'static Kernels,
+    arena_borrow: PhantomData<&'a mut [u8]>,
+}
+
+impl<'a> Run<'a> {
+    /// Both slices must be aligned to 64 bytes.
+    pub fn new(weights: &'static [u8], arena: &'a mut [u8]) -> Self {
+        Self::with_kernels(weights, arena, isa::kernels())
+    }
+
+    pub(crate) fn with_kernels(weights: &'static [u8], arena: &'a mut [u8], kernels: &'static Kernels) -> Self {
+        let aligned = |bytes: &[u8]| bytes.is_empty() || bytes.as_ptr().addr().is_multiple_of(64);
+        assert!(aligned(weights) && aligned(arena), "memory must be 64-byte aligned");
+        Self { weights, len: arena.len(), arena: arena.as_mut_ptr(), kernels, arena_borrow: PhantomData }
+    }
+
+    /// First convolution of a float image.
+    pub fn stem_f32(&mut self, stem: &Stem, input: &[f32]) {
+        self.stem(stem, input);
+    }
+
+    /// First convolution of an image of unsigned bytes.
+    pub fn stem_u8(&mut self, stem: &Stem, input: &[u8]) {
+        self.stem(stem, input);
+    }
+
+    /// First convolution of an image of signed bytes.
+    pub fn stem_i8(&mut self, stem: &Stem, input: &[i8]) {
+        self.stem(stem, input);
+    }
+
+    fn stem<T: Element>(&mut self, stem: &Stem, input: &[T]) {
+        let mut job = self.begin_stem(stem, input.len());
+        for q in 0..stem.output.height.div_ceil(stem.output.group) {
+            self.stem_group(&mut job, stem, input, q);
+        }
+    }
+
+    /// Checks a stem and describes what its rows have in common.
+    pub(crate) fn begin_stem(&self, stem: &Stem, input: usize) -> StemJob {
+        let Stem { input: source, window, output, .. } = stem;
+        check::source(source, input);
+        check::map("the stem's output", output, self.len);
+        check::window(window, output);
+        let [kernel_height, kernel_width] = window.kernel;
+        assert!(stem.pad_values.len() == source.channels, "one border value per input channel");
+        let width = (output.width - 1) * window.stride[1] + (kernel_width - 1) * window.dilation[1] + 1;
+        let row = source.channels.saturating_mul(width).div_ceil(16).saturating_mul(16);
+        let span = (kernel_height - 1) * window.dilation[0] + 1;
+        check::extent("the stem's scratch", stem.scratch, check::product(&[span, row]), self.len);
+        let taps = check::product(&[kernel_height, kernel_width, source.channels]);
+        let c = source.channels;
+        let [_, dilation] = window.dilation;
+        let (runs, run, taps_in_run, tap, pixel) = match source.layout {
+            Layout::Nchw => (c, width, kernel_width, dilation, window.stride[1]),
+            Layout::Nhwc if dilation == 1 => (1, 0, kernel_width * c, 1, window.stride[1] * c),
+            Layout::Nhwc => (kernel_width, dilation * c, c, 1, window.stride[1] * c),
+        };
+        let view = self.view(output);
+        StemJob {
+            staged: isize::MIN,
+            padded_width: width,
+            output: view,
+            row: stem::Row {
+                // SAFETY: checked above.
+                scratch: unsafe { self.arena.add(stem.scratch) }.cast(),
+                row,
+                span,
+                slot: 0,
+                kernel: kernel_height,
+                dilation: window.dilation[0],
+                runs,
+                run,
+                taps: taps_in_run,
+                tap,
+                pixel,
+                panels: self.panels("the stem's weights", stem.weights, output.channels, taps),
+                n: output.channels,
+                clamp: stem.clamp,
+                // SAFETY: a map has at least one row.
+                out: unsafe { view.row(0) },
+                width: output.width,
+            },
+        }
+    }
+
+    /// The rows of output group `q`; groups must come in order.
+    pub(crate) fn stem_group<T: Element>(&mut self, job: &mut StemJob, stem: &Stem, input: &[T], q: usize) {
+        let Stem { input: source, window, output, .. } = stem;
+        for y in q * output.group..((q + 1) * output.group).min(output.height) {
+            let top = (y * window.stride[0]) as isize - window.pad[0] as isize;
+            let end = top + job.row.span as isize;
+            for row in job.staged.max(top)..end {
+                let slot = (row + window.pad[0] as isize) as usize % job.row.span;
+                // SAFETY: `begin_stem` checked the scratch rows; nothing else refers to them now.
+                let to = unsafe {
+                    core::slice::from_raw_parts_mut(job.row.scratch.cast_mut().add(slot * job.row.row), job.row.row)
+                };
+                image::stage(source, input, row, window.pad[1], stem.pad_values, job.padded_width, to);
+            }
+            job.staged = end;
+            job.row.slot = (y * window.stride[0]) % job.row.span;
+            // SAFETY: the row exists, and `begin_stem` checked the extents.
+            unsafe {
+                job.row.out = job.output.row(y);
+                (self.kernels.stem)(&job.row);
+            }
+        }
+    }
+
+    /// Depthwise into a block of rows, then pointwise over it.
+    pub fn separable(&mut self, separable: &Separable) {
+        let job = self.begin_separable(separable);
+        for q in 0..separable.output.height.div_ceil(separable.output.group) {
+            self.separable_group(&job, q);
+        }
+    }
+
+    pub(crate) fn begin_separable(&self, separable: &Separable) -> SeparableJob {
+        let Separable { input, window, output, .. } = separable;
+        check::map("the input", input, self.len);
+        check::map("the output", output, self.len);
+        check::window(window, output);
+        let block = check::product(&[padded_channels(input.channels), output.group, output.width]);
+        check::extent("the row block", separable.scratch, block, self.len);
+        let taps = check::product(&window.kernel);
+        SeparableJob {
+            input: self.view(input),
+            output: self.view(output),
+            window: *window,
+            depthwise: self.panels("the depthwise weights", separable.depthwise, input.channels, taps),
+            depthwise_clamp: separable.depthwise_clamp,
+            pointwise: self.panels("the pointwise weights", separable.pointwise, output.channels, input.channels),
+            clamp: separable.clamp,
+            // SAFETY: checked above.
+            scratch: unsafe { self.arena.add(separable.scratch) }.cast(),
+        }
+    }
+
+    /// The rows of output group `q`.
+    pub(crate) fn separable_group(&mut self, job: &SeparableJob, q: usize) {
+        let SeparableJob { input, output, .. } = job;
+        // SAFETY: `begin_separable` checked the extents, and the group exists.
+        unsafe {
+            let (out, rows) = output.group(q);
+            (self.kernels.depthwise)(&depthwise::Job {
+                input: *input,
+                window: job.window,
+                weights: job.depthwise,
+                clamp: job.depthwise_clamp,
+                first: q * output.group,
+                rows,
+                width: output.width,
+                out: job.scratch,
+            });
+            let block = pointwise::Block {
+                a: job.scratch,
+                k: input.channels,
+                panels: job.pointwise,
+                n: output.channels,
+                out,
+                pixels: rows * output.width,
+                clamp: job.clamp,
+                again: (q + 1) * output.group < output.height,
+            };
+            pointwise::block(&block, &self.kernels.pointwise);
+        }
+    }
+
+    /// Depthwise convolution.
+    pub fn depthwise(&mut self, stage: &Depthwise) {
+        let Depthwise { input, window, output, .. } = stage;
+        check::map("the input", input, self.len);
+        check::map("the output", output, self.len);
+        check::window(window, output);
+        assert!(input.channels == output.channels, "a depthwise stage keeps its channels");
+        let taps = check::product(&window.kernel);
+        let weights = self.panels("the depthwise weights", stage.weights, input.channels, taps);
+        let (input, view) = (self.view(input), self.view(output));
+        for q in 0..output.height.div_ceil(output.group) {
+            // SAFETY: checked above, and the group exists.
+            unsafe {
+                let (out, rows) = view.group(q);
+                (self.kernels.depthwise)(&depthwise::Job {
+                    input,
+                    window: *window,
+                    weights,
+                    clamp: stage.clamp,
+                    first: q * output.group,
+                    rows,
+                    width: output.width,
+                    out,
+                });
+            }
+        }
+    }
+
+    /// 1x1 convolution.
+    pub fn pointwise(&mut self, stage: &Pointwise) {
+        let Pointwise { input, output, .. } = stage;
+        check::map("the input", input, self.len);
+        check::map("the output", output, self.len);
+        let shape = |map: &Map| [map.height, map.width, map.group];
+        assert!(shape(input) == shape(output), "a pointwise stage keeps its rows, columns and groups");
+        let panels = self.panels("the pointwise weights", stage.weights, output.channels, input.channels);
+        let (from, to) = (self.view(input), self.view(output));
+        for q in 0..output.height.div_ceil(output.group) {
+            // SAFETY: checked above, and the group exists.
+            unsafe {
+                let ((a, rows), (out, _)) = (from.group(q), to.group(q));
+                let block = pointwise::Block {
+                    a,
+                    k: input.channels,
+                    panels,
+                    n: output.channels,
+                    out,
+                    pixels: rows * output.width,
+                    clamp: stage.clamp,
+                    again: (q + 1) * output.group < output.height,
+                };
+                pointwise::block(&block, &self.kernels.pointwise);
+            }
+        }
+    }
+
+    /// Any other convolution.
+    pub fn conv(&mut self, stage: &Conv) {
+        let Conv { input, window, output, .. } = stage;
+        check::map("the input", input, self.len);
+        check::map("the output", output, self.len);
+        check::window(window, output);
+        let taps = check::product(&[window.kernel[0], window.kernel[1], input.channels]);
+        let panels = self.panels("the weights", stage.weights, output.channels, taps);
+        let (input, view) = (self.view(input), self.view(output));
+        for y in 0..output.height {
+            // SAFETY: checked above, and the row exists.
+            unsafe {
+                (self.kernels.conv)(&conv::Row {
+                    input,
+                    window: *window,
+                    y,
+                    panels,
+                    n: output.channels,
+                    clamp: stage.clamp,
+                    out: view.row(y),
+                    width: output.width,
+                });
+            }
+        }
+    }
+
+    /// Means over a whole map, with its padding lanes, at byte `output` of the arena.
+    pub fn global_average_pool(&mut self, input: &Map, output: usize) {
+        check::map("the input", input, self.len);
+        check::extent("the means", output, padded_channels(input.channels), self.len);
+        // SAFETY: checked above.
+        unsafe {
+            let out = self.arena.add(output).cast();
+            (self.kernels.pool)(&pool::Job {
+                input: self.view(input),
+                first: 0,
+                end: input.channels.div_ceil(16),
+                out,
+            });
+        }
+    }
+
+    /// Means over a whole map to the caller.
+    pub fn global_average_pool_out(&mut self, input: &Map, output: &mut [f32]) {
+        check::map("the input", input, self.len);
+        assert!(output.len() == input.channels, "the output has {} values instead of one per channel", output.len());
+        let view = self.view(input);
+        for (block, output) in output.chunks_mut(16).enumerate() {
+            let mut means = [0.0f32; 16];
+            // SAFETY: checked above; a block has at most 16 lanes.
+            unsafe {
+                let job = pool::Job { input: view, first: block, end: block + 1, out: means.as_mut_ptr() };
+                (self.kernels.pool)(&job);
+            }
+            output.copy_from_slice(&means[..output.len()]);
+        }
+    }
+
+    /// Fully connected, to byte `output` of the arena, padding lanes included.
+    pub fn dense(&mut self, dense: &Dense, output: usize) {
+        let room = padded_channels(dense.n);
+        check::extent("the output", output, room, self.len);
+        // SAFETY: checked above.
+        self.dense_to(dense, unsafe { self.arena.add(output) }.cast(), room);
+    }
+
+    /// Fully connected, to the caller.
+    pub fn dense_out(&mut self, dense: &Dense, output: &mut [f32]) {
+        assert!(output.len() == dense.n, "the output has {} values instead of {}", output.len(), dense.n);
+        self.dense_to(dense, output.as_mut_ptr(), dense.n);
+    }
+
+    fn dense_to(&mut self, dense: &Dense, out: *mut f32, room: usize) {
+        check::extent("the input", dense.input, dense.k, self.len);
+        let panels = self.panels("the dense weights", dense.weights, dense.n, dense.k);
+        // SAFETY: checked above and by the callers.
+        unsafe {
+            let input = self.arena.add(dense.input).cast();
+            let job = dense::Job { input, k: dense.k, panels, n: dense.n, out, room, clamp: dense.clamp };
+            (self.kernels.dense)(&job);
+        }
+    }
+
+    /// Softmax in place over the caller's output, or its logarithm.
+    pub fn softmax(&mut self, x: &mut [f32], log: bool) {
+        softmax::softmax(x, log);
+    }
+
+    /// Softmax in place over `n` floats at byte `offset` of the arena, or its logarithm.
+    pub fn softmax_at(&mut self, offset: usize, n: usize, log: bool) {
+        check::extent("the vector", offset, n, self.len);
+        // SAFETY: checked above; this run borrows the arena.
+        softmax::softmax(unsafe { core::slice::from_raw_parts_mut(self.arena.add(offset).cast(), n) }, log);
+    }
+
+    /// A float image into a map.
+    pub fn import_f32(&mut self, source: &Source, map: &Map, input: &[f32]) {
+        self.import(source, map, input);
+    }
+
+    /// An image of unsigned bytes into a map.
+    pub fn import_u8(&mut self, source: &Source, map: &Map, input: &[u8]) {
+        self.import(source, map, input);
+    }
+
+    /// An image of signed bytes into a map.
+    pub fn import_i8(&mut self, source: &Source, map: &Map, input: &[i8]) {
+        self.import(source, map, input);
+    }
+
+    fn import<T: Element>(&mut self, source: &Source, map: &Map, input: &[T]) {
+        check::source(source, input.len());
+        check::map("the map", map, self.len);
+        let same = [source.height, source.width, source.channels] == [map.height, map.width, map.channels];
+        assert!(same, "the map has the image's shape");
+        // SAFETY: checked above; this run borrows the arena.
+        unsafe { image::import(source, input, &self.view(map)) };
+    }
+
+    /// A map to the caller.
+    pub fn export(&mut self, map: &Map, layout: Layout, output: &mut [f32]) {
+        check::map("the map", map, self.len);
+        let want = check::product(&[map.height, map.width, map.channels]);
+        assert!(output.len() == want, "the output has {} values instead of {want}", output.len());
+        // SAFETY: checked above.
+        unsafe { image::export(&self.view(map), layout, output) };
+    }
+
+    /// A map that has been checked.
+    pub(crate) fn view(&self, map: &Map) -> View {
+        // SAFETY: every caller has checked the map.
+        unsafe { View::new(map, self.arena) }
+    }
+
+    fn panels(&self, what: &str, offset: usize, channels: usize, taps: usize) -> *const f32 {
+        check::extent(what, offset, check::panels(channels, taps), self.weights.len());
+        // SAFETY: checked.
+        unsafe { self.weights.as_ptr().add(offset) }.cast()
+    }
+}

@@ -1,0 +1,76 @@
+//! Depth-first runs give, bit for bit, what the same stages give one after the other.
+
+use super::*;
+
+/// Groups a consumer keeps of its input so that a group of its output can be computed.
+fn ring(consumer: &Separable, producer_group: usize) -> usize {
+    let span = (consumer.output.group - 1) * consumer.window.stride[0] + consumer.window.kernel[0];
+    let needed = (span - 1).div_ceil(producer_group) + 1;
+    needed.min(consumer.input.height.div_ceil(producer_group))
+}
+
+#[test]
+fn streams_equal_whole_stages() {
+    let mut random = Random(21);
+    for round in 0..ROUNDS / 4 {
+        let [h, w] = [random.within(8, 30), random.within(8, 30)];
+        let input = random.floats(h * w * 3);
+        let (mut layout, mut blob) = (Layouter::default(), Blob::default());
+        let mut shape = [h.div_ceil(2), w.div_ceil(2), random.within(1, 24)];
+        let window = |stride| Window { kernel: [3, 3], stride: [stride; 2], dilation: [1, 1], pad: [1, 1] };
+        let clamp = Clamp { lo: 0.0, hi: 6.0 };
+        let bias = random.floats(64);
+        let weights = random.floats(4096);
+        let stem = Stem {
+            input: Source { height: h, width: w, channels: 3, layout: Layout::Nhwc },
+            window: window(2),
+            weights: blob.panels(shape[2], 27, &bias, |n, t| weights[n * 27 + t]),
+            pad_values: &[0.1, 0.2, 0.3],
+            clamp,
+            output: layout.map(shape, random.within(1, shape[0])),
+            scratch: layout.take(3 * (w + 3) * 4 * 3 + 192),
+        };
+        let mut stages = Vec::new();
+        let mut map = stem.output;
+        for _ in 0..random.within(1, 4) {
+            let stride = random.within(1, 2);
+            let k = shape[2];
+            shape = [shape[0].div_ceil(stride), shape[1].div_ceil(stride), random.within(1, 40)];
+            let output = layout.map(shape, random.within(1, shape[0]));
+            stages.push(Separable {
+                input: map,
+                window: window(stride),
+                depthwise: blob.panels(k, 9, &bias, |c, t| weights[c * 9 + t]),
+                depthwise_clamp: clamp,
+                pointwise: blob.panels(shape[2], k, &bias, |n, t| weights[n * k + t]),
+                clamp,
+                output,
+                scratch: layout.take(output.group * output.width * padded_channels(k) * 4),
+            });
+            map = output;
+        }
+        // The same stages over rings.
+        let mut ringed = stages.clone();
+        let mut ringed_stem = stem;
+        for i in 0..ringed.len() {
+            let keep = ring(&ringed[i], ringed[i].input.group);
+            ringed[i].input.ring = keep;
+            match i.checked_sub(1) {
+                None => ringed_stem.output.ring = keep,
+                Some(before) => ringed[before].output.ring = keep,
+            }
+        }
+        let stream = Stream { stem: Some(ringed_stem), stages: ringed.leak() };
+        let weights = blob.leak();
+        for kernels in available() {
+            let (mut whole, mut streamed) = (Memory::new(layout.end), Memory::new(layout.end));
+            let mut run = Run::with_kernels(weights, whole.bytes(), kernels);
+            run.stem_f32(&stem, &input);
+            stages.iter().for_each(|stage| run.separable(stage));
+            Run::with_kernels(weights, streamed.bytes(), kernels).stream_f32(&stream, &input);
+            let (whole, streamed) = (read(&mut whole, &map), read(&mut streamed, &map));
+            assert!(whole.data.iter().all(|x| x.is_finite()));
+            assert_eq!(whole.data, streamed.data, "{} round {round} {stream:?}", kernels.name);
+        }
+    }
+}
