@@ -149,7 +149,8 @@ impl<'a> Lowering<'a, '_> {
         let out = self.network.maps[stage.output.0 as usize];
         let k = depthwise.bias.len();
         let shape = Shape::new(depthwise, &out);
-        let rows = self.cost.rows(&shape, self.policy.slack, shape.height);
+        let slack = if pooled(self.network, stage.output) { 0.0 } else { self.policy.slack };
+        let rows = self.cost.rows(&shape, slack, shape.height);
         let (fused, split) = (self.cost.fused(&shape, rows), self.cost.split(&shape, rows));
         let costs = format!("{} cycles fused, {} split", cycles(fused), cycles(split));
         let chosen = match self.cost.separable {
@@ -374,6 +375,12 @@ impl<'a> Lowering<'a, '_> {
         }
         self.draft.overlaps.push(Overlap { input: input.offset, output: output.offset, lead });
     }
+}
+
+/// Whether the map is averaged: its groups decide the order of that sum, which must not depend on the policy, so that all
+/// plans of a model agree bit for bit.
+pub(super) fn pooled(network: &Network, map: MapId) -> bool {
+    network.stages.iter().any(|stage| matches!(stage.kind, StageKind::GlobalAveragePool) && stage.inputs.contains(&map))
 }
 
 /// First input row under the window of an output row.

@@ -4,7 +4,7 @@ use super::arena;
 use super::check::Check;
 use super::cost::{Choice, CostModel, Shape};
 use super::display::{cycles, thousands};
-use super::lower::{Draft, Lowering, Policy, bytes, first_row, lower};
+use super::lower::{Draft, Lowering, Policy, bytes, first_row, lower, pooled};
 use super::{Kernel, Map, Step};
 use crate::diagnostic::{Error, Problem};
 use crate::graph::Window;
@@ -71,7 +71,7 @@ fn placed(draft: Draft) -> Result<Placed, Error> {
     Ok((draft, offsets, arena_bytes))
 }
 
-/// Separables that follow the stem in a chain without other readers.
+/// Separables that follow the stem in a chain without other readers, up to a map that is averaged.
 fn depth_limit(network: &Network) -> usize {
     let mut stages = network.stages.iter();
     let Some(stem) = stages.next().filter(|stage| matches!(stage.kind, StageKind::Stem(_))) else { return 0 };
@@ -79,6 +79,7 @@ fn depth_limit(network: &Network) -> usize {
     let chained = |stage: &&crate::network::Stage| {
         let readers = network.stages.iter().filter(|other| other.inputs.contains(&map)).count();
         let chained = matches!(stage.kind, StageKind::Separable { .. }) && stage.inputs == [map] && readers == 1;
+        let chained = chained && !pooled(network, stage.output);
         map = stage.output;
         chained
     };
