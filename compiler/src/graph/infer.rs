@@ -5,6 +5,9 @@ use super::{Conv, DType, Op, Type, Unary, Window};
 /// No value may have more elements.
 pub const MAX_ELEMENTS: usize = 1 << 31;
 
+/// No value may have more axes.
+pub const MAX_RANK: usize = 16;
+
 /// The type an operator returns for inputs of these types.
 ///
 /// `declared` is the output value's own type, which [`Op::Reshape`], [`Op::Expand`], [`Op::Slice`] (shape), [`Op::Cast`]
@@ -110,8 +113,9 @@ pub fn broadcast(a: &[usize], b: &[usize]) -> Result<Vec<usize>, String> {
 /// Number of elements of a shape.
 ///
 /// # Errors
-/// Where it exceeds [`MAX_ELEMENTS`].
+/// Where it exceeds [`MAX_ELEMENTS`], or the shape [`MAX_RANK`].
 pub fn elements(shape: &[usize]) -> Result<usize, String> {
+    check(shape.len() <= MAX_RANK, || format!("{} axes, at most {MAX_RANK} are possible", shape.len()))?;
     shape
         .iter()
         .try_fold(1usize, |n, &d| n.checked_mul(d))

@@ -8,20 +8,15 @@ use std::collections::{BinaryHeap, HashMap};
 pub(super) fn graph(graph: &mut Graph) -> Result<(), Error> {
     let mut problems = Vec::new();
     let mut producers: HashMap<&str, Option<usize>> = HashMap::new();
-    let mut define = |name, producer, what: &str, problems: &mut Vec<Problem>| {
-        if producers.insert(name, producer).is_some() {
+    let initializers = graph.initializers.iter().map(|(name, _)| (name, None, "initialiser"));
+    let inputs = graph.inputs.iter().map(|input| (&input.name, None, "input"));
+    let outputs = graph.nodes.iter().enumerate().flat_map(|(i, node)| node.outputs.iter().map(move |name| (name, i)));
+    let outputs = outputs.filter(|(name, _)| !name.is_empty()).map(|(name, i)| (name, Some(i), "value"));
+    for (name, producer, what) in initializers.chain(inputs).chain(outputs) {
+        if name.is_empty() {
+            problems.push(Problem::new(format!("an {what} has no name")));
+        } else if producers.insert(name, producer).is_some() {
             problems.push(Problem::new(format!("{what} {name:?} is defined twice")));
-        }
-    };
-    for (name, _) in &graph.initializers {
-        define(name, None, "initialiser", &mut problems);
-    }
-    for input in &graph.inputs {
-        define(&input.name, None, "input", &mut problems);
-    }
-    for (i, node) in graph.nodes.iter().enumerate() {
-        for name in node.outputs.iter().filter(|name| !name.is_empty()) {
-            define(name, Some(i), "value", &mut problems);
         }
     }
     let mut consumers = vec![Vec::new(); graph.nodes.len()];

@@ -14,8 +14,14 @@ pub(super) fn model(source: Bytes, base_dir: Option<&Path>, limits: &Limits) -> 
     if source.len() as u64 > limits.file_bytes {
         return Err(Problem::new(format!("the model is larger than {} bytes", limits.file_bytes)).into());
     }
-    let proto = ModelProto::decode(source.clone())
-        .map_err(|e| Problem::new(format!("this is not an ONNX model, or it is cut short: {e}")))?;
+    let proto = ModelProto::decode(source.clone()).map_err(|e| {
+        let problem = Problem::new(format!("this is not an ONNX model, or it is cut short: {e}"));
+        if source.starts_with(b"version https://git-lfs") {
+            problem.hint("it is a Git LFS pointer: fetch the model with git lfs pull")
+        } else {
+            problem
+        }
+    })?;
     let Some(graph) = proto.graph else {
         let problem = Problem::new("the model has no graph").hint("is this an ONNX file, and complete?");
         return Err(problem.into());
@@ -134,9 +140,10 @@ fn node(proto: NodeProto, tensors: &mut Tensors, problems: &mut Vec<Problem>) ->
         outputs: proto.output,
         attributes: Vec::new(),
     };
+    let mut names = HashSet::new();
     for attribute in proto.attribute {
         match self::attribute(&attribute, tensors) {
-            Ok(_) if node.attribute(&attribute.name).is_some() => {
+            Ok(_) if !names.insert(attribute.name.clone()) => {
                 let message = format!("attribute {:?} is given twice", attribute.name);
                 problems.push(Problem::new(message).at(node.label(), &node.op_type));
             }

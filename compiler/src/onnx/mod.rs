@@ -198,3 +198,6 @@ impl Node {
         }
     }
 }
+
+#[cfg(all(test, feature = "cli"))]
+mod tests;

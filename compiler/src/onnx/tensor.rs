@@ -4,7 +4,7 @@ use super::external::SideFiles;
 use super::proto::{EXTERNAL, TensorProto};
 use super::{Limits, dtype};
 use crate::graph::half::{bf16_to_f32, f16_to_f32};
-use crate::graph::{DType, Data, Tensor};
+use crate::graph::{DType, Data, Tensor, infer};
 use std::sync::Arc;
 
 /// Decodes the tensors of one model.
@@ -26,6 +26,9 @@ impl<'a> Tensors<'a> {
             .iter()
             .map(|&d| usize::try_from(d).map_err(|_| format!("negative dimension {d}")))
             .collect::<Result<_, _>>()?;
+        if shape.len() > infer::MAX_RANK {
+            return Err(format!("{} dimensions, at most {} are read", shape.len(), infer::MAX_RANK));
+        }
         let len = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d)).filter(|&n| n <= self.elements_left);
         let Some(len) = len else {
             return Err(format!(

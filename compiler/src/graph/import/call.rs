@@ -1,7 +1,7 @@
 //! One ONNX node with its inputs resolved, and typed access to its attributes.
 
 use crate::diagnostic::Problem;
-use crate::graph::{Tensor, ValueId};
+use crate::graph::{Tensor, ValueId, infer};
 use crate::onnx::{Attribute, Node};
 
 /// A node to lower.
@@ -101,6 +101,10 @@ pub(super) fn axis(axis: i64, rank: usize) -> Result<usize, Problem> {
 
 /// Axes counted from the front, sorted, each at most once.
 pub(super) fn axes(axes: &[i64], rank: usize) -> Result<Vec<usize>, Problem> {
+    if axes.len() > infer::MAX_RANK {
+        let expected = format!("at most {}", infer::MAX_RANK);
+        return Err(Problem::new("too many axes").expected(expected, axes.len().to_string()));
+    }
     let mut sorted = axes.iter().map(|&a| axis(a, rank)).collect::<Result<Vec<_>, _>>()?;
     sorted.sort_unstable();
     if sorted.windows(2).any(|pair| pair[0] == pair[1]) {

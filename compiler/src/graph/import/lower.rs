@@ -230,14 +230,12 @@ impl<'a> Lowering<'a> {
         declared: Option<Type>,
     ) -> Result<ValueId, Problem> {
         let stem = output_name(call, 0)?;
-        let mut i = 1;
-        let name = loop {
-            let name = format!("{stem}~{i}");
-            if self.taken.insert(name.clone()) {
-                break name;
-            }
-            i += 1;
-        };
+        let mut suffix = self.graph.values.len();
+        let mut name = format!("{stem}~{suffix}");
+        while !self.taken.insert(name.clone()) {
+            suffix += 1;
+            name = format!("{stem}~{suffix}");
+        }
         self.define(call, name, op, inputs, declared)
     }
 

@@ -1,5 +1,8 @@
-//! Another resolution or batch: where height and width are, and whether the result still is the same network.
+//! Another resolution or batch: where height and width are, how targets written down for the model's own follow, and
+//! whether the result still is the same network.
 
+use super::call::Call;
+use super::lower::Lowering;
 use crate::diagnostic::{Error, Problem};
 use crate::graph::{Graph, Op, ValueId};
 
@@ -46,6 +49,37 @@ fn reshaped(from: &[usize], axes: &[Option<usize>], to: &[usize]) -> Vec<Option<
     }
     let mut sources = from.iter().zip(axes).filter(|(dim, _)| **dim != 1).map(|(_, axis)| *axis);
     to.iter().map(|&dim| if dim == 1 { None } else { sources.next().flatten() }).collect()
+}
+
+/// A reshape's target that was written down for the model's own input follows another one: the shape itself where only
+/// axes of one element move, otherwise the batch in the target, where both sides start with it.
+pub(super) fn follow(lowering: &Lowering, call: &Call, x: ValueId, target: &mut [i64]) -> Option<Vec<usize>> {
+    let own = |name: Option<&String>| name.and_then(|n| lowering.own_type(n)).map(|ty| ty.shape.as_slice());
+    let (from, to) = (own(call.node.inputs.first())?, own(call.node.outputs.first())?);
+    if lowering.constant(x).is_some() {
+        return None;
+    }
+    let ty = lowering.ty(x);
+    let batch = lowering.batch_change().and_then(|(own_batch, batch)| {
+        let leads = from.first() == Some(&own_batch) && to.first() == Some(&own_batch);
+        (leads && ty.shape.first() == Some(&batch)).then_some(batch)
+    });
+    let axes: Vec<Option<usize>> = (0..from.len()).map(Some).collect();
+    let sources = reshaped(from, &axes, to);
+    let moved = sources.iter().zip(to).all(|(source, &dim)| source.is_some() || dim == 1);
+    if moved && ty.shape.len() == from.len() {
+        let mut shape: Vec<usize> = sources.iter().map(|s| s.map_or(1, |axis| ty.shape[axis])).collect();
+        if let (Some(batch), Some(first)) = (batch, shape.first_mut()) {
+            *first = batch;
+        }
+        if shape.iter().product::<usize>() == ty.len() {
+            return Some(shape);
+        }
+    }
+    if let (Some(batch), Some(first)) = (batch.and_then(|b| i64::try_from(b).ok()), target.first_mut()) {
+        *first = batch;
+    }
+    None
 }
 
 /// Only batch, height and width may have changed.

@@ -2,6 +2,7 @@
 
 use super::call::{Call, axes, axis};
 use super::lower::Lowering;
+use super::resize;
 use crate::diagnostic::Problem;
 use crate::graph::{Op, Type, ValueId, infer};
 
@@ -10,24 +11,16 @@ pub(super) fn reshape(lowering: &mut Lowering, call: &Call) -> Result<(), Proble
     let x = call.input(0)?;
     let target = lowering.optional_ints(call, 1, "the target shape")?;
     let mut target = target.ok_or_else(|| Problem::new("the target shape is missing"))?;
-    let ty = lowering.ty(x).clone();
-    let allow_zero = call.flag("allowzero", false)?;
-    follow_batch(lowering, call, x, &mut target);
-    let shape = resolve(&ty, &target, allow_zero)?;
-    emit_reshape(lowering, call, x, shape)
-}
-
-/// A target that was written down for another batch follows the batch, where both sides start with it.
-fn follow_batch(lowering: &Lowering, call: &Call, x: ValueId, target: &mut [i64]) {
-    let Some((own_batch, batch)) = lowering.batch_change() else { return };
-    let own_dim = |name: Option<&String>| name.and_then(|n| lowering.own_type(n)).and_then(|ty| ty.shape.first());
-    let same = own_dim(call.node.inputs.first()) == Some(&own_batch)
-        && own_dim(call.node.outputs.first()) == Some(&own_batch)
-        && lowering.ty(x).shape.first() == Some(&batch)
-        && lowering.constant(x).is_none();
-    if let (true, Some(first), Ok(batch)) = (same, target.first_mut(), i64::try_from(batch)) {
-        *first = batch;
+    if target.len() > infer::MAX_RANK {
+        return Err(
+            Problem::new("too many axes").expected(format!("at most {}", infer::MAX_RANK), target.len().to_string())
+        );
     }
+    let shape = match resize::follow(lowering, call, x, &mut target) {
+        Some(shape) => shape,
+        None => resolve(lowering.ty(x), &target, call.flag("allowzero", false)?)?,
+    };
+    emit_reshape(lowering, call, x, shape)
 }
 
 /// The shape a target stands for: 0 copies a dimension (unless allowed), one -1 takes what is left.
