@@ -17,3 +17,36 @@ pub mod reference;
 
 pub use diagnostic::{Error, Problem};
 pub use options::Options;
+
+use network::Network;
+use plan::{CostModel, Plan};
+use std::path::Path;
+
+/// Compiles a model up to the plan that every back end spells.
+///
+/// # Errors
+///
+/// Everything that keeps the model from being compiled, together.
+pub fn compile(model: &onnx::Model, options: &Options) -> Result<Plan, Error> {
+    plan::plan(recognise(model, options)?, &CostModel::default())
+}
+
+/// Reads and compiles a model file and its external data.
+///
+/// # Errors
+///
+/// As [`compile`], and where a file can't be read or is no sound model.
+pub fn compile_file(path: &Path, options: &Options) -> Result<Plan, Error> {
+    compile(&onnx::Model::read(path)?, options)
+}
+
+/// The network a model holds.
+///
+/// # Errors
+///
+/// As [`compile`].
+pub fn recognise(model: &onnx::Model, options: &Options) -> Result<Network, Error> {
+    let mut graph = graph::import(model, options)?;
+    passes::run(&mut graph)?;
+    network::recognise(&graph)
+}

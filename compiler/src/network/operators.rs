@@ -109,7 +109,7 @@ impl Builder<'_> {
         let constant = |id: ValueId| self.graph[id].constant.is_some();
         let canonical = (alpha, beta, trans_a, trans_b) == (1.0, 1.0, false, true);
         if !canonical || !constant(w) || !node.inputs.get(2).copied().flatten().is_none_or(constant) {
-            return self.problems.push(refuse::operator(self.graph, node));
+            return self.refuse(node);
         }
         let (&[n, k], &[m, _]) = (self.shape(x), self.shape(w)) else { return };
         self.check_activation(node, activation);
@@ -166,7 +166,7 @@ impl Builder<'_> {
     pub fn softmax(&mut self, node: &Node, x: ValueId, axis: usize, flat: bool, log: bool) {
         let Some(State::Map(map, order)) = self.state(x).cloned() else {
             if let Some(State::Input(_)) = self.state(x) {
-                self.problems.push(refuse::operator(self.graph, node));
+                self.refuse(node);
             }
             return;
         };

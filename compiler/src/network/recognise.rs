@@ -18,6 +18,7 @@ pub(super) enum State {
 pub(super) struct Builder<'g> {
     pub graph: &'g Graph,
     pub problems: Vec<Problem>,
+    quantised: bool,
     states: Vec<Option<State>>,
     maps: Vec<FeatureMap>,
     stages: Vec<Stage>,
@@ -32,9 +33,11 @@ pub(super) struct Builder<'g> {
 ///
 /// Every operator and every shape that has no place in the family, together.
 pub fn recognise(graph: &Graph) -> Result<Network, Error> {
+    let problems = refuse::integer_operators(graph);
     let mut builder = Builder {
         graph,
-        problems: refuse::integer_operators(graph),
+        quantised: !problems.is_empty(),
+        problems,
         states: vec![None; graph.values.len()],
         maps: Vec::new(),
         stages: Vec::new(),
@@ -79,8 +82,10 @@ impl Builder<'_> {
     }
 
     /// Reports an operator, and goes on as if it returned its first computed input where the shapes allow it.
-    fn refuse(&mut self, node: &Node) {
-        self.problems.push(refuse::operator(self.graph, node));
+    pub fn refuse(&mut self, node: &Node) {
+        if !(self.quantised && refuse::is_collateral(self.graph, node)) {
+            self.problems.push(refuse::operator(self.graph, node));
+        }
         let same = node.inputs.iter().flatten().find(|&&id| {
             self.graph[id].constant.is_none() && self.graph[id].ty.shape == self.graph[node.output].ty.shape
         });

@@ -9,10 +9,30 @@ pub(super) fn at(graph: &Graph, node: &Node, message: impl Into<String>) -> Prob
     Problem::new(message).at(name.clone(), node.op.name())
 }
 
+/// How many of a node's inputs depend on the model's input; dequantised constants do not.
+fn computed(graph: &Graph, node: &Node) -> usize {
+    let stored = |id: ValueId| graph[id].constant.is_some();
+    let dequantised = |id: ValueId| {
+        graph.nodes.iter().any(|above| {
+            let constant = above.inputs.first().copied().flatten().is_some_and(stored);
+            above.output == id && constant && matches!(above.op, Op::DequantizeLinear { .. })
+        })
+    };
+    node.inputs.iter().flatten().filter(|&&id| !stored(id) && !dequantised(id)).count()
+}
+
+/// Whether an operator would do in a model that is not quantised: its neighbours are to blame, not itself.
+pub(super) fn is_collateral(graph: &Graph, node: &Node) -> bool {
+    let kind = matches!(
+        node.op,
+        Op::Binary(_) | Op::BatchNorm { .. } | Op::Unary(_) | Op::MatMul | Op::Gemm { .. } | Op::Pad { .. } | Op::Cast
+    );
+    kind && computed(graph, node) <= 1
+}
+
 /// Why an operator outside the family's vocabulary is refused.
 pub(super) fn operator(graph: &Graph, node: &Node) -> Problem {
-    let is_constant = |id: &Option<ValueId>| id.is_none_or(|id| graph[id].constant.is_some());
-    let computed = node.inputs.iter().filter(|id| !is_constant(id)).count();
+    let computed = computed(graph, node);
     let shapes = || {
         let shapes: Vec<String> = node.inputs.iter().flatten().map(|&id| graph[id].ty.to_string()).collect();
         shapes.join(", ")
