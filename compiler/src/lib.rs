@@ -14,6 +14,8 @@ pub mod options;
 pub mod passes;
 pub mod plan;
 pub mod reference;
+#[cfg(feature = "cli")]
+pub mod report;
 
 pub use diagnostic::{Error, Problem};
 pub use options::Options;

@@ -51,15 +51,15 @@ pub struct LayerType {
 }
 
 /// One convolution or fully connected layer.
-struct Layer {
-    kind: Kind,
-    mult_adds: u64,
-    weights: u64,
-    biases: u64,
+pub(crate) struct Layer {
+    pub kind: Kind,
+    pub mult_adds: u64,
+    pub weights: u64,
+    pub biases: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
+pub(crate) enum Kind {
     Pointwise,
     Depthwise([usize; 2]),
     Conv([usize; 2]),
@@ -108,7 +108,8 @@ impl Network {
         self.stages.iter().flat_map(|stage| self.layers(stage)).map(|layer| layer.mult_adds).sum()
     }
 
-    fn layers(&self, stage: &Stage) -> Vec<Layer> {
+    /// The layers of a stage: two of a separable one, none of one without weights.
+    pub(crate) fn layers(&self, stage: &Stage) -> Vec<Layer> {
         let FeatureMap { height, width, .. } = self.maps[stage.output.0 as usize];
         let pixels = (height * width) as u64;
         let layer = |kind, weights: usize, biases: usize, pixels| Layer {

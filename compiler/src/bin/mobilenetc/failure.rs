@@ -77,6 +77,7 @@ fn plain(error: &io::Error) -> String {
 /// One diagnostic in the form that is printed.
 #[derive(Debug)]
 struct Rendered {
+    place: Option<String>,
     message: String,
     help: Option<String>,
     related: Vec<Rendered>,
@@ -89,6 +90,7 @@ impl Rendered {
             n => format!(": {n} problems"),
         };
         Self {
+            place: None,
             message: format!("{} can't be compiled{count}", path.display()),
             help: None,
             related: error.problems.into_iter().map(Self::problem).collect(),
@@ -96,8 +98,17 @@ impl Rendered {
     }
 
     fn problem(problem: Problem) -> Self {
-        let help = problem.hint.clone();
-        Self { message: Problem { hint: None, ..problem }.to_string(), help, related: Vec::new() }
+        let place = match (&problem.node, &problem.op) {
+            (Some(node), Some(op)) => Some(format!("node {node:?} ({op})")),
+            (Some(node), None) => Some(format!("node {node:?}")),
+            _ => None,
+        };
+        let mut message = problem.message;
+        let details = [("expected", problem.expected), ("found", problem.found)];
+        for (key, detail) in details.into_iter().filter_map(|(key, detail)| Some((key, detail?))) {
+            message.push_str(&format!("\n  {key}: {detail}"));
+        }
+        Self { place, message, help: problem.hint, related: Vec::new() }
     }
 }
 
@@ -110,6 +121,10 @@ impl fmt::Display for Rendered {
 impl std::error::Error for Rendered {}
 
 impl Diagnostic for Rendered {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.place.as_ref().map(|place| Box::new(place) as Box<dyn fmt::Display>)
+    }
+
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
         self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
     }

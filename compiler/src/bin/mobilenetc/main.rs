@@ -1,7 +1,14 @@
 //! `mobilenetc`: reads an ONNX MobileNet, says what it is, compiles it to C or Rust, runs, checks and times the result.
 
 mod args;
+//mod build;
 mod failure;
+mod inputs;
+mod inspect;
+mod npy;
+mod picture;
+mod scores;
+mod session;
 mod terminal;
 
 use args::{Cli, Command};
@@ -31,6 +38,8 @@ fn main() -> ExitCode {
 
 fn dispatch(command: &Command, terminal: &mut Terminal) -> Result<(), Failure> {
     match command {
+        Command::Inspect(args) => inspect::inspect(args, terminal),
+        //        Command::Build(args) => build::build(args, terminal),
         _ => Ok(()),
     }
 }

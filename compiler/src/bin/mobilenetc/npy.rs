@@ -19,7 +19,9 @@ pub fn read(path: &Path) -> Result<Array, Failure> {
     parse(&bytes).map_err(|(message, found)| {
         let mut problem = Problem::new(format!("can't read {}: {message}", path.display()));
         problem.found = found;
-        Failure::Other(problem.hint("write it with numpy.save(), as float32, float64, uint8 or int8, not in Fortran order"))
+        Failure::Other(
+            problem.hint("write it with numpy.save(), as float32, float64, uint8 or int8, not in Fortran order"),
+        )
     })
 }
 
@@ -38,7 +40,8 @@ fn parse(bytes: &[u8]) -> Result<Array, Bad> {
     if !matches!(field(header, "fortran_order"), Some("False")) {
         return Err(("the array is not in C order", None));
     }
-    let shape = field(header, "shape").and_then(shape).ok_or_else(|| ("the shape is missing", Some(header.to_string())))?;
+    let shape =
+        field(header, "shape").and_then(shape).ok_or_else(|| ("the shape is missing", Some(header.to_string())))?;
     let values = match field(header, "descr") {
         Some("'<f4'") => data.as_chunks().0.iter().map(|x| f32::from_le_bytes(*x)).collect(),
         Some("'<f8'") => data.as_chunks().0.iter().map(|x| f64::from_le_bytes(*x) as f32).collect(),
@@ -86,7 +89,10 @@ mod tests {
         let data = [1.5f32.to_le_bytes(), (-2.0f32).to_le_bytes()].concat();
         assert_eq!(parse(&file(header, &data)), Ok(Array { shape: vec![2, 1], values: vec![1.5, -2.0] }));
         let header = "{'descr': '|i1', 'fortran_order': False, 'shape': (3,), }";
-        assert_eq!(parse(&file(header, &[0, 127, 128])), Ok(Array { shape: vec![3], values: vec![0.0, 127.0, -128.0] }));
+        assert_eq!(
+            parse(&file(header, &[0, 127, 128])),
+            Ok(Array { shape: vec![3], values: vec![0.0, 127.0, -128.0] })
+        );
     }
 
     #[test]

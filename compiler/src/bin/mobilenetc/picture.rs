@@ -95,8 +95,7 @@ pub fn load(path: &Path, shape: &Shape, scaling: &Scaling, fit: Fit) -> Result<V
     let bytes = std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
     let image = image::load_from_memory(&bytes).map_err(|error| {
         Failure::Other(
-            Problem::new(format!("can't decode {}: {error}", path.display()))
-                .hint("the formats read are PNG and JPEG"),
+            Problem::new(format!("can't decode {}: {error}", path.display())).hint("the formats read are PNG and JPEG"),
         )
     })?;
     let (width, height) = (image.width() as usize, image.height() as usize);
@@ -104,7 +103,8 @@ pub fn load(path: &Path, shape: &Shape, scaling: &Scaling, fit: Fit) -> Result<V
         1 => image.into_luma8().into_raw(),
         _ => image.into_rgb8().into_raw(),
     };
-    let pixels = Pixels { height, width, channels: shape.channels, values: bytes.iter().copied().map(f32::from).collect() };
+    let pixels =
+        Pixels { height, width, channels: shape.channels, values: bytes.iter().copied().map(f32::from).collect() };
     let resized = resize(&pixels, shape.height, shape.width, fit);
     Ok(arrange(&resized, shape, scaling))
 }
@@ -128,8 +128,12 @@ fn arrange(pixels: &Pixels, shape: &Shape, Scaling(maps): &Scaling) -> Vec<f32> 
     };
     let area = pixels.height * pixels.width;
     match shape.layout {
-        Layout::Nchw => (0..pixels.channels).flat_map(|c| (0..area).map(move |at| (at, c))).map(|(at, c)| value(at, c)).collect(),
-        Layout::Nhwc => (0..area).flat_map(|at| (0..pixels.channels).map(move |c| (at, c))).map(|(at, c)| value(at, c)).collect(),
+        Layout::Nchw => {
+            (0..pixels.channels).flat_map(|c| (0..area).map(move |at| (at, c))).map(|(at, c)| value(at, c)).collect()
+        }
+        Layout::Nhwc => {
+            (0..area).flat_map(|at| (0..pixels.channels).map(move |c| (at, c))).map(|(at, c)| value(at, c)).collect()
+        }
     }
 }
 
@@ -236,7 +240,8 @@ mod tests {
 
     #[test]
     fn mean_and_deviation_follow_the_channels() {
-        let mut options = Normalize { mean: Some(vec![0.0, 0.5, 1.0]), std: Some(vec![0.5]), scale: None, fit: Fit::Crop };
+        let mut options =
+            Normalize { mean: Some(vec![0.0, 0.5, 1.0]), std: Some(vec![0.5]), scale: None, fit: Fit::Crop };
         let (Scaling(maps), _) = Scaling::float(&options, 3).expect("three means");
         let top: Vec<f32> = maps.iter().map(|(factor, offset)| 255.0 * factor + offset).collect();
         assert_eq!(top, [2.0, 1.0, 0.0]);

@@ -1,0 +1,94 @@
+//! `mobilenetc build`
+
+use crate::args::{Build, Language, Target, Weights};
+use crate::failure::Failure;
+use crate::inputs::{self, Random};
+use crate::session::Session;
+use crate::terminal::{Style, Terminal};
+use mobilenet_compiler::emit::{Files, c, rust};
+use mobilenet_compiler::plan::Plan;
+use mobilenet_compiler::{Problem, naming, reference};
+use mobilenet_compiler::report::table::{Table, bytes};
+use std::io::Write;
+use std::path::Path;
+
+/// Writes C or Rust.
+pub fn build(args: &Build, terminal: &mut Terminal) -> Result<(), Failure> {
+    refuse_contradictions(args)?;
+    let session = Session::open(&args.model, args.batch.batch)?;
+    let plan = session.plan()?;
+    let files = match args.emit {
+        Language::C => emit_c(args, &session, &plan)?,
+        Language::Rust => emit_rust(args, &session, &plan)?,
+    };
+    files.write_to(&args.output).map_err(|error| Failure::Other(Problem::new(format!("can't write {error}"))))?;
+    let mut table = Table::new(&["wrote", ">size"]);
+    for (name, contents) in files.iter() {
+        table.row([args.output.join(name).display().to_string(), bytes(contents.len())]);
+    }
+    let (weights, arena) = (bytes(plan.weights.len()), bytes(plan.arena_bytes));
+    let title = terminal.paint(Style::Bold, session.path.display()).to_string();
+    writeln!(terminal, "{title}  {weights} of weights, {arena} of arena\n\n{table}")?;
+    Ok(())
+}
+
+/// The stem of the model file, or the name the user gave.
+fn name(args: &Build) -> String {
+    let stem = || args.model.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    args.name.clone().unwrap_or_else(stem)
+}
+
+fn refuse_contradictions(args: &Build) -> Result<(), Failure> {
+    if let Some(name) = &args.name {
+        let safe = c::prefix(name);
+        if safe != *name {
+            let problem = Problem::new("--name can't be the name of what is emitted")
+                .expected("an identifier that is no reserved word", format!("{name:?}"));
+            return Err(Failure::Usage(problem.hint(format!("--name {safe}"))));
+        }
+    }
+    let of_c = [
+        ("--weights", args.weights != Weights::default()),
+        ("--self-test", args.self_test),
+        ("--target", args.target != Target::default()),
+    ];
+    match of_c.iter().find(|(_, given)| *given && args.emit == Language::Rust) {
+        Some((option, _)) => Err(Failure::Usage(
+            Problem::new(format!("{option} is an option of --emit c"))
+                .hint("emitted Rust includes its weights from a .bin file and chooses its kernels in the runtime"),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn emit_c(args: &Build, session: &Session, plan: &Plan) -> Result<Files, Failure> {
+    let (weights, weights_text) = match args.weights {
+        Weights::C => (c::WeightStorage::C, "c"),
+        Weights::Bin => (c::WeightStorage::Bin, "bin"),
+        Weights::Incbin => (c::WeightStorage::Incbin, "incbin"),
+    };
+    let (target, target_text) = match args.target {
+        Target::Auto => (c::Target::Auto, "auto"),
+        Target::Portable => (c::Target::Portable, "portable"),
+    };
+    let self_test = if args.self_test { Some(self_test(session, plan)?) } else { None };
+    let provenance = session.provenance(&[("weights", weights_text), ("target", target_text)]);
+    let options = c::COptions { name: name(args), weights, target, self_test, provenance: provenance.lines() };
+    c::emit(plan, &options).map_err(|error| session.failure(error))
+}
+
+/// A random input and what the reference makes of it.
+fn self_test(session: &Session, plan: &Plan) -> Result<c::SelfTest, Failure> {
+    let port = &plan.network.input;
+    let input = Random::new(1).input(port);
+    let output = reference::run(&session.graph()?, &inputs::tensor(port, &input));
+    let expected = output.map_err(|error| session.failure(error))?.to_f32().to_vec();
+    Ok(c::SelfTest { input: inputs::bytes(port, &input), expected })
+}
+
+fn emit_rust(args: &Build, session: &Session, plan: &Plan) -> Result<Files, Failure> {
+    let name = name(args);
+    let type_name = naming::type_name(Path::new(&format!("{name}.onnx")));
+    let stem = c::prefix(&name).to_ascii_lowercase();
+    rust::files(plan, &type_name, &stem, &session.provenance(&[])).map_err(|error| session.failure(error))
+}

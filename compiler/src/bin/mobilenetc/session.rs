@@ -1,0 +1,77 @@
+//! The stages of a compilation, one call each, with failures that name the file.
+
+use crate::args;
+use crate::failure::Failure;
+use mobilenet_compiler::emit::Provenance;
+use mobilenet_compiler::graph::{self, Graph};
+use mobilenet_compiler::network::{self, Network};
+use mobilenet_compiler::plan::{self, CostModel, Plan};
+use mobilenet_compiler::{Error, Options, onnx, passes};
+use std::fs::File;
+use std::path::PathBuf;
+
+/// A model that was read, and the options it is compiled with.
+pub struct Session {
+    /// Its file.
+    pub path: PathBuf,
+    /// What the file says.
+    pub model: onnx::Model,
+    options: Options,
+}
+
+impl Session {
+    /// Reads the model file.
+    pub fn open(model: &args::Model, batch: Option<u32>) -> Result<Self, Failure> {
+        let path = model.path.clone();
+        // A file that can't be opened says nothing about the model in it.
+        File::open(&path).map_err(|error| Failure::file("read", &path, &error))?;
+        let options = model.options(batch);
+        let model = onnx::Model::read(&path).map_err(|error| Failure::Model(path.clone(), error))?;
+        Ok(Self { path, model, options })
+    }
+
+    /// The graph as the file has it, at the resolution and batch asked for.
+    pub fn graph(&self) -> Result<Graph, Failure> {
+        graph::import(&self.model, &self.options).map_err(|error| self.failure(error))
+    }
+
+    /// The graph after all rewrites.
+    pub fn canonical(&self) -> Result<Graph, Failure> {
+        let mut graph = self.graph()?;
+        passes::run(&mut graph).map_err(|error| self.failure(error))?;
+        Ok(graph)
+    }
+
+    /// The stages of the family.
+    pub fn network(&self) -> Result<Network, Failure> {
+        network::recognise(&self.canonical()?).map_err(|error| self.failure(error))
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> Result<Plan, Failure> {
+        plan::plan(self.network()?, &CostModel::default()).map_err(|error| self.failure(error))
+    }
+
+    /// What the head of emitted files says of the model and these options.
+    pub fn provenance(&self, more: &[(&str, &str)]) -> Provenance {
+        let mut options = Vec::new();
+        if let Some([height, width]) = self.options.resolution {
+            options.push(format!("resolution = [{height}, {width}]"));
+        }
+        if let Some(batch) = self.options.batch {
+            options.push(format!("batch = {batch}"));
+        }
+        options.extend(more.iter().map(|(key, value)| format!("{key} = {value}")));
+        Provenance {
+            model: self.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            sha256: self.model.sha256(),
+            opset: self.model.opset(),
+            options: options.join(", "),
+        }
+    }
+
+    /// An error of a later stage.
+    pub fn failure(&self, error: Error) -> Failure {
+        Failure::Model(self.path.clone(), error)
+    }
+}

@@ -1,0 +1,60 @@
+//! The summary as JSON.
+
+use super::{Layer, Report};
+use crate::network::{FeatureMap, Layout, Port};
+use serde_json::{Value, json};
+
+impl Report {
+    /// The same facts as the text, for programs. `width_multiplier` is null where there is none.
+    pub fn to_json(&self) -> Value {
+        let types = self.facts.layer_types.iter().map(|of_type| {
+            json!({
+                "type": of_type.name,
+                "mult_adds": of_type.mult_adds,
+                "mult_adds_share": of_type.mult_adds_share,
+                "weights": of_type.weights,
+                "weights_share": of_type.weights_share,
+            })
+        });
+        json!({
+            "name": self.name,
+            "width_multiplier": self.facts.width_multiplier,
+            "resolution": self.facts.resolution,
+            "batch": self.batch,
+            "mult_adds": self.facts.mult_adds,
+            "parameters": self.facts.parameters,
+            "weight_bytes": self.weight_bytes,
+            "arena_bytes": self.arena_bytes,
+            "input": port(&self.input),
+            "output": port(&self.output),
+            "layers": self.layers.iter().map(layer).collect::<Vec<_>>(),
+            "layer_types": types.collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn layer(layer: &Layer) -> Value {
+    json!({
+        "stage": layer.stage,
+        "type": layer.label,
+        "node": layer.name,
+        "input": map(&layer.input),
+        "output": map(&layer.output),
+        "stride": layer.stride,
+        "mult_adds": layer.mult_adds,
+        "parameters": layer.parameters,
+    })
+}
+
+/// `[H, W, C]`
+pub(super) fn map(map: &FeatureMap) -> Value {
+    json!([map.height, map.width, map.channels])
+}
+
+fn port(port: &Port) -> Value {
+    let layout = match port.layout {
+        Layout::Nchw => "NCHW",
+        Layout::Nhwc => "NHWC",
+    };
+    json!({"name": port.name, "dtype": port.dtype.name(), "shape": port.shape, "layout": layout})
+}

@@ -1,0 +1,96 @@
+//! The layers of a network as the literature counts them: a fused stage is two.
+
+use crate::network::{FeatureMap, MapId, Network, Stage, StageKind};
+
+/// One layer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layer {
+    /// Index of its stage in [`Network::stages`].
+    pub stage: usize,
+    /// What it is, such as `Conv DW 3x3`.
+    pub label: String,
+    /// Whether it multiplies by weights: pooling, softmax and copies don't.
+    pub weighted: bool,
+    /// Name of the ONNX node.
+    pub name: String,
+    /// The map it reads.
+    pub input: FeatureMap,
+    /// The map it writes.
+    pub output: FeatureMap,
+    /// Stride in rows and columns.
+    pub stride: [usize; 2],
+    /// Mult-adds per image, without biases.
+    pub mult_adds: u64,
+    /// Weights and biases.
+    pub parameters: u64,
+}
+
+/// The layers in order.
+pub fn layers(network: &Network) -> Vec<Layer> {
+    let map = |id: MapId| network.maps.get(id.0 as usize).copied();
+    let mut layers = Vec::new();
+    for (index, stage) in network.stages.iter().enumerate() {
+        if let (Some(input), Some(output)) = (stage.inputs.first().and_then(|&id| map(id)), map(stage.output)) {
+            of_stage(&mut layers, network, index, stage, input, output);
+        }
+    }
+    layers
+}
+
+fn of_stage(
+    layers: &mut Vec<Layer>,
+    network: &Network,
+    index: usize,
+    stage: &Stage,
+    input: FeatureMap,
+    output: FeatureMap,
+) {
+    let named = |origin: &[String]| origin.first().cloned().unwrap_or_default();
+    let whole = Layer {
+        stage: index,
+        label: String::new(),
+        weighted: false,
+        name: named(&stage.origin),
+        input,
+        output,
+        stride: [1, 1],
+        mult_adds: 0,
+        parameters: 0,
+    };
+    let counted = network.layers(stage).into_iter().map(|count| Layer {
+        label: count.kind.to_string(),
+        weighted: true,
+        mult_adds: count.mult_adds,
+        parameters: count.weights + count.biases,
+        ..whole.clone()
+    });
+    let counted: Vec<Layer> = counted.collect();
+    let bare = |label: &str| vec![Layer { label: label.to_string(), ..whole.clone() }];
+    let strided = |stride| counted.iter().cloned().map(|layer| Layer { stride, ..layer }).collect();
+    layers.extend(match (&stage.kind, counted.as_slice()) {
+        (StageKind::Separable { depthwise, pointwise }, [first, second]) => {
+            let between = FeatureMap { channels: input.channels, ..output };
+            let stride = depthwise.window.stride;
+            let first = Layer { name: named(&depthwise.origin), output: between, stride, ..first.clone() };
+            let second = Layer { name: named(&pointwise.origin), input: between, ..second.clone() };
+            vec![first, second]
+        }
+        (StageKind::Stem(conv) | StageKind::Conv(conv), _) => strided(conv.window.stride),
+        (StageKind::Depthwise(half), _) => strided(half.window.stride),
+        (StageKind::GlobalAveragePool, _) => bare("Average pool"),
+        (StageKind::Softmax { log: false }, _) => bare("Softmax"),
+        (StageKind::Softmax { log: true }, _) => bare("LogSoftmax"),
+        (StageKind::Import, _) => bare("Read input"),
+        (StageKind::Export, _) => bare("Write output"),
+        _ => counted,
+    });
+}
+
+/// The paper's Table 2: per cent of the mult-adds and of the weights of 1.0-224, by type of layer.
+/// Howard et al., "MobileNets: Efficient Convolutional Neural Networks for Mobile Vision Applications", 2017.
+pub const PAPER: [(&str, f64, f64); 4] = [
+    ("Conv 1x1", 94.86, 74.59),
+    ("Conv DW 3x3", 3.06, 1.06),
+    ("Conv 3x3", 1.19, 0.02),
+    ("Fully Connected", 0.18, 24.33),
+];
