@@ -11,6 +11,8 @@ pub(super) struct Check {
     /// The model's input.
     pub source: Source,
     at_output: Vec<bool>,
+    pooled: Vec<bool>,
+    readers: Vec<u32>,
     names: Vec<(String, &'static str)>,
 }
 
@@ -18,12 +20,13 @@ impl Check {
     pub(super) fn new(network: &Network) -> Result<Self, Error> {
         let names: Vec<_> = network.stages.iter().map(|s| (node_name(s), kind_name(&s.kind))).collect();
         let mut problems = Vec::new();
+        let readers = readers(network);
         let mut written = vec![false; network.maps.len()];
         if let Some(input) = written.get_mut(network.input_map.0 as usize) {
             *input = true;
         }
         for (stage, (node, op)) in network.stages.iter().zip(&names) {
-            if let Err(problem) = check_stage(network, stage, &mut written) {
+            if let Err(problem) = check_stage(network, stage, &readers, &mut written) {
                 problems.push(problem.at(node, *op));
             }
         }
@@ -41,7 +44,10 @@ impl Check {
             }
         }
         match source {
-            Ok(source) if problems.is_empty() => Ok(Self { source, at_output: at_output(network), names }),
+            Ok(source) if problems.is_empty() => {
+                let (at_output, pooled) = (at_output(network, &readers), pooled(network));
+                Ok(Self { source, at_output, pooled, readers, names })
+            }
             _ => Err(Error { problems }),
         }
     }
@@ -57,6 +63,17 @@ impl Check {
     /// Whether the map is written straight to the caller's output.
     pub(super) fn at_output(&self, map: MapId) -> bool {
         self.at_output[map.0 as usize]
+    }
+
+    /// Whether the map is averaged: its groups decide the order of that sum, which must not depend on memory, so that all
+    /// plans of a model agree bit for bit.
+    pub(super) fn pooled(&self, map: MapId) -> bool {
+        self.pooled[map.0 as usize]
+    }
+
+    /// How often the map is read.
+    pub(super) fn readers(&self, map: MapId) -> u32 {
+        self.readers[map.0 as usize]
     }
 
     /// A dense layer over a map whose channels leave padding lanes between pixels.
@@ -111,12 +128,27 @@ fn pointwise_as_dense(network: &Network, stage: &Stage) -> bool {
     matches!(stage.kind, StageKind::Pointwise(_)) && (input.height, input.width) == (1, 1)
 }
 
-/// Maps that live in the caller's output: the last one, and what a softmax there works on in place.
-fn at_output(network: &Network) -> Vec<bool> {
+/// Reads of each map.
+fn readers(network: &Network) -> Vec<u32> {
     let mut readers = vec![0_u32; network.maps.len()];
     for map in network.stages.iter().flat_map(|s| &s.inputs) {
-        readers[map.0 as usize] += 1;
+        if let Some(count) = readers.get_mut(map.0 as usize) {
+            *count += 1;
+        }
     }
+    readers
+}
+
+fn pooled(network: &Network) -> Vec<bool> {
+    let mut pooled = vec![false; network.maps.len()];
+    for stage in network.stages.iter().filter(|s| matches!(s.kind, StageKind::GlobalAveragePool)) {
+        stage.inputs.iter().for_each(|map| pooled[map.0 as usize] = true);
+    }
+    pooled
+}
+
+/// Maps that live in the caller's output: the last one, and what a softmax there works on in place.
+fn at_output(network: &Network, readers: &[u32]) -> Vec<bool> {
     let mut at_output = vec![false; network.maps.len()];
     let mut chain = Vec::new();
     let (mut map, mut allowed_readers) = (network.output_map, 0);
@@ -179,7 +211,7 @@ impl Problem {
     }
 }
 
-fn check_stage(network: &Network, stage: &Stage, written: &mut [bool]) -> Result<(), Problem> {
+fn check_stage(network: &Network, stage: &Stage, readers: &[u32], written: &mut [bool]) -> Result<(), Problem> {
     let &[input_id] = &stage.inputs[..] else {
         return Err(Problem::new("stages with several inputs can't be compiled yet"));
     };
@@ -237,8 +269,11 @@ fn check_stage(network: &Network, stage: &Stage, written: &mut [bool]) -> Result
         }
         StageKind::Softmax { .. } => {
             holds(same_size && input.channels == output.channels && (input.height, input.width) == (1, 1))?;
-            let readers = network.stages.iter().filter(|s| s.inputs.contains(&input_id)).count();
-            if readers > 1 { Err(Problem::new("the softmax's input is used elsewhere too")) } else { Ok(()) }
+            if readers[input_id.0 as usize] > 1 {
+                Err(Problem::new("the softmax's input is used elsewhere too"))
+            } else {
+                Ok(())
+            }
         }
         StageKind::Import | StageKind::Export => holds(same_size && input.channels == output.channels),
     }

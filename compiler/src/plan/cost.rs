@@ -79,6 +79,9 @@ pub(super) struct Shape {
     pub taps: usize,
 }
 
+/// Rows per block at most.
+const MAX_ROWS: usize = 1024;
+
 impl Shape {
     /// The shape of a depthwise convolution and the pointwise one behind it.
     pub(super) fn new(depthwise: &Depthwise, output: &FeatureMap) -> Self {
@@ -112,7 +115,8 @@ impl CostModel {
 
     /// The fewest rows per block that cost at most `1 + slack` times the best of `1..=most`.
     pub(super) fn rows(&self, shape: &Shape, slack: f64, most: usize) -> usize {
-        let costs: Vec<f64> = (1..=most.clamp(1, shape.height.max(1))).map(|rows| self.fused(shape, rows)).collect();
+        let most = most.min(MAX_ROWS).clamp(1, shape.height.max(1));
+        let costs: Vec<f64> = (1..=most).map(|rows| self.fused(shape, rows)).collect();
         let best = costs.iter().copied().fold(f64::INFINITY, f64::min);
         costs.iter().position(|&cost| cost <= best * (1.0 + slack)).unwrap_or(0) + 1
     }

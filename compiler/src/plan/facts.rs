@@ -102,22 +102,20 @@ impl Kernel {
 
     /// Multiplications with addition of one image, as in the paper: convolutions and dense layers, without biases.
     pub fn mult_adds(&self) -> u64 {
-        let taps = |window: &Window| window.kernel[0] as u64 * window.kernel[1] as u64;
-        let pixels = |map: &Map| map.height as u64 * map.width as u64;
+        let product = |factors: &[usize]| factors.iter().fold(1_u64, |all, &n| all.saturating_mul(n as u64));
+        let taps = |window: &Window| window.kernel[0].saturating_mul(window.kernel[1]);
+        let elements = |map: &Map| map.height * map.width * map.channels;
         match self {
-            Self::Stem { input, window, output, .. } => {
-                pixels(output) * output.channels as u64 * input.channels as u64 * taps(window)
-            }
-            Self::Conv { input, window, output, .. } => {
-                pixels(output) * output.channels as u64 * input.channels as u64 * taps(window)
-            }
+            Self::Stem { input, window, output, .. } => product(&[elements(output), input.channels, taps(window)]),
+            Self::Conv { input, window, output, .. } => product(&[elements(output), input.channels, taps(window)]),
             Self::Separable { input, window, output, .. } => {
-                pixels(output) * input.channels as u64 * (taps(window) + output.channels as u64)
+                let depthwise = product(&[output.height * output.width, input.channels, taps(window)]);
+                depthwise.saturating_add(product(&[elements(output), input.channels]))
             }
-            Self::Depthwise { window, output, .. } => pixels(output) * output.channels as u64 * taps(window),
-            Self::Pointwise { input, output, .. } => pixels(output) * output.channels as u64 * input.channels as u64,
-            Self::Dense { k, n, .. } => *k as u64 * *n as u64,
-            Self::Stream { steps } => steps.iter().map(|s| s.kernel.mult_adds()).sum(),
+            Self::Depthwise { window, output, .. } => product(&[elements(output), taps(window)]),
+            Self::Pointwise { input, output, .. } => product(&[elements(output), input.channels]),
+            Self::Dense { k, n, .. } => product(&[*k, *n]),
+            Self::Stream { steps } => steps.iter().fold(0, |sum, step| sum.saturating_add(step.kernel.mult_adds())),
             Self::GlobalAveragePool { .. } | Self::Softmax { .. } | Self::Import { .. } | Self::Export { .. } => 0,
         }
     }
@@ -174,7 +172,7 @@ fn visit_target(target: &mut Target, arena: &mut dyn FnMut(&mut usize)) {
 impl Plan {
     /// Mult-adds of one image.
     pub fn mult_adds(&self) -> u64 {
-        self.steps.iter().map(|s| s.kernel.mult_adds()).sum()
+        self.steps.iter().fold(0, |sum, step| sum.saturating_add(step.kernel.mult_adds()))
     }
 
     /// All steps, those of a stream in place of the stream.

@@ -149,7 +149,7 @@ impl<'a> Lowering<'a, '_> {
         let out = self.network.maps[stage.output.0 as usize];
         let k = depthwise.bias.len();
         let shape = Shape::new(depthwise, &out);
-        let slack = if pooled(self.network, stage.output) { 0.0 } else { self.policy.slack };
+        let slack = if self.check.pooled(stage.output) { 0.0 } else { self.policy.slack };
         let rows = self.cost.rows(&shape, slack, shape.height);
         let (fused, split) = (self.cost.fused(&shape, rows), self.cost.split(&shape, rows));
         let costs = format!("{} cycles fused, {} split", cycles(fused), cycles(split));
@@ -377,15 +377,9 @@ impl<'a> Lowering<'a, '_> {
     }
 }
 
-/// Whether the map is averaged: its groups decide the order of that sum, which must not depend on the policy, so that all
-/// plans of a model agree bit for bit.
-pub(super) fn pooled(network: &Network, map: MapId) -> bool {
-    network.stages.iter().any(|stage| matches!(stage.kind, StageKind::GlobalAveragePool) && stage.inputs.contains(&map))
-}
-
 /// First input row under the window of an output row.
 pub(super) fn first_row(window: &Window, row: usize) -> usize {
-    (row * window.stride[0]).saturating_sub(window.pads[0] as usize)
+    row.saturating_mul(window.stride[0]).saturating_sub(window.pads[0] as usize)
 }
 
 pub(super) fn bytes(height: usize, width: usize, channels: usize) -> Result<usize, Problem> {

@@ -4,7 +4,7 @@ use super::arena;
 use super::check::Check;
 use super::cost::{Choice, CostModel, Shape};
 use super::display::{cycles, thousands};
-use super::lower::{Draft, Lowering, Policy, bytes, first_row, lower, pooled};
+use super::lower::{Draft, Lowering, Policy, bytes, first_row, lower};
 use super::{Kernel, Map, Step};
 use crate::diagnostic::{Error, Problem};
 use crate::graph::Window;
@@ -27,7 +27,7 @@ pub(super) type Placed<'a> = (Draft<'a>, Vec<usize>, usize);
 pub(super) fn choose<'a>(network: &'a Network, check: &Check, cost: &CostModel) -> Result<Placed<'a>, Error> {
     let deepest = match (cost.stream, cost.separable) {
         (Choice::Never, _) | (_, Choice::Never) => 0,
-        _ => depth_limit(network),
+        _ => depth_limit(network, check),
     };
     let mut drafts = Vec::new();
     for depth in 0..=deepest {
@@ -72,14 +72,14 @@ fn placed(draft: Draft) -> Result<Placed, Error> {
 }
 
 /// Separables that follow the stem in a chain without other readers, up to a map that is averaged.
-fn depth_limit(network: &Network) -> usize {
+fn depth_limit(network: &Network, check: &Check) -> usize {
     let mut stages = network.stages.iter();
     let Some(stem) = stages.next().filter(|stage| matches!(stage.kind, StageKind::Stem(_))) else { return 0 };
     let mut map = stem.output;
     let chained = |stage: &&crate::network::Stage| {
-        let readers = network.stages.iter().filter(|other| other.inputs.contains(&map)).count();
-        let chained = matches!(stage.kind, StageKind::Separable { .. }) && stage.inputs == [map] && readers == 1;
-        let chained = chained && !pooled(network, stage.output);
+        let chained =
+            matches!(stage.kind, StageKind::Separable { .. }) && stage.inputs == [map] && check.readers(map) == 1;
+        let chained = chained && !check.pooled(stage.output);
         map = stage.output;
         chained
     };

@@ -59,9 +59,11 @@ pub fn expand(plan: &Plan, options: &RustOptions) -> TokenStream {
     let [summary, arena_summary] = summaries(plan, name);
     let weights = weights(plan, &options.weights);
     let surface = surface(plan, name, &arena, runtime, &calls);
+    let paragraph = if attributes.is_empty() { quote!() } else { quote!(#[doc = ""]) };
     let abi = Literal::u32_unsuffixed(ABI);
     quote! {
         #attributes
+        #paragraph
         #[doc = #summary]
         #[derive(Debug, Clone, Copy)]
         #visibility struct #name;
@@ -93,7 +95,7 @@ fn summaries(plan: &Plan, name: &Ident) -> [String; 2] {
     let input_element = element(network.input.dtype);
     let mult_adds = thousands(plan.mult_adds());
     let type_summary = format!(
-        " A compiled MobileNet: `{input_element}` `[{input}]` to `f32` `[{output}]`, {mult_adds} mult-adds for one image."
+        " A compiled model: `{input_element}` `[{input}]` to `f32` `[{output}]`, {mult_adds} mult-adds for one image."
     );
     let arena = format!(" Working memory of [`{name}`]: {} bytes.", thousands(plan.arena_bytes as u64));
     [type_summary, arena]
