@@ -6,6 +6,8 @@
 pub mod diagnostic;
 pub mod emit;
 pub mod graph;
+#[cfg(feature = "cli")]
+pub mod host;
 pub mod locate;
 pub mod naming;
 pub mod network;

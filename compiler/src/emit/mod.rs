@@ -1,5 +1,6 @@
 //! Back ends: each spells a [`Plan`](crate::plan::Plan) in its language.
 
+pub mod c;
 mod files;
 mod provenance;
 pub mod rust;

@@ -1,0 +1,5 @@
+typedef struct {
+    size_t k, n, weights;
+    @clamp clamp;
+} @dense;
+

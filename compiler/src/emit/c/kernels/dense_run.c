@@ -1,0 +1,6 @@
+static $T void @dense_$I(const @dense *s, const float *a, const float *weights, float *out)
+{
+    const float *panel = weights + s->weights;
+    size_t c = 0;
+%RUNS%}
+

@@ -1,0 +1,15 @@
+#if defined(@@X86)
+/* 2: AVX-512, 1: AVX2 and FMA, 0: neither. Define @@LEVEL to fix it. */
+static int @level(void)
+{
+#if defined(@@LEVEL)
+    return @@LEVEL;
+#else
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) {
+        return 0;
+    }
+    return __builtin_cpu_supports("avx512f") ? 2 : 1;
+#endif
+}
+#endif
+

@@ -1,0 +1,123 @@
+//! The C back end: `net.h`, `net.c`, the weights, `CMakeLists.txt`.
+//!
+//! The output is C99 without libc beyond `<string.h>`, without heap and without variable-length arrays. Only kernels that
+//! the plan needs are emitted, their tiles in exactly the sizes it uses.
+
+mod header;
+mod isa;
+mod names;
+mod needs;
+mod project;
+mod source;
+mod text;
+mod tiles;
+mod weights;
+
+use crate::diagnostic::{Error, Problem};
+use crate::emit::{Files, Provenance};
+use crate::plan::Plan;
+pub use names::prefix;
+
+/// Where the weights go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WeightStorage {
+    /// `net_weights.c`, a translation unit.
+    #[default]
+    C,
+    /// `net.bin`, handed to `net_load` at run time.
+    Bin,
+    /// `net.bin`, included by `net_weights.S`.
+    Incbin,
+}
+
+/// What the code may rely on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Target {
+    /// AVX-512, AVX2, SSE2, NEON, WebAssembly SIMD where there, portable C elsewhere.
+    #[default]
+    Auto,
+    /// Portable C alone.
+    Portable,
+}
+
+/// One inference for `net_self_test`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SelfTest {
+    /// The input's elements, little-endian.
+    pub input: Vec<u8>,
+    /// The output.
+    pub expected: Vec<f32>,
+}
+
+/// Options of the C back end.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct COptions {
+    /// Prefix of all names; made a C identifier by [`prefix`].
+    pub name: String,
+    /// Where the weights go.
+    pub weights: WeightStorage,
+    /// What the code may rely on.
+    pub target: Target,
+    /// Emits `net_test.c`.
+    pub self_test: Option<SelfTest>,
+    /// For the comment at the head of each file.
+    pub provenance: Provenance,
+}
+
+/// Spells a plan in C.
+///
+/// # Errors
+///
+/// A plan whose elements or steps C code can't be written for, or a self-test of the wrong length.
+pub fn emit(plan: &Plan, options: &COptions) -> Result<Files, Error> {
+    check(plan, options)?;
+    let prefix = prefix(&options.name);
+    let banner = banner(options);
+    let mut files = Files::new();
+    files.insert(format!("{prefix}.h"), header::header(plan, options, &prefix, &banner));
+    files.insert(format!("{prefix}.c"), source::source(plan, options, &prefix, &banner));
+    files.insert("CMakeLists.txt", project::cmake(options, &prefix));
+    let bin = format!("{prefix}.bin");
+    match options.weights {
+        WeightStorage::C => {
+            files.insert(format!("{prefix}_weights.c"), weights::unit(&prefix, &banner, &plan.weights));
+        }
+        WeightStorage::Bin => files.insert(bin, weights::bin(&plan.weights)),
+        WeightStorage::Incbin => {
+            files.insert(format!("{prefix}_weights.S"), weights::incbin(&prefix, &banner, &bin));
+            files.insert(bin, weights::bin(&plan.weights));
+        }
+    }
+    if let Some(test) = &options.self_test {
+        files.insert(format!("{prefix}_test.c"), project::self_test(plan, test, &prefix, &banner));
+    }
+    Ok(files)
+}
+
+fn check(plan: &Plan, options: &COptions) -> Result<(), Error> {
+    let mut problems = Vec::new();
+    for (port, what) in [(&plan.network.input, "input"), (&plan.network.output, "output")] {
+        if header::c_type(port.dtype).is_none() {
+            let found = format!("{:?}", port.dtype);
+            problems.push(
+                Problem::new(format!("no C code for the {what}'s element type")).expected("F32, U8 or I8", found),
+            );
+        }
+    }
+    if let Some(test) = &options.self_test {
+        let (input, output) = plan.lengths();
+        let expected = (input.saturating_mul(plan.network.input.dtype.bytes()), output);
+        let found = (test.input.len(), test.expected.len());
+        if expected != found {
+            let [expected, found] = [expected, found].map(|(i, o)| format!("{i} bytes in, {o} values out"));
+            problems.push(Problem::new("the self-test does not fit the model").expected(expected, found));
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(Error { problems }) }
+}
+
+/// The comment in front of each file.
+fn banner(options: &COptions) -> String {
+    let lines: String = options.provenance.lines().iter().map(|line| format!(" * {line}\n")).collect();
+    format!("/*\n{lines} */\n")
+}

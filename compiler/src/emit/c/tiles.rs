@@ -1,0 +1,394 @@
+//! Spells the innermost loops: tiles whose accumulators are named variables, so that every compiler keeps them in registers.
+
+use super::isa::Isa;
+use std::fmt::Write;
+
+/// Which partial blocks of input channels the model has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Tails {
+    /// Whole blocks of 16.
+    pub whole: bool,
+    /// At most 8 channels in the last block.
+    pub narrow: bool,
+    /// 9 to 15 channels in the last block.
+    pub wide: bool,
+    /// A number of channels that is no multiple of 4.
+    pub odd: bool,
+}
+
+/// Registers of one tile: `rows` pixels by `vectors` vectors.
+struct Tile {
+    f: String,
+    lanes: usize,
+    rows: usize,
+    /// Width of a panel's rows.
+    panel: usize,
+    /// Columns computed at once.
+    columns: usize,
+}
+
+impl Tile {
+    fn new(isa: &Isa, rows: usize, width: usize) -> Self {
+        let lanes = isa.lanes_of(width);
+        let columns = if width == 32 { 32 } else { width.min(isa.columns) };
+        Self { f: format!("f{lanes}"), lanes, rows, panel: width.min(16), columns }
+    }
+
+    fn vectors(&self) -> usize {
+        self.columns / self.lanes
+    }
+
+    /// `base + offset` of vector `v` in row `row` of the panel (two panels wide: `pair` is the second one's name).
+    fn at(&self, first: &str, second: &str, v: usize, row: &str) -> String {
+        let column = v * self.lanes;
+        let base = if column < 16 { first } else { second };
+        match (row, column % 16) {
+            ("", 0) => base.to_string(),
+            ("", c) => format!("{base} + {c}"),
+            (row, 0) => format!("{base} + {row}"),
+            (row, c) => format!("{base} + {row} + {c}"),
+        }
+    }
+
+    /// Loads the bias row into all accumulators.
+    fn bias(&self, indent: &str, first: &str, second: &str) -> String {
+        let f = &self.f;
+        let mut text = String::new();
+        let start: Vec<_> =
+            (0..self.vectors()).map(|v| format!("c0_{v} = {f}_load({})", self.at(first, second, v, ""))).collect();
+        let _ = writeln!(text, "{indent}{f} {};", start.join(", "));
+        for r in 1..self.rows {
+            let row: Vec<_> = (0..self.vectors()).map(|v| format!("c{r}_{v} = c0_{v}")).collect();
+            let _ = writeln!(text, "{indent}{f} {};", row.join(", "));
+        }
+        text
+    }
+
+    /// The statements of one tap: input `u` of each row, rows `stride` apart.
+    fn tap(&self, u: &str, stride: &str) -> Vec<String> {
+        let f = &self.f;
+        let row = if u == "0" { String::new() } else { format!("{u} * {}", self.panel) };
+        let loads: Vec<_> =
+            (0..self.vectors()).map(|v| format!("b{v} = {f}_load({});", self.at("b", "d", v, &row))).collect();
+        let mut lines = vec![loads.join(" ")];
+        for r in 0..self.rows {
+            let at = match (r, u) {
+                (0, "0") => "a".to_string(),
+                (0, u) => format!("a + {u}"),
+                (r, "0") => format!("a + {r} * {stride}"),
+                (r, u) => format!("a + {r} * {stride} + {u}"),
+            };
+            let mut line = format!("x = {f}_splat({at});");
+            for v in 0..self.vectors() {
+                let _ = write!(line, " c{r}_{v} = {f}_fma(x, b{v}, c{r}_{v});");
+            }
+            lines.push(line);
+        }
+        lines
+    }
+
+    /// The statements of one tap where `b` itself moves on.
+    fn tap_moving(&self, u: &str, stride: usize) -> Vec<String> {
+        let moving = self.tap("0", &stride.to_string());
+        moving.iter().map(|line| line.replace("_splat(a", &format!("_splat(a + {u}"))).collect()
+    }
+
+    /// The statements of four taps by the lanes of one vector per row.
+    fn four_by_lane(&self, stride: &str) -> Vec<String> {
+        let f = &self.f;
+        let mut lines = vec![];
+        for r in 0..self.rows {
+            lines.push(format!("x{r} = {f}_load(a + {r} * {stride});"));
+        }
+        for u in 0..4 {
+            for v in 0..self.vectors() {
+                let at = self.at("b", "d", v, &format!("{}", u * self.panel));
+                let mut line = format!("b{v} = {f}_load({at});");
+                for r in 0..self.rows {
+                    let _ = write!(line, " c{r}_{v} = {f}_fma_lane(c{r}_{v}, b{v}, x{r}, {u});");
+                }
+                lines.push(line);
+            }
+        }
+        lines
+    }
+
+    fn stores(&self, indent: &str, first: &str, second: &str) -> String {
+        let f = &self.f;
+        let mut text = String::new();
+        for r in 0..self.rows {
+            for v in 0..self.vectors() {
+                let row = if r == 0 { String::new() } else { (r * self.panel).to_string() };
+                let at = self.at(first, second, v, &row);
+                let _ = writeln!(text, "{indent}{f}_store({at}, {f}_clamp(c{r}_{v}, lo, hi));");
+            }
+        }
+        text
+    }
+
+    fn registers(&self, by_lane: bool) -> String {
+        let b: Vec<_> = (0..self.vectors()).map(|v| format!("b{v}")).collect();
+        if by_lane {
+            let x: Vec<_> = (0..self.rows).map(|r| format!("x{r}")).collect();
+            format!("{} {}, {}", self.f, x.join(", "), b.join(", "))
+        } else {
+            format!("{} x, {}", self.f, b.join(", "))
+        }
+    }
+
+    fn define(name: &str, lines: &[String]) -> String {
+        format!("#define {name} \\\n    {}\n", lines.join(" \\\n    "))
+    }
+}
+
+/// A tile of a pointwise convolution, `count` times.
+pub(super) fn pointwise(isa: &Isa, rows: usize, width: usize, tails: Tails) -> String {
+    let tile = Tile::new(isa, rows, width);
+    let (panel, two) = (tile.panel, width == 32);
+    let by_lane = isa.by_lane;
+    let mut text = Tile::define("@@TAP(u, s)", &tile.tap("(u)", "(s)"));
+    if by_lane {
+        text += &Tile::define("@@FOUR(s)", &tile.four_by_lane("(s)"));
+    } else {
+        text += "#define @@FOUR(s) @@TAP(0, s) @@TAP(1, s) @@TAP(2, s) @@TAP(3, s)\n";
+    }
+    let _ = writeln!(
+        text,
+        "/* {rows} pixels by {width} channels, count times from pixel m on. */\n\
+         static @@NOINLINE $T void @pointwise{rows}x{width}_$I(@gemm *g, size_t m, size_t count, const float *panel, float *out)\n{{"
+    );
+    let f = &tile.f;
+    let _ = writeln!(text, "    const {f} lo = {f}_set(g->clamp.lo), hi = {f}_set(g->clamp.hi);");
+    if isa.prefetches > 0 {
+        text += "    uintptr_t ahead = g->ahead;\n";
+    }
+    let _ = writeln!(text, "    out += m * {panel};");
+    let _ = writeln!(text, "    for (; count > 0; count--, m += {rows}, out += {}) {{", rows * panel);
+    text += "        const float *a = g->a + m * 16;\n";
+    let _ = writeln!(text, "        const float *b = panel + {panel};");
+    if two {
+        text += "        const float *const second = panel + (1 + g->k) * 16, *d = second + 16;\n";
+        text += "        float *const beside = out + g->stride;\n";
+    }
+    text += "        size_t k = g->k;\n";
+    if by_lane {
+        let x: Vec<_> = (0..rows).map(|r| format!("x{r}")).collect();
+        if tails.odd {
+            let _ = writeln!(text, "        {f} x, {};", x.join(", "));
+        } else {
+            let _ = writeln!(text, "        {f} {};", x.join(", "));
+        }
+        let b: Vec<_> = (0..tile.vectors()).map(|v| format!("b{v}")).collect();
+        let _ = writeln!(text, "        {f} {};", b.join(", "));
+    } else {
+        let _ = writeln!(text, "        {};", tile.registers(false));
+    }
+    text += &tile.bias("        ", "panel", "second");
+    let next_b =
+        |n: usize| if two { format!("b += {}, d += {}", n * panel, n * panel) } else { format!("b += {}", n * panel) };
+    if tails.whole {
+        text += "        for (; k >= 16; k -= 16, a += g->stride - 16) {\n            size_t h;\n";
+        let _ = writeln!(text, "            for (h = 0; h < 4; h++, a += 4, {}) {{", next_b(4));
+        for _ in 0..isa.prefetches {
+            text += "                @@PREFETCH((const void *)ahead);\n                ahead += g->step;\n";
+        }
+        text += "                @@FOUR(16)\n            }\n        }\n";
+    }
+    let rest = |text: &mut String, indent: &str, stride: usize| {
+        let _ = writeln!(text, "{indent}for (; k >= 4; k -= 4, a += 4, {}) {{", next_b(4));
+        let _ = writeln!(text, "{indent}    @@FOUR({stride})\n{indent}}}");
+        if tails.odd {
+            let _ = writeln!(text, "{indent}for (; k > 0; k--, a += 1, {}) {{", next_b(1));
+            let _ = writeln!(text, "{indent}    @@TAP(0, {stride})\n{indent}}}");
+        }
+    };
+    match (tails.narrow, tails.wide) {
+        (true, true) => {
+            text += "        if (k > 8) {\n";
+            rest(&mut text, "            ", 16);
+            text += "        } else {\n            a = g->tail + m * 8;\n";
+            rest(&mut text, "            ", 8);
+            text += "        }\n";
+        }
+        (true, false) => {
+            text += "        a = g->tail + m * 8;\n";
+            rest(&mut text, "        ", 8);
+        }
+        (false, true) => rest(&mut text, "        ", 16),
+        (false, false) => {}
+    }
+    text += &tile.stores("        ", "out", "beside");
+    text += "    }\n";
+    if isa.prefetches > 0 {
+        text += "    g->ahead = ahead;\n";
+    }
+    text += "}\n#undef @@TAP\n#undef @@FOUR\n\n";
+    text
+}
+
+/// What the first convolution's loops over taps look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct StemTaps {
+    /// Rows of the kernel.
+    pub rows: usize,
+    /// Planes per row, and floats from one to the next.
+    pub planes: usize,
+    /// Floats from one plane to the next.
+    pub plane: usize,
+    /// Runs of adjacent taps.
+    pub chunks: usize,
+    /// Floats from one run to the next.
+    pub chunk: usize,
+    /// Taps of a run.
+    pub length: usize,
+    /// Floats from one output pixel's first tap to the next one's.
+    pub pixel: usize,
+}
+
+/// A tile of the first convolution, `count` times along a row.
+pub(super) fn stem(isa: &Isa, rows: usize, width: usize, taps: &StemTaps) -> String {
+    let tile = Tile::new(isa, rows, width);
+    let (f, panel) = (&tile.f, tile.panel);
+    let mut text = Tile::define("@@TAP(u)", &tile.tap_moving("(u)", taps.pixel));
+    let _ = writeln!(
+        text,
+        "/* {rows} pixels by {width} channels, count times from column m on. */\n\
+         static @@NOINLINE $T void @stem{rows}x{width}_$I(const float *const *rows, size_t m, size_t count, const float *panel,\n\
+         \x20                                      @clamp clamp, float *out)\n{{"
+    );
+    let _ = writeln!(text, "    const {f} lo = {f}_set(clamp.lo), hi = {f}_set(clamp.hi);");
+    let _ = writeln!(text, "    out += m * {panel};");
+    let _ = writeln!(text, "    for (; count > 0; count--, m += {rows}, out += {}) {{", rows * panel);
+    let _ = writeln!(text, "        const float *b = panel + {panel};\n        size_t i;");
+    let _ = writeln!(text, "        {};", tile.registers(false));
+    text += &tile.bias("        ", "panel", "");
+    let _ = writeln!(text, "        for (i = 0; i < {}; i++) {{", taps.rows);
+    let _ =
+        writeln!(text, "            const float *line = rows[i] + m * {};\n            size_t j, l, t;", taps.pixel);
+    let _ = writeln!(text, "            for (j = 0; j < {}; j++, line += {}) {{", taps.planes, taps.plane);
+    text += "                const float *a = line;\n";
+    let _ = writeln!(text, "                for (l = 0; l < {}; l++, a += {}) {{", taps.chunks, taps.chunk);
+    let _ = writeln!(text, "                    for (t = 0; t < {}; t++, b += {panel}) {{", taps.length);
+    text += "                        @@TAP(t)\n                    }\n                }\n            }\n        }\n";
+    text += &tile.stores("        ", "out", "");
+    text += "    }\n}\n#undef @@TAP\n\n";
+    text
+}
+
+/// A tile of a depthwise row with a 3 wide kernel: borders are read as zeros from a constant.
+pub(super) fn depthwise(isa: &Isa, pixels: usize, stride: usize, width: usize) -> String {
+    let f = format!("f{}", isa.lanes_of(width));
+    let mut text = format!(
+        "/* {pixels} pixels of {width} channels, from column x on. */\n\
+         static inline $T void @depthwise_s{stride}_{pixels}x{width}_$I(const @depthwise_row *d, size_t x, int left, int right, float *out)\n{{\n"
+    );
+    let _ = writeln!(text, "    const {f} lo = {f}_set(d->clamp.lo), hi = {f}_set(d->clamp.hi);");
+    let _ = writeln!(text, "    const size_t first = (x * {stride} + 1 - d->window->pad[1]) * {width};");
+    text += "    size_t v, i;\n";
+    let _ = writeln!(text, "    for (v = 0; v < {width}; v += {}) {{", isa.lanes_of(width));
+    text += "        const float *w = d->weights + v;\n";
+    let names: Vec<_> = (1..pixels).map(|k| format!(", c{k} = c0")).collect();
+    let _ = writeln!(text, "        {f} c0 = {f}_load(d->bias + v){};", names.concat());
+    let _ = writeln!(text, "        for (i = 0; i < d->rows; i++, w += {}) {{", 3 * width);
+    text += "            const float *const p = d->row[i] + first + v;\n";
+    let _ = writeln!(
+        text,
+        "            const {f} w0 = {f}_load(w), w1 = {f}_load(w + {width}), w2 = {f}_load(w + {});",
+        2 * width
+    );
+    let last = (pixels - 1) * stride + 2;
+    for q in 0..=last {
+        let load = match q {
+            0 => format!("{f}_load(left ? @zeros : p - {width})"),
+            1 => format!("{f}_load(p)"),
+            q if q == last => format!("{f}_load(right ? @zeros : p + {})", (q - 1) * width),
+            q => format!("{f}_load(p + {})", (q - 1) * width),
+        };
+        let _ = write!(text, "            {}x = {load};", if q == 0 { format!("{f} ") } else { String::new() });
+        for j in 0..3 {
+            if q >= j && (q - j) % stride == 0 && (q - j) / stride < pixels {
+                let k = (q - j) / stride;
+                let _ = write!(text, " c{k} = {f}_fma(w{j}, x, c{k});");
+            }
+        }
+        text += "\n";
+    }
+    text += "        }\n";
+    for k in 0..pixels {
+        let at = if k == 0 { "out + v".into() } else { format!("out + {} + v", k * width) };
+        let _ = writeln!(text, "        {f}_store({at}, {f}_clamp(c{k}, lo, hi));");
+    }
+    text += "    }\n}\n\n";
+    text
+}
+
+/// A row of a depthwise convolution with a 3 wide kernel, in tiles of the given sizes.
+pub(super) fn depthwise_row(isa: &Isa, sizes: &[usize], stride: usize, width: usize) -> String {
+    let most = isa.pixels;
+    let cases: String = sizes
+        .iter()
+        .map(|n| format!("        case {n}:\n            @depthwise_s{stride}_{n}x{width}_$I(d, x, left, right, out);\n            break;\n"))
+        .collect();
+    format!(
+        "/* A row of {width} channels, kernel 3 wide, stride {stride}, at most one column of border on each side. */\n\
+         static @@NOINLINE $T void @depthwise_s{stride}x{width}_$I(const @depthwise_row *d, float *out)\n{{\n\
+         \x20   const size_t tiles = (d->width + {}) / {most}, size = d->width / tiles, larger = d->width % tiles;\n\
+         \x20   size_t t, x = 0;\n\
+         \x20   for (t = 0; t < tiles; t++) {{\n\
+         \x20       const size_t pixels = t < larger ? size + 1 : size;\n\
+         \x20       const int left = x < d->window->pad[1];\n\
+         \x20       const int right = (x + pixels - 1) * {stride} + 2 >= d->in_width + d->window->pad[1];\n\
+         \x20       switch (pixels) {{\n{cases}\
+         \x20       default:\n            break;\n        }}\n\
+         \x20       x += pixels;\n        out += pixels * {width};\n    }}\n}}\n\n",
+        most - 1
+    )
+}
+
+/// Several panels of a dense layer side by side.
+pub(super) fn dense(isa: &Isa, panels: usize, width: usize) -> String {
+    let lanes = isa.lanes_of(width);
+    let f = format!("f{lanes}");
+    let per = width / lanes;
+    let mut text = format!(
+        "/* {panels} panels of {width}, each k inputs long. */\n\
+         static @@NOINLINE $T void @dense{panels}x{width}_$I(const float *a, size_t k, const float *panel, @clamp clamp, float *out)\n{{\n"
+    );
+    let _ = writeln!(text, "    const {f} lo = {f}_set(clamp.lo), hi = {f}_set(clamp.hi);");
+    if panels > 1 {
+        let _ = writeln!(text, "    const size_t next = (1 + k) * {width};");
+    }
+    let names: Vec<_> = (0..panels)
+        .map(|p| match p {
+            0 => "*p0 = panel".into(),
+            p => format!("*p{p} = p{} + next", p - 1),
+        })
+        .collect();
+    let _ = writeln!(text, "    const float {};", names.join(", "));
+    let at = |p: usize, v: usize| if v == 0 { format!("p{p}") } else { format!("p{p} + {}", v * lanes) };
+    let each = |text: &mut String, one: &dyn Fn(usize, usize) -> String, indent: &str| {
+        for p in 0..panels {
+            let line: Vec<_> = (0..per).map(|v| one(p, v)).collect();
+            let _ = writeln!(text, "{indent}{}", line.join(" "));
+        }
+    };
+    each(&mut text, &|p, v| format!("{f} c{p}_{v} = {f}_load({});", at(p, v)), "    ");
+    text += "    for (; k > 0; k--, a++) {\n";
+    let _ = writeln!(text, "        const {f} x = {f}_splat(a);");
+    for p in 0..panels {
+        let _ = writeln!(text, "        p{p} += {width};");
+    }
+    each(&mut text, &|p, v| format!("c{p}_{v} = {f}_fma(x, {f}_load({}), c{p}_{v});", at(p, v)), "        ");
+    text += "    }\n";
+    each(
+        &mut text,
+        &|p, v| {
+            let to = p * width + v * lanes;
+            let to = if to == 0 { "out".into() } else { format!("out + {to}") };
+            format!("{f}_store({to}, {f}_clamp(c{p}_{v}, lo, hi));")
+        },
+        "    ",
+    );
+    text += "}\n\n";
+    text
+}

@@ -1,0 +1,162 @@
+//! The packed weights as a translation unit of string literals, as a file to be loaded, or as one to be included.
+//!
+//! Array initialisers of numbers cost a compiler some hundred bytes and microseconds per number; string literals cost
+//! next to nothing. C99 limits a literal to 4,095 characters, so an array of equally long ones holds the bytes.
+
+use super::text::expand;
+use std::fmt::Write;
+
+/// Bytes per string literal.
+const CHUNK: usize = 4032;
+
+/// Bytes in front of the weights in a `.bin` file.
+pub(super) const HEADER: usize = 64;
+
+const MAGIC: &[u8; 8] = b"MNWTS\0\0\x01";
+
+/// Rows of `CHUNK` bytes that hold this many.
+pub(super) fn chunks(bytes: usize) -> usize {
+    bytes.div_ceil(CHUNK).max(1)
+}
+
+/// The declaration of a union that holds `bytes` as characters and as `element`s.
+pub(super) fn union(bytes: usize, element: &str, size: usize) -> String {
+    let rows = chunks(bytes);
+    format!("{{\n    unsigned char bytes[{rows}][{CHUNK}];\n    {element} values[{}];\n}}", rows * CHUNK / size)
+}
+
+/// The rows of an initialiser.
+pub(super) fn literals(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 3 + 64);
+    for row in bytes.chunks(CHUNK) {
+        text.push('"');
+        let mut rest = row;
+        while let Some((&byte, after)) = rest.split_first() {
+            rest = after;
+            match byte {
+                b'"' | b'\\' => {
+                    text.push('\\');
+                    text.push(byte as char);
+                }
+                // A question mark could begin a trigraph.
+                b' '..=b'~' if byte != b'?' => text.push(byte as char),
+                _ => {
+                    let digits = if after.first().is_some_and(u8::is_ascii_digit) { 3 } else { 1 };
+                    let _ = write!(text, "\\{byte:0digits$o}");
+                }
+            }
+        }
+        text.push_str("\",\n");
+    }
+    if bytes.is_empty() {
+        text.push_str("\"\",\n");
+    }
+    text
+}
+
+/// A check every file of bytes starts with.
+pub(super) const ENDIAN: &str = "\
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error \"the weights are stored in little-endian order\"
+#endif
+";
+
+/// Silences the complaint that rows have no terminating zero.
+pub(super) const NONSTRING: &str = "\
+#if (defined(__clang__) && __clang_major__ >= 21) || (!defined(__clang__) && defined(__GNUC__) && __GNUC__ >= 15)
+#define @@NONSTRING __attribute__((nonstring))
+#else
+#define @@NONSTRING
+#endif
+";
+
+/// `net_weights.c`.
+pub(super) fn unit(prefix: &str, banner: &str, weights: &[u8]) -> String {
+    let nonstring = NONSTRING;
+    let union_body = union(weights.len(), "float", 4).replace("unsigned char bytes", "@@NONSTRING unsigned char bytes");
+    let head = format!(
+        "#include \"@h\"\n\n{ENDIAN}{nonstring}\
+         #ifndef @@WEIGHTS_SECTION\n#define @@WEIGHTS_SECTION\n#endif\n\
+         #ifndef @@WEIGHTS_LINKAGE\n#define @@WEIGHTS_LINKAGE extern\n#endif\n\
+         #ifndef @@WEIGHTS_ALIGNMENT\n#if defined(__GNUC__)\n#define @@WEIGHTS_ALIGNMENT __attribute__((aligned(64)))\n\
+         #else\n#define @@WEIGHTS_ALIGNMENT\n#endif\n#endif\n\
+         #ifndef @@WEIGHTS_STORAGE\n#define @@WEIGHTS_STORAGE const\n#endif\n\n\
+         union @weights {union_body};\n\n\
+         @@WEIGHTS_LINKAGE @@WEIGHTS_STORAGE union @weights @weights;\n\n\
+         @@WEIGHTS_SECTION @@WEIGHTS_ALIGNMENT @@WEIGHTS_STORAGE union @weights @weights = {{{{\n"
+    );
+    let mut text = banner.to_string();
+    text += &expand(&head, prefix);
+    text += &literals(weights);
+    text += "}};\n";
+    text
+}
+
+/// `net.bin`: a header of 64 bytes, then the weights.
+pub(super) fn bin(weights: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(HEADER + weights.len());
+    out.extend_from_slice(MAGIC);
+    out.extend_from_slice(&(weights.len() as u64).to_le_bytes());
+    out.extend_from_slice(&hash(weights).to_le_bytes());
+    out.resize(HEADER, 0);
+    out.extend_from_slice(weights);
+    out
+}
+
+/// FNV-1a over 32-bit little-endian words, 64 bits wide.
+pub(super) fn hash(weights: &[u8]) -> u64 {
+    weights.chunks_exact(4).fold(0xcbf2_9ce4_8422_2325, |hash, word| {
+        let word = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
+        (hash ^ u64::from(word)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
+/// The code of `net_load`.
+pub(super) fn load(weights: &[u8]) -> String {
+    let magic: Vec<_> = MAGIC.iter().map(|b| b.to_string()).collect();
+    format!(
+        "int @load(@arena *arena, const void *blob, size_t size)\n{{\n\
+         \x20   static const unsigned char magic[8] = {{{}}};\n\
+         \x20   const unsigned char *const bytes = (const unsigned char *)blob;\n\
+         \x20   uint64_t hash = UINT64_C(0xcbf29ce484222325), stored[2];\n\
+         \x20   size_t i;\n\
+         \x20   if (arena == NULL || blob == NULL) {{\n        return @@ERROR_NULL;\n    }}\n\
+         \x20   arena->weights = NULL;\n\
+         \x20   if ((uintptr_t)blob % 4 != 0) {{\n        return @@ERROR_ALIGNMENT;\n    }}\n\
+         \x20   if (size < {HEADER} || memcmp(bytes, magic, 8) != 0) {{\n        return @@ERROR_FORMAT;\n    }}\n\
+         \x20   memcpy(stored, bytes + 8, 16);\n\
+         \x20   if (stored[0] != @@WEIGHT_BYTES || size - {HEADER} != @@WEIGHT_BYTES) {{\n        return @@ERROR_SIZE;\n    }}\n\
+         \x20   for (i = {HEADER}; i + 4 <= size; i += 4) {{\n\
+         \x20       uint32_t word;\n        memcpy(&word, bytes + i, 4);\n\
+         \x20       hash = (hash ^ word) * UINT64_C(0x100000001b3);\n    }}\n\
+         \x20   if (hash != stored[1] || hash != UINT64_C({:#x})) {{\n        return @@ERROR_HASH;\n    }}\n\
+         \x20   arena->weights = bytes + {HEADER};\n    return @@OK;\n}}\n\n",
+        magic.join(", "),
+        hash(weights)
+    )
+}
+
+/// `net_weights.S`.
+pub(super) fn incbin(prefix: &str, banner: &str, file: &str) -> String {
+    let text = format!(
+        "#ifndef @@WEIGHTS_ASM_SECTION\n#if defined(__APPLE__)\n#define @@WEIGHTS_ASM_SECTION .const\n#else\n\
+         #define @@WEIGHTS_ASM_SECTION .section .rodata\n#endif\n#endif\n\
+         #define @@PASTE(a, b) a##b\n#define @@NAME(a, b) @@PASTE(a, b)\n\
+         #if defined(__USER_LABEL_PREFIX__)\n#define @@SYMBOL @@NAME(__USER_LABEL_PREFIX__, @weights)\n\
+         #else\n#define @@SYMBOL @weights\n#endif\n\n\
+         @@WEIGHTS_ASM_SECTION\n    .balign 64\n    .globl @@SYMBOL\n@@SYMBOL:\n    .incbin \"{file}\", {HEADER}\n    .byte 0\n\
+         #if defined(__linux__) && defined(__ELF__)\n    .section .note.GNU-stack,\"\",%progbits\n#endif\n"
+    );
+    format!("{banner}{}", expand(&text, prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn literals_escape_exactly_what_they_must() {
+        assert_eq!(literals(b"a\"\\\x001\x009\x01x?\xff"), "\"a\\\"\\\\\\0001\\0009\\1x\\77\\377\",\n");
+        assert_eq!(literals(&[0; CHUNK + 1]).lines().count(), 2);
+    }
+}

@@ -1,0 +1,114 @@
+//! A C compiler on this machine.
+
+use super::{Compiled, HostError};
+use crate::emit::Files;
+use crate::emit::c::{COptions, emit};
+use crate::plan::Plan;
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// A C compiler and the flags it is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compiler {
+    command: Vec<String>,
+    flags: Vec<String>,
+}
+
+impl Compiler {
+    /// `$CC` if it is set, else the first of cc, gcc and clang that can be run.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::NoCompiler`].
+    pub fn find() -> Result<Self, HostError> {
+        let chosen = std::env::var("CC").ok().filter(|cc| !cc.trim().is_empty());
+        let candidates = chosen.as_deref().map_or(vec!["cc", "gcc", "clang"], |cc| vec![cc]);
+        candidates.into_iter().find_map(Self::named).ok_or(HostError::NoCompiler)
+    }
+
+    /// The compiler of this command, which may have arguments, if it can be run.
+    pub fn named(command: &str) -> Option<Self> {
+        let command: Vec<_> = command.split_whitespace().map(String::from).collect();
+        let (program, arguments) = command.split_first()?;
+        let status = Command::new(program)
+            .args(arguments)
+            .arg("--version")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        status.is_ok_and(|s| s.success()).then(|| Self { command, flags: vec!["-O3".into()] })
+    }
+
+    /// The command as the user would type it.
+    pub fn name(&self) -> String {
+        self.command.join(" ")
+    }
+
+    /// Replaces the flags, by default `-O3`.
+    #[must_use]
+    pub fn flags<I: IntoIterator<Item = S>, S: Into<String>>(mut self, flags: I) -> Self {
+        self.flags = flags.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Restricts code for `net` to an instruction set by its `MOBILENET_ISA` name, where the code asks the CPU.
+    #[must_use]
+    pub fn isa(mut self, prefix: &str, isa: &str) -> Self {
+        let level = match isa {
+            "avx512" => 2,
+            "avx2" => 1,
+            _ => 0,
+        };
+        self.flags.push(format!("-D{}_LEVEL={level}", prefix.to_ascii_uppercase()));
+        self
+    }
+
+    /// Emits a plan as C, builds it and loads it. An instruction set forced by `MOBILENET_ISA` is used here too.
+    ///
+    /// # Errors
+    ///
+    /// What the emitter, the compiler or the loader reports.
+    pub fn compile(&self, plan: &Plan) -> Result<Compiled, HostError> {
+        let options = COptions { name: "net".into(), ..COptions::default() };
+        let files = emit(plan, &options).map_err(|e| std::io::Error::other(e.to_string()))?;
+        let mut compiler = self.clone();
+        if let Ok(isa) = std::env::var("MOBILENET_ISA")
+            && !self.flags.iter().any(|f| f.starts_with("-DNET_LEVEL="))
+        {
+            compiler = compiler.isa("net", &isa);
+        }
+        compiler.build(&files, "net", plan)
+    }
+
+    /// Builds files that [`emit`] made of a plan under this prefix, with the weights in C, and loads them.
+    ///
+    /// # Errors
+    ///
+    /// What the compiler or the loader reports.
+    pub fn build(&self, files: &Files, prefix: &str, plan: &Plan) -> Result<Compiled, HostError> {
+        let folder = tempfile::tempdir()?;
+        files.write_to(folder.path())?;
+        let library = folder.path().join(format!("{prefix}.{}", std::env::consts::DLL_EXTENSION));
+        let sources = files.iter().map(|(name, _)| name).filter(|name| name.ends_with(".c"));
+        let paths: Vec<_> = sources.map(|name| folder.path().join(name)).collect();
+        let mut arguments: Vec<&OsStr> = ["-std=c99", "-fPIC", "-shared", "-o"].map(OsStr::new).to_vec();
+        arguments.push(library.as_os_str());
+        arguments.extend(self.flags.iter().map(OsStr::new));
+        arguments.extend(paths.iter().map(|p| p.as_os_str()));
+        self.run(&arguments, folder.path())?;
+        Compiled::load(&library, folder, prefix, plan)
+    }
+
+    fn run(&self, arguments: &[&OsStr], folder: &Path) -> Result<(), HostError> {
+        let (program, first) = self.command.split_first().ok_or(HostError::NoCompiler)?;
+        let output =
+            Command::new(program).args(first).args(arguments).current_dir(folder).stdin(Stdio::null()).output()?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let said = [output.stdout, output.stderr].concat();
+        Err(HostError::Refused { command: self.name(), output: String::from_utf8_lossy(&said).into_owned() })
+    }
+}

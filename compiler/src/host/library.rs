@@ -1,0 +1,134 @@
+//! Emitted code in this process.
+
+use super::HostError;
+use crate::plan::Plan;
+use libloading::{Library, Symbol};
+use std::ffi::{c_int, c_void};
+use std::path::Path;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+type RunChecked = unsafe extern "C" fn(*const c_void, *mut c_void, *mut c_void) -> c_int;
+
+/// Alignment of the buffers handed to the code: as good as a careful caller's.
+const ALIGN: usize = 64;
+
+/// A model built and loaded, with an arena of its own.
+pub struct Compiled {
+    run: RunChecked,
+    input: Buffer,
+    output: Buffer,
+    arena: Buffer,
+    // Unloaded, then deleted, after everything above is gone.
+    _library: Library,
+    _folder: TempDir,
+}
+
+/// How long inferences took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timing {
+    /// The middle one.
+    pub median: Duration,
+    /// The shortest.
+    pub best: Duration,
+    /// The sum of all.
+    pub total: Duration,
+    /// How many.
+    pub runs: usize,
+}
+
+impl Compiled {
+    pub(super) fn load(path: &Path, folder: TempDir, prefix: &str, plan: &Plan) -> Result<Self, HostError> {
+        let failed = |error| HostError::Load { path: path.into(), error };
+        // SAFETY: the library is emitted C without initialisers.
+        let library = unsafe { Library::new(path) }.map_err(failed)?;
+        let name = format!("{prefix}_run_checked");
+        // SAFETY: the emitted header declares the function so; all object pointers are alike here.
+        let run: Symbol<RunChecked> = unsafe { library.get(name.as_bytes()) }.map_err(failed)?;
+        let run = *run;
+        let (input, output) = plan.lengths();
+        Ok(Self {
+            run,
+            input: Buffer::new(input.saturating_mul(plan.network.input.dtype.bytes())),
+            output: Buffer::new(output.saturating_mul(size_of::<f32>())),
+            arena: Buffer::new(plan.arena_bytes.saturating_add(63)),
+            _library: library,
+            _folder: folder,
+        })
+    }
+
+    /// One inference: the input's elements as bytes in the model's own type and layout, the batch included.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::Input`] for an input of another length, [`HostError::Failed`] where the code reports an error.
+    pub fn run(&mut self, input: &[u8]) -> Result<Vec<f32>, HostError> {
+        self.set_input(input)?;
+        self.again()?;
+        let values = self.output.bytes().chunks_exact(4);
+        Ok(values.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
+    }
+
+    /// Times inferences on one input, after a tenth as many that do not count.
+    ///
+    /// # Errors
+    ///
+    /// As [`Compiled::run`].
+    pub fn time(&mut self, input: &[u8], runs: usize) -> Result<Timing, HostError> {
+        self.set_input(input)?;
+        for _ in 0..runs / 10 + 1 {
+            self.again()?;
+        }
+        let mut times = Vec::with_capacity(runs.max(1));
+        for _ in 0..runs.max(1) {
+            let start = Instant::now();
+            self.again()?;
+            times.push(start.elapsed());
+        }
+        let total = times.iter().sum();
+        times.sort_unstable();
+        Ok(Timing { median: times[times.len() / 2], best: times[0], total, runs: times.len() })
+    }
+
+    fn set_input(&mut self, input: &[u8]) -> Result<(), HostError> {
+        let own = self.input.bytes_mut();
+        if own.len() != input.len() {
+            return Err(HostError::Input { expected: own.len(), found: input.len() });
+        }
+        own.copy_from_slice(input);
+        Ok(())
+    }
+
+    fn again(&mut self) -> Result<(), HostError> {
+        let input = self.input.bytes().as_ptr().cast();
+        let (output, arena) = (self.output.bytes_mut().as_mut_ptr().cast(), self.arena.bytes_mut().as_mut_ptr().cast());
+        // SAFETY: the buffers have the lengths of the plan that the code was emitted from.
+        match unsafe { (self.run)(input, output, arena) } {
+            0 => Ok(()),
+            code => Err(HostError::Failed(code)),
+        }
+    }
+}
+
+/// Aligned bytes.
+struct Buffer {
+    bytes: Vec<u8>,
+    start: usize,
+    len: usize,
+}
+
+impl Buffer {
+    fn new(len: usize) -> Self {
+        let bytes = vec![0; len.saturating_add(ALIGN)];
+        let start = bytes.as_ptr().align_offset(ALIGN).min(ALIGN);
+        Self { bytes, start, len }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[self.start..self.start + self.len]
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes[self.start..self.start + self.len]
+    }
+}

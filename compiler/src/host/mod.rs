@@ -1,0 +1,53 @@
+//! Builds emitted C with this machine's compiler, loads it and runs it: `run`, `verify` and `bench` of the command line,
+//! and tests.
+
+mod compiler;
+mod library;
+
+pub use compiler::Compiler;
+pub use library::{Compiled, Timing};
+
+use std::path::PathBuf;
+
+/// Why emitted code could not be built or run.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// No C compiler was found.
+    #[error("no C compiler: neither $CC nor cc, gcc or clang can be run")]
+    NoCompiler,
+    /// The compiler refused the code.
+    #[error("{command} failed:\n{output}")]
+    Refused {
+        /// The command line.
+        command: String,
+        /// What it printed.
+        output: String,
+    },
+    /// The built library can't be loaded.
+    #[error("{path}: {error}", path = path.display())]
+    Load {
+        /// The library.
+        path: PathBuf,
+        /// What the system reports.
+        error: libloading::Error,
+    },
+    /// A file can't be read or written.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// The input has another length than the model's.
+    #[error("the model reads {expected} bytes of input, not {found}")]
+    Input {
+        /// Bytes the model reads.
+        expected: usize,
+        /// Bytes given.
+        found: usize,
+    },
+    /// The emitted code returned an error.
+    #[error("the emitted code returned error {0}")]
+    Failed(i32),
+}
+
+#[cfg(test)]
+mod naive;
+#[cfg(test)]
+mod tests;

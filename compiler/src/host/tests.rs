@@ -1,0 +1,134 @@
+//! Emitted C against a naive evaluation of the network.
+
+use super::naive::evaluate;
+use super::{Compiled, Compiler};
+use crate::emit::c::{COptions, Target, WeightStorage, emit};
+use crate::graph::DType;
+use crate::network::{Layout, Network};
+use crate::plan::testing::{Random, mobilenet_v1, random_network};
+use crate::plan::{Choice, CostModel, plan};
+
+/// What emitted C must pass silently.
+const STRICT: [&str; 5] = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"];
+
+fn compilers() -> Vec<Compiler> {
+    ["gcc", "clang"].into_iter().filter_map(Compiler::named).collect()
+}
+
+/// Deterministic elements of the input's type, and the same as f64.
+fn input(network: &Network, seed: u64) -> (Vec<u8>, Vec<f64>) {
+    let len: usize = network.input.shape.iter().product();
+    let mut random = Random(seed);
+    let mut bytes = Vec::new();
+    let mut values = Vec::new();
+    for _ in 0..len {
+        let n = random.next();
+        match network.input.dtype {
+            DType::U8 => {
+                bytes.push(n as u8);
+                values.push(f64::from(n as u8));
+            }
+            DType::I8 => {
+                bytes.push(n as u8);
+                values.push(f64::from(n as u8 as i8));
+            }
+            _ => {
+                let x = (n % 4096) as f32 / 1024.0 - 2.0;
+                bytes.extend(x.to_le_bytes());
+                values.push(f64::from(x));
+            }
+        }
+    }
+    (bytes, values)
+}
+
+fn compare(network: &Network, compiled: &mut Compiled, what: &str) {
+    for seed in 0..2 {
+        let (bytes, values) = input(network, seed);
+        let got = compiled.run(&bytes).unwrap();
+        let images = values.chunks(values.len() / network.batch);
+        let expected: Vec<f64> = images.flat_map(|image| evaluate(network, image)).collect();
+        assert_eq!(got.len(), expected.len(), "{what}");
+        let largest = expected.iter().fold(0.0_f64, |a, b| a.max(b.abs()));
+        for (i, (got, expected)) in got.iter().zip(&expected).enumerate() {
+            let apart = (f64::from(*got) - expected).abs();
+            assert!(apart <= 1e-4 * largest, "{what}: element {i} is {got}, not {expected}");
+        }
+    }
+}
+
+fn check(network: Network, cost: &CostModel, what: &str, flags: &[&str]) {
+    let Ok(plan) = plan(network, cost) else { return };
+    for target in [Target::Auto, Target::Portable] {
+        let options = COptions { name: "net".into(), target, ..COptions::default() };
+        let files = emit(&plan, &options).unwrap();
+        for compiler in compilers() {
+            let levels: &[&str] = match target {
+                Target::Auto if cfg!(target_arch = "x86_64") => &["avx512", "avx2", "portable"],
+                _ => &["portable"],
+            };
+            for level in levels {
+                if *level == "avx512" && !avx512() {
+                    continue;
+                }
+                let compiler = compiler.clone().flags(STRICT.iter().chain(flags).copied()).isa("net", level);
+                let mut compiled = compiler.build(&files, "net", &plan).unwrap();
+                compare(&plan.network, &mut compiled, &format!("{what}, {target:?}, {level}, {}", compiler.name()));
+            }
+        }
+    }
+}
+
+fn avx512() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("avx512f");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
+/// Reshapes the input of a network: byte elements, channels last, a batch.
+fn vary(network: &mut Network, seed: u64) {
+    let map = &mut network.maps[network.input_map.0 as usize];
+    let (h, w, c) = (map.height, map.width, map.channels);
+    map.element = [DType::F32, DType::U8, DType::I8][seed as usize % 3];
+    network.input.dtype = map.element;
+    if seed % 2 == 1 {
+        network.input.layout = Layout::Nhwc;
+        network.input.shape = vec![1, h, w, c];
+    }
+    network.batch = 1 + seed as usize % 2;
+    network.input.shape[0] = network.batch;
+    let out = network.maps[network.output_map.0 as usize];
+    network.output.shape = vec![network.batch, out.channels, out.height, out.width];
+    if out.height * out.width == 1 {
+        network.output.shape.truncate(2);
+    }
+}
+
+#[test]
+fn random_networks_compute_what_they_say() {
+    for seed in 0..4 {
+        let mut network = random_network(seed);
+        vary(&mut network, seed);
+        let separable = [Choice::Auto, Choice::Always, Choice::Never][seed as usize % 3];
+        let cost = CostModel { separable, ..CostModel::default() };
+        check(network, &cost, &format!("seed {seed}"), &["-O1"]);
+    }
+}
+
+#[test]
+fn mobilenets_compute_what_they_say() {
+    for (alpha, stream) in [(0.25, Choice::Always), (0.75, Choice::Never)] {
+        let cost = CostModel { stream, ..CostModel::default() };
+        check(mobilenet_v1(alpha, 32, 10), &cost, &format!("alpha {alpha}, streams {stream:?}"), &["-O2"]);
+    }
+}
+
+#[test]
+fn the_same_plan_gives_the_same_bytes() {
+    let plan = plan(random_network(3), &CostModel::default()).unwrap();
+    for weights in [WeightStorage::C, WeightStorage::Bin, WeightStorage::Incbin] {
+        let options = COptions { name: "net".into(), weights, ..COptions::default() };
+        assert_eq!(emit(&plan, &options).unwrap(), emit(&plan.clone(), &options).unwrap());
+    }
+}
