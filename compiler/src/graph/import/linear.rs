@@ -95,7 +95,8 @@ pub(super) fn dequantize(lowering: &mut Lowering, call: &Call) -> Result<(), Pro
 /// The channel axis; 0 for a scalar, and where the default does not exist but is not needed either.
 fn channel_axis(call: &Call, x: &Type) -> Result<usize, Problem> {
     if call.int("block_size", 0)? != 0 {
-        return Err(Problem::new("blocked quantisation is not supported").expected("block_size = 0", "blocks"));
+        return Err(Problem::new("blocked quantisation is not supported")
+            .expected("block_size = 0", format!("block_size = {}", call.int("block_size", 0)?)));
     }
     match call.node.attribute("axis") {
         None if x.shape.len() < 2 => Ok(0),
