@@ -3,6 +3,7 @@
 //! Data flows one way: [`onnx`] → [`graph`] → [`passes`] → [`network`] → [`plan`] → [`emit`].
 //! See `ARCHITECTURE.md` for what each stage owns.
 
+pub mod build;
 pub mod diagnostic;
 pub mod emit;
 pub mod graph;
@@ -19,6 +20,7 @@ pub mod reference;
 #[cfg(feature = "cli")]
 pub mod report;
 
+pub use build::Build;
 pub use diagnostic::{Error, Problem};
 pub use options::Options;
 

@@ -1,0 +1,123 @@
+//! For build scripts: a model compiled to a Rust file in `OUT_DIR`.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use crate::diagnostic::{Error, Problem};
+use crate::emit::{Provenance, rust};
+use crate::locate::locate;
+use crate::naming::{check_type_name, type_name};
+use crate::onnx::Model;
+use crate::options::Options;
+
+/// Compiles a model in a build script, for crates that would rather not use the macro.
+///
+/// ```no_run
+/// // build.rs
+/// mobilenet_compiler::Build::new("models/net.onnx").name("Classifier").compile();
+/// ```
+///
+/// writes `net.rs` and its weights, `net.bin`, to `OUT_DIR`; the crate takes what `mobilenet_model!` would have given it with
+///
+/// ```ignore
+/// include!(concat!(env!("OUT_DIR"), "/net.rs"));
+/// ```
+#[derive(Debug, Clone)]
+pub struct Build {
+    model: String,
+    options: Options,
+}
+
+impl Build {
+    /// Compiles the model at this path, relative to the crate's `Cargo.toml`.
+    pub fn new(model: impl Into<String>) -> Self {
+        Self { model: model.into(), options: Options::default() }
+    }
+
+    /// Name of the public type; the file's stem in CamelCase by default.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.options.name = Some(name.into());
+        self
+    }
+
+    /// Input height and width, `[H, W]`, instead of the model's own.
+    #[must_use]
+    pub fn resolution(mut self, resolution: [usize; 2]) -> Self {
+        self.options.resolution = Some(resolution);
+        self
+    }
+
+    /// Images per inference instead of the model's own batch.
+    #[must_use]
+    pub fn batch(mut self, batch: usize) -> Self {
+        self.options.batch = Some(batch);
+        self
+    }
+
+    /// Writes the files and tells Cargo what they depend on. Where that fails, tells Cargo why and ends the process.
+    pub fn compile(self) {
+        if let Err(error) = self.try_compile() {
+            for line in format!("{}: {error}", self.model).lines() {
+                println!("cargo::error={line}");
+            }
+            std::process::exit(1);
+        }
+    }
+
+    /// Writes the files, tells Cargo what they depend on, and returns the path of the Rust file.
+    ///
+    /// # Errors
+    /// Everything that keeps the model from being compiled, or the files from being written.
+    pub fn try_compile(&self) -> Result<PathBuf, Error> {
+        let variable = |name: &str| {
+            let missing =
+                || Problem::new(format!("{name} is not set")).hint("`Build` is for build scripts that Cargo runs");
+            env::var_os(name).map(PathBuf::from).ok_or_else(missing)
+        };
+        let base = variable("CARGO_MANIFEST_DIR")?;
+        println!("cargo::rerun-if-changed={}", base.join(&self.model).display());
+        let model = Model::read(locate(&base, &self.model)?)?;
+        for file in &model.files {
+            println!("cargo::rerun-if-changed={}", file.display());
+        }
+        self.write(&model, &variable("OUT_DIR")?)
+    }
+
+    fn write(&self, model: &Model, folder: &Path) -> Result<PathBuf, Error> {
+        let path = Path::new(&self.model);
+        let name = self.options.name.clone().unwrap_or_else(|| type_name(path));
+        check_type_name(&name)?;
+        let stem = file_stem(path);
+        let provenance = Provenance {
+            model: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            sha256: model.sha256(),
+            opset: model.opset(),
+            options: self.options.to_string(),
+        };
+        let files = rust::files(&crate::compile(model, &self.options)?, &name, &stem, &provenance)?;
+        files.write_to(folder).map_err(|error| Problem::new(format!("can't write the emitted code: {error}")))?;
+        Ok(folder.join(format!("{stem}.rs")))
+    }
+}
+
+/// The model's stem, with `_` for everything but ASCII letters, digits, `_` and `-`.
+fn file_stem(model: &Path) -> String {
+    let harmless = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+    let stem: String = model.file_stem().unwrap_or_default().to_string_lossy().chars().map(harmless).collect();
+    if stem.is_empty() { "_".into() } else { stem }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stems_are_harmless() {
+        for (model, stem) in
+            [("a/net-1_0.25.onnx", "net-1_0_25"), ("my net\".onnx", "my_net_"), ("..", "_"), ("é", "_")]
+        {
+            assert_eq!(file_stem(Path::new(model)), stem);
+        }
+    }
+}
