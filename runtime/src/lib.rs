@@ -26,7 +26,6 @@ extern crate alloc;
 
 mod arena;
 mod element;
-mod exp;
 pub mod image;
 mod model;
 #[cfg(target_has_atomic = "8")]

@@ -111,7 +111,7 @@ pub fn top_k<M: Model, const K: usize>(scores: &[M::Output]) -> TopK<K> {
 pub fn softmax<M: Model<Output = f32>>(scores: &mut M::OutputArray) {
     let row = (M::OUTPUT_LEN / M::BATCH.max(1)).max(1);
     for row in scores.as_mut().chunks_mut(row) {
-        crate::exp::softmax_row(row);
+        crate::rt::softmax(row, false);
     }
 }
 

@@ -21,6 +21,7 @@ pub use alloc::boxed::Box;
 
 pub use crate::arena::Aligned;
 pub use run::Run;
+pub(crate) use softmax::softmax;
 pub use spec::*;
 
 /// Version of the contract between emitted code and this crate.
