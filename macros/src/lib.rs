@@ -1,12 +1,16 @@
-//! The procedural half of `mobilenet_runtime::mobilenet_model!`.
+//! The procedural half of `mobilenet_runtime::mobilenet_model!`: it parses the macro's input, calls the compiler and prints
+//! tokens. Not for direct use.
 
+mod expand;
 mod input;
+mod side_file;
+mod skeleton;
 
 use proc_macro::TokenStream;
 
 /// `mobilenet_runtime::mobilenet_model!` with the runtime's own path in front: `path; "model.onnx", ...`.
 #[doc(hidden)]
 #[proc_macro]
-pub fn __mobilenet_model(_input: TokenStream) -> TokenStream {
-    TokenStream::new()
+pub fn __mobilenet_model(input: TokenStream) -> TokenStream {
+    expand::expand(input.into()).into()
 }
