@@ -71,3 +71,72 @@ pub(super) fn bias_of(sweep: &Sweep, id: Option<ValueId>, channels: usize) -> Op
         Some(id) => sweep.constant(Some(id)).map(Tensor::to_f64).filter(|bias| bias.len() == channels),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Builder, fires, ops, rewritten};
+    use crate::graph::{Binary, DType, Op};
+
+    #[test]
+    fn batch_norm_goes_into_any_convolution() {
+        for grouped in [false, true] {
+            let mut b = Builder::new(1, DType::F32, &[2, 4, 5, 5]);
+            let x =
+                if grouped { b.depthwise(b.input(), 3, 2, [1; 4]) } else { b.conv(b.input(), 6, 3, 2, [0, 0, 1, 1]) };
+            let x = b.batch_norm(x);
+            let x = b.clamp(x, 0.0, 6.0);
+            let graph = b.finish(x);
+            let canonical = fires(&graph, "fold-affine-after");
+            assert_eq!(ops(&canonical), ["Conv"]);
+            assert_eq!(canonical.nodes[0].origin, ["Conv0", "BatchNorm1", "Clamp2"]);
+        }
+    }
+
+    #[test]
+    fn arithmetic_by_channel_constants_in_any_shape() {
+        for shape in [&[6, 1, 1][..], &[1, 6, 1, 1], &[1, 1, 1], &[]] {
+            for op in [Binary::Add, Binary::Sub, Binary::Mul, Binary::Div] {
+                for constant_first in [false, true] {
+                    let mut b = Builder::new(1, DType::F32, &[2, 4, 5, 5]);
+                    let x = b.conv(b.input(), 6, 1, 1, [0; 4]);
+                    let c = b.random(shape, 0.5, 2.0);
+                    let inputs = if constant_first { [c, x] } else { [x, c] };
+                    let y = b.node(Op::Binary(op), &inputs);
+                    let graph = b.finish(y);
+                    if (op, constant_first) == (Binary::Div, true) {
+                        assert_eq!(ops(&rewritten(&graph)), ["Conv", "Div"]);
+                    } else {
+                        assert_eq!(ops(&fires(&graph, "fold-affine-after")), ["Conv"], "{op:?} {shape:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_per_channel_or_read_elsewhere_stays() {
+        let mut b = Builder::new(1, DType::F32, &[1, 4, 5, 5]);
+        let x = b.conv(b.input(), 5, 1, 1, [0; 4]);
+        let per_column = b.random(&[5], 0.5, 1.0);
+        let x = b.node(Op::Binary(Binary::Mul), &[x, per_column]);
+        let graph = b.finish(x);
+        assert_eq!(ops(&rewritten(&graph)), ["Conv", "Mul"]);
+
+        let mut b = Builder::new(1, DType::F32, &[1, 4, 5, 5]);
+        let x = b.conv(b.input(), 4, 1, 1, [0; 4]);
+        let y = b.batch_norm(x);
+        let x = b.node(Op::Binary(Binary::Add), &[x, y]);
+        let graph = b.finish(x);
+        assert_eq!(ops(&rewritten(&graph)), ["Conv", "BatchNorm", "Add"]);
+    }
+
+    #[test]
+    fn behind_an_activation_nothing_folds() {
+        let mut b = Builder::new(1, DType::F32, &[1, 4, 5, 5]);
+        let x = b.conv(b.input(), 5, 1, 1, [0; 4]);
+        let x = b.clamp(x, 0.0, 6.0);
+        let x = b.batch_norm(x);
+        let graph = b.finish(x);
+        assert_eq!(ops(&rewritten(&graph)), ["Conv", "BatchNorm"]);
+    }
+}

@@ -99,3 +99,110 @@ fn scale_inputs(weights: &Tensor, affine: &Affine, group: usize) -> Option<(Opti
         (!same).then(|| Tensor { dtype: DType::F32, shape: weights.shape.clone(), data: Data::F32(out.into()) });
     Some((weights, offsets))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Builder, fires, ops, rewritten};
+    use crate::graph::{Binary, Conv, DType, Graph, Op};
+
+    fn first(graph: &Graph) -> &Conv {
+        let conv = graph.nodes.iter().find_map(|node| match &node.op {
+            Op::Conv(conv) => Some(conv),
+            _ => None,
+        });
+        conv.unwrap()
+    }
+
+    /// `(x - mean) / std`, in front of a convolution that pads with zeros.
+    #[test]
+    fn normalisation_of_the_image_keeps_its_border() {
+        let mut b = Builder::new(1, DType::F32, &[2, 3, 6, 6]);
+        let mean = b.constant(&[1, 3, 1, 1], &[0.25, 0.5, 0.75]);
+        let std = b.constant(&[3, 1, 1], &[0.5, 0.25, 2.0]);
+        let x = b.node(Op::Binary(Binary::Sub), &[b.input(), mean]);
+        let x = b.node(Op::Binary(Binary::Div), &[x, std]);
+        let x = b.conv(x, 4, 3, 2, [0, 0, 1, 1]);
+        let graph = b.finish(x);
+        let canonical = fires(&graph, "fold-affine-before");
+        assert_eq!(ops(&canonical), ["Conv"]);
+        assert_eq!(first(&canonical).pad_values, [0.25, 0.5, 0.75]);
+    }
+
+    #[test]
+    fn padding_before_or_after_normalisation() {
+        for pad_first in [false, true] {
+            let mut b = Builder::new(1, DType::F32, &[1, 3, 6, 6]);
+            let mut x = b.input();
+            if pad_first {
+                x = b.pad(x, &[0, 0, 1, 1], &[0, 0, 1, 1], 0.0);
+            }
+            let (scale, shift) = (b.scalar(1.0 / 127.5), b.scalar(-1.0));
+            x = b.node(Op::Binary(Binary::Mul), &[x, scale]);
+            x = b.node(Op::Binary(Binary::Add), &[x, shift]);
+            if !pad_first {
+                x = b.pad(x, &[0, 0, 1, 1], &[0, 0, 1, 1], 0.0);
+            }
+            x = b.conv(x, 4, 3, 2, [0; 4]);
+            let graph = b.finish(x);
+            let canonical = rewritten(&graph);
+            assert_eq!(ops(&canonical), ["Conv"]);
+            assert_eq!(first(&canonical).window.pads, [1; 4]);
+            let border = &first(&canonical).pad_values;
+            assert_eq!(border.len(), if pad_first { 0 } else { 3 });
+            assert!(border.iter().all(|v| (v - 127.5).abs() < 1e-4), "{border:?}");
+        }
+    }
+
+    #[test]
+    fn a_scale_of_zero_folds_only_without_a_border() {
+        for (pads, expected) in [([1; 4], vec!["Mul", "Add", "Conv"]), ([0; 4], vec!["Conv"])] {
+            let mut b = Builder::new(1, DType::F32, &[1, 2, 6, 6]);
+            let (scale, shift) = (b.constant(&[2, 1, 1], &[1.0, 0.0]), b.scalar(1.0));
+            let x = b.node(Op::Binary(Binary::Mul), &[b.input(), scale]);
+            let x = b.node(Op::Binary(Binary::Add), &[x, shift]);
+            let x = b.conv(x, 4, 3, 1, pads);
+            let graph = b.finish(x);
+            assert_eq!(ops(&rewritten(&graph)), expected);
+        }
+    }
+
+    #[test]
+    fn batch_norm_in_front() {
+        let mut b = Builder::new(1, DType::F32, &[1, 3, 6, 6]);
+        let x = b.batch_norm(b.input());
+        let x = b.conv(x, 4, 3, 2, [1; 4]);
+        let x = b.clamp(x, 0.0, 6.0);
+        let x = b.batch_norm(x);
+        let x = b.conv(x, 8, 1, 1, [0; 4]);
+        let graph = b.finish(x);
+        let canonical = fires(&graph, "fold-affine-before");
+        assert_eq!(ops(&canonical), ["Conv", "Conv"]);
+    }
+
+    #[test]
+    fn on_a_feature_map_the_border_must_stay_zero() {
+        for (offset, expected) in [(false, vec!["Conv", "Conv"]), (true, vec!["Conv", "BatchNorm", "Conv"])] {
+            let mut b = Builder::new(1, DType::F32, &[1, 3, 6, 6]);
+            let x = b.conv(b.input(), 4, 1, 1, [0; 4]);
+            let x = b.clamp(x, 0.0, 6.0);
+            let x = if offset {
+                b.batch_norm(x)
+            } else {
+                let scale = b.random(&[4, 1, 1], 0.5, 2.0);
+                b.node(Op::Binary(Binary::Mul), &[x, scale])
+            };
+            let x = b.depthwise(x, 3, 1, [1; 4]);
+            let graph = b.finish(x);
+            assert_eq!(ops(&rewritten(&graph)), expected);
+        }
+    }
+
+    #[test]
+    fn grouped_convolutions_take_the_scale_of_their_own_channels() {
+        let mut b = Builder::new(1, DType::F32, &[1, 6, 4, 4]);
+        let x = b.batch_norm(b.input());
+        let x = b.grouped(x, 9, 3, 1, [0; 4], 3);
+        let graph = b.finish(x);
+        assert_eq!(ops(&fires(&graph, "fold-affine-before")), ["Conv"]);
+    }
+}

@@ -98,4 +98,59 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn every_spelling_of_relu6_is_the_convolutions_own() {
+        use super::super::testing::{Builder, fires};
+        use crate::graph::Window;
+        type Spelling = fn(&mut Builder, ValueId) -> ValueId;
+        let spellings: [Spelling; 5] = [
+            |b, x| b.clamp(x, 0.0, 6.0),
+            |b, x| {
+                let (zero, six) = (b.scalar(0.0), b.constant(&[1, 1], &[6.0]));
+                let x = b.node(Op::Binary(Binary::Max), &[zero, x]);
+                b.node(Op::Binary(Binary::Min), &[x, six])
+            },
+            |b, x| {
+                let x = b.clamp(x, 0.0, f32::INFINITY);
+                let six = b.scalar(6.0);
+                b.node(Op::Binary(Binary::Min), &[six, x])
+            },
+            |b, x| {
+                let x = b.clamp(x, -1.0, 6.0);
+                b.clamp(x, 0.0, 9.0)
+            },
+            |b, x| {
+                let x = b.clamp(x, 0.0, 6.0);
+                b.clamp(x, 0.0, f32::INFINITY)
+            },
+        ];
+        for spelling in spellings {
+            let mut b = Builder::new(1, DType::F32, &[1, 2, 3, 3]);
+            let x = b.conv(b.input(), 4, 1, 1, [0; 4]);
+            let x = spelling(&mut b, x);
+            let graph = b.finish(x);
+            let canonical = fires(&graph, "fuse-activations");
+            let [node] = &canonical.nodes[..] else { panic!("{canonical}") };
+            let Op::Conv(conv) = &node.op else { panic!("{canonical}") };
+            assert_eq!(conv.activation, Activation::Clamp { lo: 0.0, hi: 6.0 });
+            assert_eq!(conv.window, Window { kernel: [1; 2], stride: [1; 2], dilation: [1; 2], pads: [0; 4] });
+        }
+    }
+
+    #[test]
+    fn a_clamp_behind_pooling_goes_where_the_range_allows() {
+        use super::super::testing::{Builder, ops, rewritten};
+        for (lo, expected) in
+            [(0.0, vec!["Conv", "GlobalAveragePool"]), (0.5, vec!["Conv", "GlobalAveragePool", "Clamp"])]
+        {
+            let mut b = Builder::new(1, DType::F32, &[1, 2, 3, 3]);
+            let x = b.conv(b.input(), 4, 1, 1, [0; 4]);
+            let x = b.clamp(x, 0.0, 6.0);
+            let x = b.node(Op::GlobalAveragePool, &[x]);
+            let x = b.clamp(x, lo, f32::INFINITY);
+            let graph = b.finish(x);
+            assert_eq!(ops(&rewritten(&graph)), expected);
+        }
+    }
 }

@@ -140,3 +140,92 @@ fn between_views(
     sweep.emit(Node { op, inputs, output: value, origin: origin() });
     sweep.emit(reshape(Some(value), node.output));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Builder, fires, ops, rewritten};
+    use crate::graph::{Activation, Binary, DType, Graph, Op, Tensor};
+
+    fn gemm(alpha: f32, beta: f32, trans_a: bool, trans_b: bool) -> Op {
+        Op::Gemm { alpha, beta, trans_a, trans_b, activation: Activation::NONE }
+    }
+
+    fn is_canonical(graph: &Graph) {
+        let node = graph.nodes.iter().find(|node| matches!(node.op, Op::Gemm { .. })).unwrap();
+        assert!(matches!(node.op, Op::Gemm { alpha: 1.0, beta: 1.0, trans_a: false, trans_b: true, .. }));
+        assert!(ops(graph).iter().all(|op| ["Gemm", "Reshape", "GlobalAveragePool"].contains(op)), "{graph}");
+    }
+
+    #[test]
+    fn gemm_in_every_form() {
+        for (trans_b, bias) in [(false, &[3][..]), (true, &[1, 3]), (false, &[]), (true, &[1]), (true, &[1, 1])] {
+            let mut b = Builder::new(1, DType::F32, &[2, 5]);
+            let w = b.random(if trans_b { &[3, 5] } else { &[5, 3] }, -1.0, 1.0);
+            let c = b.random(bias, -1.0, 1.0);
+            let x = b.node(gemm(0.5, 2.0, false, trans_b), &[b.input(), w, c]);
+            let x = b.clamp(x, 0.0, 1.0);
+            let graph = b.finish(x);
+            is_canonical(&fires(&graph, "canonical-dense"));
+        }
+        let mut b = Builder::new(1, DType::F32, &[5, 1]);
+        let w = b.random(&[5, 3], -1.0, 1.0);
+        let x = b.node(gemm(1.0, 1.0, true, false), &[b.input(), w]);
+        let graph = b.finish(x);
+        is_canonical(&rewritten(&graph));
+    }
+
+    #[test]
+    fn products_by_a_matrix_and_their_bias() {
+        for shape in [&[2, 5][..], &[2, 1, 5], &[1, 1, 1, 5]] {
+            let mut b = Builder::new(1, DType::F32, shape);
+            let (w, bias, scale) = (b.random(&[5, 3], -1.0, 1.0), b.random(&[3], -1.0, 1.0), b.random(&[3], 0.5, 1.0));
+            let x = b.node(Op::MatMul, &[b.input(), w]);
+            let x = b.reshape(x, &[shape[0], 3]);
+            let x = b.node(Op::Binary(Binary::Add), &[bias, x]);
+            let x = b.node(Op::Binary(Binary::Mul), &[x, scale]);
+            let x = b.clamp(x, 0.0, 9.0);
+            let graph = b.finish(x);
+            is_canonical(&fires(&graph, "canonical-dense"));
+        }
+    }
+
+    #[test]
+    fn the_1x1_convolutions_of_a_head() {
+        let mut b = Builder::new(1, DType::F32, &[2, 4, 3, 3]);
+        let x = b.node(Op::GlobalAveragePool, &[b.input()]);
+        let x = b.conv(x, 6, 1, 1, [0; 4]);
+        let x = b.clamp(x, 0.0, 6.0);
+        let x = b.conv(x, 5, 1, 1, [0; 4]);
+        let x = b.reshape(x, &[2, 5]);
+        let graph = b.finish(x);
+        let canonical = fires(&graph, "canonical-dense");
+        assert_eq!(ops(&canonical), ["GlobalAveragePool", "Reshape", "Gemm", "Gemm"]);
+    }
+
+    #[test]
+    fn a_bias_per_image_or_a_computed_matrix_stays() {
+        let mut b = Builder::new(1, DType::F32, &[2, 5]);
+        let (w, c) = (b.random(&[5, 3], -1.0, 1.0), b.random(&[2, 1], -1.0, 1.0));
+        let x = b.node(gemm(1.0, 1.0, false, false), &[b.input(), w, c]);
+        let graph = b.finish(x);
+        assert_eq!(rewritten(&graph), graph);
+        let mut b = Builder::new(1, DType::F32, &[5, 5]);
+        let x = b.node(Op::MatMul, &[b.input(), b.input()]);
+        let graph = b.finish(x);
+        assert_eq!(rewritten(&graph), graph);
+    }
+
+    #[test]
+    fn weights_that_fit_already_are_shared() {
+        let mut b = Builder::new(1, DType::F32, &[1, 4, 3, 3]);
+        let x = b.node(Op::GlobalAveragePool, &[b.input()]);
+        let x = b.conv(x, 6, 1, 1, [0; 4]);
+        let graph = b.finish(x);
+        let weights = |graph: &Graph| -> Option<Tensor> {
+            let node = graph.nodes.iter().find(|node| matches!(node.op, Op::Conv(_) | Op::Gemm { .. }))?;
+            graph.constant(node.inputs[1]?).cloned()
+        };
+        let (before, after) = (weights(&graph).unwrap(), weights(&rewritten(&graph)).unwrap());
+        assert!(std::sync::Arc::ptr_eq(before.as_f32().unwrap(), after.as_f32().unwrap()));
+    }
+}

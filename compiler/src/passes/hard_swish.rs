@@ -118,3 +118,67 @@ fn gate_of(sweep: &Sweep, x: ValueId, gate: ValueId) -> Option<(f64, f64, f64, V
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Builder, fires, ops, rewritten};
+    use crate::graph::{Activation, Binary, DType, Op, Unary, ValueId};
+
+    fn spelt(spell: impl Fn(&mut Builder, ValueId) -> ValueId) -> crate::graph::Graph {
+        let mut b = Builder::new(1, DType::F32, &[1, 3, 4, 4]);
+        let x = b.conv(b.input(), 8, 1, 1, [0; 4]);
+        let y = spell(&mut b, x);
+        b.finish(y)
+    }
+
+    fn binary(b: &mut Builder, op: Binary, x: ValueId, y: ValueId) -> ValueId {
+        b.node(Op::Binary(op), &[x, y])
+    }
+
+    #[test]
+    fn every_spelling_is_one_activation() {
+        let shifted = |b: &mut Builder, x| {
+            let three = b.scalar(3.0);
+            let sum = binary(b, Binary::Add, three, x);
+            b.clamp(sum, 0.0, 6.0)
+        };
+        let graphs = [
+            spelt(|b, x| {
+                let gate = shifted(b, x);
+                let product = binary(b, Binary::Mul, x, gate);
+                let six = b.scalar(6.0);
+                binary(b, Binary::Div, product, six)
+            }),
+            spelt(|b, x| {
+                let gate = shifted(b, x);
+                let six = b.scalar(6.0);
+                let gate = binary(b, Binary::Div, gate, six);
+                binary(b, Binary::Mul, gate, x)
+            }),
+            spelt(|b, x| {
+                let gate = shifted(b, x);
+                let sixth = b.constant(&[1], &[1.0 / 6.0]);
+                let scaled = binary(b, Binary::Mul, sixth, x);
+                binary(b, Binary::Mul, scaled, gate)
+            }),
+            spelt(|b, x| {
+                let gate = b.node(Op::Unary(Unary::HardSigmoid { alpha: 1.0 / 6.0, beta: 0.5 }), &[x]);
+                binary(b, Binary::Mul, x, gate)
+            }),
+        ];
+        for graph in graphs {
+            let canonical = fires(&graph, "recognise-hard-swish");
+            let [node] = &canonical.nodes[..] else { panic!("{canonical}") };
+            assert!(matches!(&node.op, Op::Conv(conv) if conv.activation == Activation::HardSwish));
+        }
+    }
+
+    #[test]
+    fn other_products_stay() {
+        let graph = spelt(|b, x| {
+            let gate = b.node(Op::Unary(Unary::HardSigmoid { alpha: 0.2, beta: 0.5 }), &[x]);
+            binary(b, Binary::Mul, x, gate)
+        });
+        assert_eq!(ops(&rewritten(&graph)), ["Conv", "HardSigmoid", "Mul"]);
+    }
+}

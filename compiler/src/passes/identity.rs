@@ -31,3 +31,36 @@ pub(super) fn rewrite(sweep: &mut Sweep, node: Node) {
     sweep.note(&node, reason);
     sweep.replace(node, x);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Builder, fires, ops, rewritten};
+    use crate::graph::{DType, Op};
+
+    #[test]
+    fn all_kinds_of_identities_go() {
+        let mut b = Builder::new(1, DType::F32, &[1, 4, 3, 3]);
+        let x = b.conv(b.input(), 4, 3, 1, [1; 4]);
+        let x = b.node(Op::Identity, &[x]);
+        let x = b.reshape(x, &[1, 4, 3, 3]);
+        let x = b.transpose(x, &[0, 1, 2, 3]);
+        let x = b.pad(x, &[0; 4], &[0; 4], 3.0);
+        let x = b.clamp(x, f32::NEG_INFINITY, f32::INFINITY);
+        let x = b.cast(x, DType::F32);
+        let x = b.node(Op::Concat { axis: 1 }, &[x]);
+        let graph = b.finish(x);
+        let name = graph[graph.output].name.clone();
+        let canonical = fires(&graph, "remove-identities");
+        assert_eq!(ops(&canonical), ["Conv"]);
+        assert_eq!(canonical[canonical.output].name, name, "the output keeps its name");
+    }
+
+    #[test]
+    fn the_output_stays_apart_from_the_input() {
+        let mut b = Builder::new(1, DType::F32, &[1, 4]);
+        let x = b.node(Op::Identity, &[b.input()]);
+        let x = b.clamp(x, f32::NEG_INFINITY, f32::INFINITY);
+        let graph = b.finish(x);
+        assert_eq!(ops(&rewritten(&graph)), ["Clamp"]);
+    }
+}

@@ -69,3 +69,48 @@ fn hoist(sweep: &mut Sweep, node: Node) {
     sweep.emit(Node { inputs: vec![Some(y)], output: cast, ..node });
     sweep.emit(inner);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Builder, fires, ops};
+    use crate::graph::{Binary, DType, Op, Tensor};
+
+    #[test]
+    fn bytes_are_cast_first_and_their_scale_folds() {
+        for dtype in [DType::U8, DType::I8] {
+            let mut b = Builder::new(1, dtype, &[1, 6, 6, 3]);
+            let x = b.pad(b.input(), &[0, 1, 1, 0], &[0, 1, 1, 0], 7.0);
+            let x = b.transpose(x, &[0, 3, 1, 2]);
+            let x = b.cast(x, DType::F32);
+            let (half, mean) = (b.scalar(127.5), b.scalar(1.0));
+            let x = b.node(Op::Binary(Binary::Div), &[x, half]);
+            let x = b.node(Op::Binary(Binary::Sub), &[x, mean]);
+            let x = b.conv(x, 4, 3, 2, [0; 4]);
+            let graph = b.finish(x);
+            let canonical = fires(&graph, "read-integers");
+            assert_eq!(ops(&canonical), ["Cast", "Transpose", "Conv"]);
+            let Op::Conv(conv) = &canonical.nodes[2].op else { panic!("{canonical}") };
+            assert_eq!(conv.pad_values, [7.0; 3]);
+        }
+    }
+
+    #[test]
+    fn a_dequantised_input_is_an_affine() {
+        for axis in [1, 3] {
+            let mut b = Builder::new(1, DType::U8, &[1, 3, 6, 3]);
+            let scale = b.random(&[3], 0.1, 0.2);
+            let mut graph = {
+                let x = b.cast(b.input(), DType::F32);
+                let perm: &[usize] = if axis == 1 { &[0, 1, 2, 3] } else { &[0, 3, 1, 2] };
+                let x = b.transpose(x, perm);
+                let x = b.conv(x, 4, 3, 1, [1; 4]);
+                b.finish(x)
+            };
+            let zero = graph.add_constant("zero", Tensor::int(DType::U8, [3], [128, 0, 3]));
+            graph.nodes[0].op = Op::DequantizeLinear { axis };
+            graph.nodes[0].inputs.extend([Some(scale), Some(zero)]);
+            let canonical = fires(&graph, "read-integers");
+            assert!(ops(&canonical).iter().all(|op| ["Cast", "Transpose", "Conv"].contains(op)), "{canonical}");
+        }
+    }
+}

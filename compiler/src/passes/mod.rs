@@ -20,6 +20,10 @@ mod pad;
 mod pool;
 mod reshape;
 mod sweep;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod transpose;
 
 use crate::diagnostic::{Error, Problem};

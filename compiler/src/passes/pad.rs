@@ -70,3 +70,47 @@ fn merge(sweep: &mut Sweep, node: &Node) -> Option<Node> {
     sweep.note(node, "a padding of a padding");
     Some(merged)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Builder, fires, ops, rewritten};
+    use crate::graph::{DType, Graph, Op};
+
+    fn padded(value: f64, own: [i64; 4], before: [i64; 4]) -> Graph {
+        let mut b = Builder::new(1, DType::F32, &[1, 3, 6, 6]);
+        let x = b.pad(b.input(), &before, &[0, 0, 1, 2], value);
+        let x = b.conv(x, 4, 3, 2, own);
+        b.finish(x)
+    }
+
+    #[test]
+    fn paddings_become_the_border() {
+        let canonical = fires(&padded(0.0, [1, 0, 0, 1], [0, 0, 2, 0]), "fold-pads");
+        let [node] = &canonical.nodes[..] else { panic!("{canonical}") };
+        let Op::Conv(conv) = &node.op else { panic!("{canonical}") };
+        assert_eq!(conv.window.pads, [3, 0, 1, 3]);
+        assert!(conv.pad_values.is_empty());
+        let canonical = fires(&padded(0.5, [0; 4], [0; 4]), "fold-pads");
+        let Op::Conv(conv) = &canonical.nodes[0].op else { panic!("{canonical}") };
+        assert_eq!(conv.pad_values, [0.5; 3]);
+    }
+
+    #[test]
+    fn paddings_of_paddings_are_one() {
+        let mut b = Builder::new(1, DType::F32, &[1, 3, 6, 6]);
+        let x = b.pad(b.input(), &[0, 0, 1, 0], &[0, 0, 0, 1], 0.0);
+        let x = b.pad(x, &[0, 0, 0, 1], &[0, 0, 1, 0], 0.0);
+        let x = b.depthwise(x, 3, 1, [0; 4]);
+        let graph = b.finish(x);
+        assert_eq!(ops(&fires(&graph, "fold-pads")), ["Conv"]);
+    }
+
+    #[test]
+    fn crops_mixed_borders_and_channel_paddings_stay() {
+        for graph in
+            [padded(0.0, [1; 4], [0, 0, -1, 0]), padded(0.5, [1; 4], [0; 4]), padded(0.0, [0; 4], [0, 1, 0, 0])]
+        {
+            assert_eq!(ops(&rewritten(&graph)), ["Pad", "Conv"]);
+        }
+    }
+}

@@ -24,6 +24,16 @@ pub(super) fn rewrite(sweep: &mut Sweep, mut node: Node) {
             let (axes, keep_dims) = (axes.clone(), *keep_dims);
             reduce_mean(sweep, node, x, &axes, keep_dims);
         }
+        Op::GlobalAveragePool => {
+            if let Some(Node { op: Op::ReduceMean { axes, keep_dims: true }, inputs, origin, .. }) = sweep.producer(x)
+                && axes.iter().all(|axis| [2, 3].contains(axis))
+            {
+                node.inputs.clone_from(inputs);
+                node.origin = join(origin, &node.origin);
+                sweep.note(&node, "a mean of means over whole axes");
+            }
+            sweep.emit(node);
+        }
         _ => sweep.emit(node),
     }
 }
@@ -100,4 +110,59 @@ fn emit_as(sweep: &mut Sweep, mut node: Node, shape: Vec<usize>) {
     node.output = inner;
     sweep.emit(node);
     sweep.emit(reshape);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Builder, fires, ops, rewritten};
+    use crate::graph::{DType, Op, Window};
+
+    fn average(pads: [i64; 4], kernel: [usize; 2], count_include_pad: bool) -> Op {
+        let window = Window { kernel, stride: [2, 2], dilation: [1, 1], pads };
+        Op::AveragePool { window, count_include_pad }
+    }
+
+    #[test]
+    fn every_spelling_of_the_mean_is_global() {
+        let mean = |axes: &[usize], keep_dims| Op::ReduceMean { axes: axes.to_vec(), keep_dims };
+        let spellings: [&[Op]; 7] = [
+            &[Op::GlobalAveragePool],
+            &[average([0; 4], [4, 5], false)],
+            &[average([1, 1, 1, 1], [5, 6], false)],
+            &[mean(&[2, 3], true)],
+            &[mean(&[2, 3], false)],
+            &[mean(&[3], true), mean(&[2], true)],
+            &[mean(&[2], false), mean(&[2], false)],
+        ];
+        for spelling in spellings {
+            let mut b = Builder::new(1, DType::F32, &[2, 3, 4, 5]);
+            let mut x = b.input();
+            for op in spelling {
+                x = b.node(op.clone(), &[x]);
+            }
+            let graph = b.finish(x);
+            let canonical = rewritten(&graph);
+            assert_eq!(ops(&canonical)[0], "GlobalAveragePool", "{graph}");
+            assert!(ops(&canonical)[1..].iter().all(|&op| op == "Reshape"), "{canonical}");
+        }
+    }
+
+    #[test]
+    fn flattened_rows_and_columns_are_averaged() {
+        let mut b = Builder::new(1, DType::F32, &[2, 3, 4, 5]);
+        let x = b.reshape(b.input(), &[2, 3, 20]);
+        let x = b.node(Op::ReduceMean { axes: vec![2], keep_dims: false }, &[x]);
+        let graph = b.finish(x);
+        assert_eq!(ops(&fires(&graph, "recognise-pooling")), ["GlobalAveragePool", "Reshape"]);
+    }
+
+    #[test]
+    fn a_window_that_counts_padding_or_a_part_stays() {
+        for op in [average([1, 1, 1, 1], [6, 7], true), average([0; 4], [3, 5], false)] {
+            let mut b = Builder::new(1, DType::F32, &[1, 2, 4, 5]);
+            let x = b.node(op, &[b.input()]);
+            let graph = b.finish(x);
+            assert_eq!(ops(&rewritten(&graph)), ["AveragePool"]);
+        }
+    }
 }

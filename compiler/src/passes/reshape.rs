@@ -45,3 +45,30 @@ fn sink(sweep: &mut Sweep, mut node: Node, x: ValueId) {
     sweep.emit(node);
     sweep.emit(view);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Builder, fires, ops};
+    use crate::graph::DType;
+
+    #[test]
+    fn chains_become_one_and_activations_pass_through() {
+        let mut b = Builder::new(1, DType::F32, &[1, 6, 1, 1]);
+        let x = b.conv(b.input(), 6, 1, 1, [0; 4]);
+        let x = b.reshape(x, &[6, 1]);
+        let x = b.reshape(x, &[2, 3]);
+        let x = b.clamp(x, 0.0, 6.0);
+        let x = b.reshape(x, &[3, 2]);
+        let graph = b.finish(x);
+        assert_eq!(ops(&fires(&graph, "merge-reshapes")), ["Conv", "Reshape"]);
+    }
+
+    #[test]
+    fn transposes_of_unit_axes_are_reshapes() {
+        let mut b = Builder::new(1, DType::F32, &[2, 5, 1, 1]);
+        let x = b.transpose(b.input(), &[0, 2, 3, 1]);
+        let x = b.transpose(x, &[3, 1, 0, 2]);
+        let graph = b.finish(x);
+        assert_eq!(ops(&fires(&graph, "merge-reshapes")), ["Reshape", "Transpose"]);
+    }
+}

@@ -161,3 +161,60 @@ fn permute_op(sweep: &mut Sweep, node: &Node, perm: &[usize]) -> Option<Node> {
     }
     Some(node)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Builder, fires, ops};
+    use super::TO_NCHW;
+    use crate::graph::{Activation, Binary, DType, Op};
+
+    const TO_NHWC: [usize; 4] = [0, 2, 3, 1];
+
+    #[test]
+    fn the_transposes_of_two_convolutions_meet_and_cancel() {
+        let mut b = Builder::new(1, DType::F32, &[2, 7, 5, 3]);
+        let x = b.transpose(b.input(), &TO_NCHW);
+        let x = b.conv(x, 4, 3, 1, [0; 4]);
+        let x = b.transpose(x, &TO_NHWC);
+        let bias = b.random(&[4], -1.0, 1.0);
+        let x = b.node(Op::Binary(Binary::Add), &[bias, x]);
+        let x = b.clamp(x, 0.0, 6.0);
+        let x = b.pad(x, &[0, 1, 1, 0], &[0, 1, 1, 0], 0.0);
+        let x = b.transpose(x, &TO_NCHW);
+        let x = b.depthwise(x, 3, 1, [0; 4]);
+        let x = b.transpose(x, &TO_NHWC);
+        let scale = b.random(&[1, 1, 1, 4], 0.5, 1.0);
+        let x = b.node(Op::Binary(Binary::Mul), &[x, scale]);
+        let x = b.node(Op::ReduceMean { axes: vec![1, 2], keep_dims: false }, &[x]);
+        let graph = b.finish(x);
+        let canonical = fires(&graph, "move-transposes");
+        assert_eq!(ops(&canonical), ["Transpose", "Conv", "Conv", "GlobalAveragePool", "Reshape"]);
+        let Op::Conv(depthwise) = &canonical.nodes[2].op else { panic!("a convolution") };
+        assert_eq!(depthwise.window.pads, [1; 4]);
+        let Op::Conv(first) = &canonical.nodes[1].op else { panic!("a convolution") };
+        assert_eq!(first.activation, Activation::Clamp { lo: 0.0, hi: 6.0 });
+    }
+
+    #[test]
+    fn normalisation_moves_below_the_layout_of_the_input() {
+        let mut b = Builder::new(1, DType::F32, &[1, 6, 6, 3]);
+        let mean = b.random(&[3], 0.0, 1.0);
+        let x = b.node(Op::Binary(Binary::Sub), &[b.input(), mean]);
+        let x = b.transpose(x, &TO_NCHW);
+        let x = b.conv(x, 4, 3, 2, [0, 0, 1, 1]);
+        let graph = b.finish(x);
+        assert_eq!(ops(&fires(&graph, "move-transposes")), ["Transpose", "Conv"]);
+    }
+
+    #[test]
+    fn what_works_element_by_element_moves_in_front() {
+        let mut b = Builder::new(1, DType::F32, &[1, 4, 3, 3]);
+        let a = b.conv(b.input(), 4, 1, 1, [0; 4]);
+        let c = b.conv(b.input(), 4, 1, 1, [0; 4]);
+        let (a, c) = (b.transpose(a, &TO_NHWC), b.transpose(c, &TO_NHWC));
+        let x = b.node(Op::Binary(Binary::Add), &[a, c]);
+        let x = b.node(Op::Softmax { axis: 3, flat: false, log: false }, &[x]);
+        let graph = b.finish(x);
+        assert_eq!(ops(&fires(&graph, "move-transposes")), ["Conv", "Conv", "Add", "Softmax", "Transpose"]);
+    }
+}
