@@ -8,6 +8,7 @@ mod general;
 
 use super::view::{RowView, View, inside};
 use crate::rt::{Clamp, Window, isa::Simd};
+use core::hint::select_unpredictable;
 
 /// Output rows `first..first + rows` of one group.
 pub(crate) struct Job {
@@ -34,12 +35,11 @@ const CHUNK: usize = 8;
 /// channels.
 #[inline(always)]
 pub(crate) unsafe fn rows<S: Simd>(s: S, job: &Job) {
-    let tiles = job.width.div_ceil(S::PIXELS);
     // SAFETY: as for this function; `fits` is what the tiles ask for.
     unsafe {
         match fits(job) {
-            Some(1) => choose::<S, 1>(s, job, tiles),
-            Some(2) => choose::<S, 2>(s, job, tiles),
+            Some(1) => choose::<S, 1>(s, job),
+            Some(2) => choose::<S, 2>(s, job),
             _ => general::rows(s, job),
         }
     }
@@ -53,146 +53,214 @@ fn fits(job: &Job) -> Option<usize> {
     (small && right <= job.input.width + pad[1] + 1).then_some(stride[0])
 }
 
-/// Picks the tile widths that spread a row over `tiles` evenly: `base` and, for the remainder, `base + 1`.
+/// Picks the width of tiles that spreads a row over as few as possible.
 #[inline(always)]
-unsafe fn choose<S: Simd, const ST: usize>(s: S, job: &Job, tiles: usize) {
+unsafe fn choose<S: Simd, const ST: usize>(s: S, job: &Job) {
     // SAFETY: as for `rows`.
     unsafe {
-        match job.width / tiles {
-            1 => spread::<S, 2, 1, ST>(s, job, tiles),
-            2 => spread::<S, 3, 2, ST>(s, job, tiles),
-            3 => spread::<S, 4, 3, ST>(s, job, tiles),
-            4 if S::PIXELS > 4 => spread::<S, 5, 4, ST>(s, job, tiles),
-            5 if S::PIXELS > 4 => spread::<S, 6, 5, ST>(s, job, tiles),
-            6 if S::PIXELS > 4 => spread::<S, 7, 6, ST>(s, job, tiles),
-            7 if S::PIXELS > 4 => spread::<S, 8, 7, ST>(s, job, tiles),
-            8 if S::PIXELS > 4 => spread::<S, 8, 8, ST>(s, job, tiles),
-            _ => spread::<S, 4, 4, ST>(s, job, tiles),
+        match job.width.div_ceil(job.width.div_ceil(S::PIXELS)) {
+            1 => spread::<S, 1, ST>(s, job),
+            2 => spread::<S, 2, ST>(s, job),
+            3 => spread::<S, 3, ST>(s, job),
+            5 if S::PIXELS > 4 => spread::<S, 5, ST>(s, job),
+            6 if S::PIXELS > 4 => spread::<S, 6, ST>(s, job),
+            7 if S::PIXELS > 4 => spread::<S, 7, ST>(s, job),
+            8 if S::PIXELS > 4 => spread::<S, 8, ST>(s, job),
+            _ => spread::<S, 4, ST>(s, job),
         }
+    }
+}
+
+/// A few output rows and the input rows under them.
+struct Chunk {
+    /// First row, counted from the job's.
+    first: usize,
+    rows: usize,
+    inputs: [RowView; (CHUNK - 1) * 2 + 3],
+    /// Kernel rows inside the map, per output row.
+    taps: [(usize, usize); CHUNK],
+}
+
+impl Chunk {
+    // One copy for all tiles.
+    #[inline(never)]
+    fn new(job: &Job, first: usize, stride: usize) -> Self {
+        let rows = CHUNK.min(job.rows - first);
+        let top = ((job.first + first) * stride) as isize - job.window.pad[0] as isize;
+        let (begin, end) = inside(top, (rows - 1) * stride + 3, 1, job.input.height);
+        let mut inputs = [RowView { base: core::ptr::null_mut(), block: 0, pixel: 0 }; (CHUNK - 1) * 2 + 3];
+        for (k, row) in inputs.iter_mut().enumerate().take(end).skip(begin) {
+            // SAFETY: `inside` returns rows of the map.
+            *row = unsafe { job.input.row((top + k as isize) as usize) };
+        }
+        let taps =
+            core::array::from_fn(|y| (begin.saturating_sub(y * stride).min(3), end.saturating_sub(y * stride).min(3)));
+        Self { first, rows, inputs, taps }
     }
 }
 
 #[inline(always)]
-unsafe fn spread<S: Simd, const PA: usize, const PB: usize, const ST: usize>(s: S, job: &Job, tiles: usize) {
-    const LIMIT: usize = (CHUNK - 1) * 2 + 3;
+unsafe fn spread<S: Simd, const PX: usize, const ST: usize>(s: S, job: &Job) {
     let (wide, narrow) = job.input.blocks();
-    let mut done = 0;
-    while done < job.rows {
-        let chunk = CHUNK.min(job.rows - done);
-        let top = ((job.first + done) * ST) as isize - job.window.pad[0] as isize;
-        let (first, end) = inside(top, (chunk - 1) * ST + 3, 1, job.input.height);
-        let mut inputs = [RowView { base: core::ptr::null_mut(), block: 0, pixel: 0 }; LIMIT];
-        // SAFETY: `inside` returns rows of the map; the blocks exist.
+    let mut first = 0;
+    while first < job.rows {
+        let chunk = Chunk::new(job, first, ST);
+        // SAFETY: the blocks exist.
         unsafe {
-            for (k, row) in inputs.iter_mut().enumerate().take(end).skip(first) {
-                *row = job.input.row((top + k as isize) as usize);
-            }
-            let strip = Strip { job, inputs: &inputs, valid: (first, end), done, chunk, tiles };
-            for block in 0..wide {
-                strip.block::<S, 16, PA, PB, ST>(s, block);
+            for index in 0..wide {
+                block::<S, 16, PX, ST>(s, job, &chunk, index);
             }
             if narrow {
-                strip.block::<S::Narrow, 8, PA, PB, ST>(s.narrow(), wide);
+                block::<S::Narrow, 8, PX, ST>(s.narrow(), job, &chunk, wide);
             }
         }
-        done += chunk;
+        first += chunk.rows;
     }
 }
 
-/// A few output rows: `done..done + chunk` of the job.
+/// The rows of a chunk in one channel block.
+#[inline(always)]
+unsafe fn block<S: Simd, const BW: usize, const PX: usize, const ST: usize>(
+    s: S,
+    job: &Job,
+    chunk: &Chunk,
+    index: usize,
+) {
+    let bounds = (s.splat(job.clamp.lo), s.splat(job.clamp.hi));
+    // SAFETY: the caller vouches for the block; `taps` names rows of the map only.
+    unsafe {
+        let out = job.out.add(index * 16 * job.rows * job.width + chunk.first * job.width * BW);
+        for y in 0..chunk.rows {
+            let taps = chunk.taps[y];
+            let mut strip = Strip {
+                job,
+                rows: [ZEROS.0.as_ptr(); 3],
+                taps,
+                weights: job.weights.add(index * 160),
+                out: out.add(y * job.width * BW),
+            };
+            for k in taps.0..taps.1 {
+                strip.rows[k] = chunk.inputs[y * ST + k].block(index, BW);
+            }
+            if taps == (0, 3) {
+                strip.run::<S, BW, PX, ST, true>(s, bounds);
+            } else {
+                strip.run::<S, BW, PX, ST, false>(s, bounds);
+            }
+        }
+    }
+}
+
+/// One output row of a channel block.
 struct Strip<'a> {
     job: &'a Job,
-    inputs: &'a [RowView],
-    valid: (usize, usize),
-    done: usize,
-    chunk: usize,
-    tiles: usize,
-}
-
-impl Strip<'_> {
-    #[inline(always)]
-    unsafe fn block<S: Simd, const BW: usize, const PA: usize, const PB: usize, const ST: usize>(
-        &self,
-        s: S,
-        block: usize,
-    ) {
-        let job = self.job;
-        let bounds = (s.splat(job.clamp.lo), s.splat(job.clamp.hi));
-        let wider = job.width % self.tiles;
-        // SAFETY: the caller vouches for the block; rows outside `valid` are left out.
-        unsafe {
-            let weights = job.weights.add(block * 160);
-            let out = job.out.add(block * 16 * job.rows * job.width + self.done * job.width * BW);
-            for y in 0..self.chunk {
-                let taps = (self.valid.0.saturating_sub(y * ST).min(3), self.valid.1.saturating_sub(y * ST).min(3));
-                let mut rows = [ZEROS.0.as_ptr(); 3];
-                for k in taps.0..taps.1 {
-                    rows[k] = self.inputs[y * ST + k].block(block, BW).cast_const();
-                }
-                let mut lane = 0;
-                while lane < BW {
-                    let mut tile = Tile {
-                        rows,
-                        taps,
-                        lane,
-                        width: job.input.width as isize,
-                        weights: weights.add(lane),
-                        x: -(job.window.pad[1] as isize),
-                        out: out.add(y * job.width * BW + lane),
-                    };
-                    for _ in 0..wider {
-                        tile.run::<S, BW, PA, ST>(s, bounds);
-                    }
-                    for _ in wider..self.tiles {
-                        tile.run::<S, BW, PB, ST>(s, bounds);
-                    }
-                    lane += S::LANES;
-                }
-            }
-        }
-    }
-}
-
-/// Where the next tile of a row lies.
-struct Tile {
     rows: [*const f32; 3],
     taps: (usize, usize),
-    lane: usize,
-    width: isize,
     weights: *const f32,
-    /// Input column of the first tap.
-    x: isize,
     out: *mut f32,
 }
 
-impl Tile {
+impl Strip<'_> {
+    /// The row in tiles of `PX`; the last one moves left to end with the row. `WHOLE`: no kernel row is left out.
     #[inline(always)]
-    unsafe fn run<S: Simd, const BW: usize, const PX: usize, const ST: usize>(&mut self, s: S, (lo, hi): (S::V, S::V)) {
+    unsafe fn run<S: Simd, const BW: usize, const PX: usize, const ST: usize, const WHOLE: bool>(
+        &self,
+        s: S,
+        bounds: (S::V, S::V),
+    ) {
+        let mut lane = 0;
+        while lane < BW {
+            let mut x = 0;
+            while x < self.job.width {
+                x = x.min(self.job.width - PX);
+                // SAFETY: the tile's pixels lie in the row.
+                unsafe { self.tile::<S, BW, PX, ST, WHOLE>(s, x, lane, bounds) };
+                x += PX;
+            }
+            lane += S::LANES;
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn tile<S: Simd, const BW: usize, const PX: usize, const ST: usize, const WHOLE: bool>(
+        &self,
+        s: S,
+        x: usize,
+        lane: usize,
+        (lo, hi): (S::V, S::V),
+    ) {
         let columns = (PX - 1) * ST + 3;
-        let zeros = ZEROS.0.as_ptr();
-        let (left, right) = (self.x < 0, self.x + columns as isize > self.width);
+        let start = (x * ST) as isize - self.job.window.pad[1] as isize;
+        let (left, right) = (start < 0, start + columns as isize > self.job.input.width as isize);
         // SAFETY: columns outside the map are read from `ZEROS`; the caller vouches for the rest.
         unsafe {
-            let mut acc = [s.load(self.weights); PX];
-            for k in self.taps.0..self.taps.1 {
-                let w = self.weights.add((1 + 3 * k) * BW);
-                let w = [s.load(w), s.load(w.add(BW)), s.load(w.add(2 * BW))];
-                let p = self.rows[k].wrapping_offset(self.x * BW as isize).wrapping_add(self.lane);
-                for q in 0..columns {
-                    let outside = (q == 0 && left) || (q == columns - 1 && right);
-                    let v = s.load(if outside { zeros } else { p.wrapping_add(q * BW) });
-                    for (j, w) in w.iter().enumerate() {
-                        if q >= j && (q - j) % ST == 0 && (q - j) / ST < PX {
-                            acc[(q - j) / ST] = s.mul_add(*w, v, acc[(q - j) / ST]);
-                        }
-                    }
+            let weights = self.weights.add(lane);
+            let mut acc = [s.load(weights); PX];
+            let row = |k: usize| Taps {
+                p: self.rows[k].wrapping_offset(start * BW as isize).wrapping_add(lane),
+                weights: weights.add((1 + 3 * k) * BW),
+                left,
+                right,
+            };
+            if WHOLE {
+                row(0).accumulate::<S, BW, PX, ST>(s, &mut acc);
+                row(1).accumulate::<S, BW, PX, ST>(s, &mut acc);
+                row(2).accumulate::<S, BW, PX, ST>(s, &mut acc);
+            } else {
+                for k in self.taps.0..self.taps.1 {
+                    row(k).accumulate::<S, BW, PX, ST>(s, &mut acc);
                 }
             }
+            let out = self.out.add(x * BW + lane);
             for (i, x) in acc.iter().enumerate() {
-                s.store(self.out.add(i * BW), s.clamp(*x, lo, hi));
+                s.store(out.add(i * BW), s.clamp(*x, lo, hi));
             }
         }
-        self.x += (PX * ST) as isize;
-        self.out = self.out.wrapping_add(PX * BW);
+    }
+}
+
+/// One kernel row of a tile.
+struct Taps {
+    p: *const f32,
+    weights: *const f32,
+    /// The first or last column lies outside the map.
+    left: bool,
+    right: bool,
+}
+
+impl Taps {
+    #[inline(always)]
+    unsafe fn accumulate<S: Simd, const BW: usize, const PX: usize, const ST: usize>(self, s: S, acc: &mut [S::V; PX]) {
+        let columns = (PX - 1) * ST + 3;
+        let zeros = ZEROS.0.as_ptr();
+        // SAFETY: the caller vouches for the columns inside the map.
+        unsafe {
+            let w = [s.load(self.weights), s.load(self.weights.add(BW)), s.load(self.weights.add(2 * BW))];
+            let first = select_unpredictable(self.left, zeros, self.p);
+            let last = select_unpredictable(self.right, zeros, self.p.wrapping_add((columns - 1) * BW));
+            // Spelled out: a loop this long would not be unrolled, and its sums not stay in registers.
+            macro_rules! column {
+                ($($q:literal)*) => {$(
+                    if $q < columns {
+                        let v = s.load(match $q {
+                            0 => first,
+                            q if q == columns - 1 => last,
+                            q => self.p.wrapping_add(q * BW),
+                        });
+                        let tap = |j: usize| usize::wrapping_sub($q, j);
+                        if tap(0) % ST == 0 && tap(0) / ST < PX {
+                            acc[tap(0) / ST] = s.mul_add(w[0], v, acc[tap(0) / ST]);
+                        }
+                        if tap(1) % ST == 0 && tap(1) / ST < PX {
+                            acc[tap(1) / ST] = s.mul_add(w[1], v, acc[tap(1) / ST]);
+                        }
+                        if tap(2) % ST == 0 && tap(2) / ST < PX {
+                            acc[tap(2) / ST] = s.mul_add(w[2], v, acc[tap(2) / ST]);
+                        }
+                    }
+                )*};
+            }
+            column!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16);
+        }
     }
 }
