@@ -6,6 +6,10 @@ mod operators;
 mod recognise;
 mod refuse;
 pub mod separable;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod view;
 
 pub use recognise::recognise;
