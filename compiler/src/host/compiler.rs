@@ -73,13 +73,22 @@ impl Compiler {
     pub fn compile(&self, plan: &Plan) -> Result<Compiled, HostError> {
         let options = COptions { name: "net".into(), ..COptions::default() };
         let files = emit(plan, &options).map_err(|e| std::io::Error::other(e.to_string()))?;
-        let mut compiler = self.clone();
-        if let Ok(isa) = std::env::var("MOBILENET_ISA")
-            && !self.flags.iter().any(|f| f.starts_with("-DNET_LEVEL="))
-        {
-            compiler = compiler.isa("net", &isa);
+        self.clone().forced("net").build(&files, "net", plan)
+    }
+
+    /// Adds flags.
+    pub(super) fn and_flags(mut self, more: impl IntoIterator<Item = String>) -> Self {
+        self.flags.extend(more);
+        self
+    }
+
+    /// Restricts code to the instruction set that `MOBILENET_ISA` forces, unless flags do so already.
+    pub(super) fn forced(self, prefix: &str) -> Self {
+        let level = format!("-D{}_LEVEL=", prefix.to_ascii_uppercase());
+        match std::env::var("MOBILENET_ISA") {
+            Ok(isa) if !self.flags.iter().any(|flag| flag.starts_with(&level)) => self.isa(prefix, &isa),
+            _ => self,
         }
-        compiler.build(&files, "net", plan)
     }
 
     /// Builds files that [`emit`] made of a plan under this prefix, with the weights in C, and loads them.

@@ -20,7 +20,7 @@ pub struct Compiled {
     output: Buffer,
     arena: Buffer,
     // Unloaded, then deleted, after everything above is gone.
-    _library: Library,
+    library: Library,
     _folder: TempDir,
 }
 
@@ -52,9 +52,21 @@ impl Compiled {
             input: Buffer::new(input.saturating_mul(plan.network.input.dtype.bytes())),
             output: Buffer::new(output.saturating_mul(size_of::<f32>())),
             arena: Buffer::new(plan.arena_bytes.saturating_add(63)),
-            _library: library,
+            library,
             _folder: folder,
         })
+    }
+
+    /// A function of the library.
+    ///
+    /// # Safety
+    ///
+    /// `F` is the type of the function of that name, a function pointer; it is not called once `self` is gone.
+    pub(super) unsafe fn symbol<F: Copy>(&self, name: &str) -> Result<F, HostError> {
+        // SAFETY: as the caller promises.
+        let symbol = unsafe { self.library.get::<F>(name.as_bytes()) };
+        let failed = |error| HostError::Load { path: name.into(), error };
+        symbol.map(|symbol| *symbol).map_err(failed)
     }
 
     /// One inference: the input's elements as bytes in the model's own type and layout, the batch included.

@@ -3,9 +3,11 @@
 
 mod compiler;
 mod library;
+mod profile;
 
 pub use compiler::Compiler;
 pub use library::{Compiled, Timing};
+pub use profile::Profiled;
 
 use std::path::PathBuf;
 

@@ -6,10 +6,6 @@ mod operators;
 mod recognise;
 mod refuse;
 pub mod separable;
-#[cfg(test)]
-mod testing;
-#[cfg(test)]
-mod tests;
 mod view;
 
 pub use recognise::recognise;

@@ -21,9 +21,9 @@ mod pool;
 mod reshape;
 mod sweep;
 #[cfg(test)]
-pub(crate) mod testing;
+mod testing;
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
 mod transpose;
 
 use crate::diagnostic::{Error, Problem};

@@ -173,7 +173,7 @@ impl fmt::Display for Report {
 }
 
 /// A name on one line, its end left out where it is long.
-fn shortened(name: &str) -> String {
+pub fn shortened(name: &str) -> String {
     let escaped = name.escape_debug().to_string();
     match escaped.char_indices().nth(48) {
         Some((end, _)) => format!("{}...", &escaped[..end]),

@@ -297,9 +297,6 @@ pub struct Bench {
     pub model: Model,
     #[command(flatten)]
     pub batch: Batch,
-    /// Back end to time
-    #[arg(long, value_enum, default_value_t)]
-    pub via: Language,
     /// Timed inferences; as many as fit in two seconds by default
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub runs: Option<u32>,

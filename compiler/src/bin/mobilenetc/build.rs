@@ -7,8 +7,8 @@ use crate::session::Session;
 use crate::terminal::{Style, Terminal};
 use mobilenet_compiler::emit::{Files, c, rust};
 use mobilenet_compiler::plan::Plan;
-use mobilenet_compiler::{Problem, naming, reference};
 use mobilenet_compiler::report::table::{Table, bytes};
+use mobilenet_compiler::{Problem, naming, reference};
 use std::io::Write;
 use std::path::Path;
 
@@ -73,7 +73,7 @@ fn emit_c(args: &Build, session: &Session, plan: &Plan) -> Result<Files, Failure
     };
     let self_test = if args.self_test { Some(self_test(session, plan)?) } else { None };
     let provenance = session.provenance(&[("weights", weights_text), ("target", target_text)]);
-    let options = c::COptions { name: name(args), weights, target, self_test, provenance: provenance.lines() };
+    let options = c::COptions { name: name(args), weights, target, self_test, provenance };
     c::emit(plan, &options).map_err(|error| session.failure(error))
 }
 

@@ -1,15 +1,19 @@
 //! `mobilenetc`: reads an ONNX MobileNet, says what it is, compiles it to C or Rust, runs, checks and times the result.
 
 mod args;
-//mod build;
+mod bench;
+mod build;
+mod engine;
 mod failure;
 mod inputs;
 mod inspect;
 mod npy;
 mod picture;
+mod run;
 mod scores;
 mod session;
 mod terminal;
+mod verify;
 
 use args::{Cli, Command};
 use clap::{CommandFactory, FromArgMatches};
@@ -39,7 +43,9 @@ fn main() -> ExitCode {
 fn dispatch(command: &Command, terminal: &mut Terminal) -> Result<(), Failure> {
     match command {
         Command::Inspect(args) => inspect::inspect(args, terminal),
-        //        Command::Build(args) => build::build(args, terminal),
-        _ => Ok(()),
+        Command::Build(args) => build::build(args, terminal),
+        Command::Run(args) => run::run(args, terminal),
+        Command::Verify(args) => verify::verify(args, terminal),
+        Command::Bench(args) => bench::bench(args, terminal),
     }
 }

@@ -54,14 +54,9 @@ impl Session {
 
     /// What the head of emitted files says of the model and these options.
     pub fn provenance(&self, more: &[(&str, &str)]) -> Provenance {
-        let mut options = Vec::new();
-        if let Some([height, width]) = self.options.resolution {
-            options.push(format!("resolution = [{height}, {width}]"));
-        }
-        if let Some(batch) = self.options.batch {
-            options.push(format!("batch = {batch}"));
-        }
-        options.extend(more.iter().map(|(key, value)| format!("{key} = {value}")));
+        let chosen = Some(self.options.to_string()).filter(|text| !text.is_empty());
+        let more = more.iter().map(|(key, value)| format!("{key} = {value}"));
+        let options: Vec<String> = chosen.into_iter().chain(more).collect();
         Provenance {
             model: self.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             sha256: self.model.sha256(),

@@ -18,11 +18,6 @@ impl Terminal {
         Self { out: BufWriter::new(stdout), color }
     }
 
-    /// Whether colour codes go out.
-    pub fn color(&self) -> bool {
-        self.color
-    }
-
     /// Text in a style, if this terminal has styles.
     pub fn paint<T: fmt::Display>(&self, style: Style, text: T) -> Painted<T> {
         Painted { style: self.color.then_some(style), text }

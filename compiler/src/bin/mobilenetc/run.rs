@@ -1,0 +1,84 @@
+//! `mobilenetc run`
+
+use crate::args::Run;
+use crate::engine::Engine;
+use crate::failure::Failure;
+use crate::picture::{self, Scaling, Shape};
+use crate::scores;
+use crate::session::Session;
+use crate::terminal::{Style, Terminal};
+use mobilenet_compiler::Problem;
+use mobilenet_compiler::plan::Plan;
+use std::io::Write;
+use std::path::Path;
+
+const BAR: usize = 24;
+
+/// Classifies images.
+pub fn run(args: &Run, terminal: &mut Terminal) -> Result<(), Failure> {
+    let session = Session::open(&args.model, Some(1))?;
+    let plan = session.plan()?;
+    let port = &plan.network.input;
+    let shape = Shape::of(port)?;
+    let (scaling, fed) = Scaling::new(&args.normalize, &shape)?;
+    let labels = args.labels.as_deref().map(|path| labels(path, &plan)).transpose()?;
+    let images: Result<Vec<_>, _> =
+        args.image.iter().map(|path| picture::load(path, &shape, &scaling, args.normalize.fit)).collect();
+    let images = images?;
+    let (mut engine, by) = Engine::new(&session, &plan, args.cc.as_deref())?;
+    let aside = format!("{}x{}x{}, fed {fed}, run by {by}", shape.height, shape.width, shape.channels);
+    let title = terminal.paint(Style::Bold, session.path.display()).to_string();
+    let aside = terminal.paint(Style::Dim, aside).to_string();
+    writeln!(terminal, "{title}  {aside}")?;
+    for (path, image) in args.image.iter().zip(&images) {
+        let row = engine.run(&session, port, image)?;
+        show(path, &row, args.top as usize, labels.as_deref(), terminal)?;
+    }
+    Ok(())
+}
+
+fn show(
+    path: &Path,
+    row: &[f32],
+    top: usize,
+    labels: Option<&[String]>,
+    terminal: &mut Terminal,
+) -> Result<(), Failure> {
+    let given = scores::is_distribution(row);
+    let shares = if given { row.to_vec() } else { scores::softmax(row) };
+    let aside = terminal.paint(Style::Dim, if given { "" } else { "  softmax of the model's scores" }).to_string();
+    let title = terminal.paint(Style::Bold, path.display()).to_string();
+    writeln!(terminal, "\n{title}{aside}")?;
+    for class in scores::top(&shares, top) {
+        let (Some(share), score) = (shares.get(class).copied(), row.get(class)) else { continue };
+        let bar = terminal.paint(Style::Bar, scores::bar(share, BAR)).to_string();
+        let label = labels.and_then(|labels| labels.get(class)).map_or_else(String::new, |label| format!("  {label}"));
+        let score = match score {
+            Some(score) if !given => format!("  {score:>9.4}"),
+            _ => String::new(),
+        };
+        writeln!(terminal, "  {:>6.2} %  {bar}{score}  {class:>5}{label}", 100.0 * share)?;
+    }
+    Ok(())
+}
+
+/// The names of the classes, as many as the model has.
+fn labels(path: &Path, plan: &Plan) -> Result<Vec<String>, Failure> {
+    let bytes = std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
+    let text = String::from_utf8_lossy(&bytes);
+    let text = text.trim_start_matches('\u{feff}').trim_end();
+    // Control characters would reach the terminal.
+    let labels: Vec<String> = text.lines().map(|line| line.replace(char::is_control, " ").trim().to_string()).collect();
+    let (_, classes) = plan.lengths();
+    if labels.len() == classes {
+        return Ok(labels);
+    }
+    let problem = Problem::new(format!("{} does not name the model's classes", path.display()))
+        .expected(format!("{classes} lines, one per class"), format!("{} lines", labels.len()));
+    Err(Failure::Other(match labels.len() + 1 == classes {
+        true => {
+            problem.hint("models with one more class often have a background class in front: add a first line for it")
+        }
+        false => problem,
+    }))
+}

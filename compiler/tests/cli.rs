@@ -1,0 +1,297 @@
+//! The command line from outside: exit status, what is printed where, what is left on disk.
+
+use mobilenet_compiler::graph::DType;
+use mobilenet_compiler::onnx::author::{Author, Node};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+fn mobilenetc() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mobilenetc"));
+    command.env_remove("NO_COLOR").env_remove("MOBILENET_ISA");
+    command
+}
+
+fn run(args: &[&str]) -> Output {
+    mobilenetc().args(args).output().expect("the program starts")
+}
+
+/// Runs and asserts the exit status; gives standard output and standard error.
+#[track_caller]
+fn expect(status: i32, args: &[&str]) -> (String, String) {
+    let output = run(args);
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+    assert_eq!(output.status.code(), Some(status), "{args:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    (stdout, stderr)
+}
+
+fn example(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/classify").join(path);
+    assert!(path.exists(), "{}", path.display());
+    path.to_str().expect("UTF-8").to_string()
+}
+
+fn fashion() -> String {
+    example("model/fashion_a025_64.onnx")
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("readable");
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.expect("readable").file_name().into_string().expect("UTF-8")).collect();
+    names.sort();
+    names
+}
+
+fn text(path: PathBuf) -> String {
+    path.into_os_string().into_string().expect("UTF-8")
+}
+
+#[test]
+fn help_and_version_are_answers() {
+    for args in [&["--help"][..], &["--version"], &["help"], &["inspect", "--help"], &["run", "-h"]] {
+        let (stdout, stderr) = expect(0, args);
+        assert!(!stdout.is_empty() && stderr.is_empty(), "{args:?}");
+    }
+    for command in ["inspect", "build", "run", "verify", "bench"] {
+        let (stdout, _) = expect(0, &[command, "--help"]);
+        assert!(stdout.contains("Examples:"), "{command}");
+    }
+}
+
+#[test]
+fn wrong_usage_is_status_2() {
+    for args in [
+        &[][..],
+        &["inspect"],
+        &["explode", "net.onnx"],
+        &["inspect", "net.onnx", "--resolution", "0x5"],
+        &["inspect", "net.onnx", "--batch", "0"],
+        &["run", "net.onnx"],
+        &["run", "net.onnx", "--image", "a.png", "--scale", "1", "--mean", "0"],
+        &["build", "net.onnx"],
+        &["build", "net.onnx", "-o", "out", "--emit", "go"],
+    ] {
+        let (stdout, stderr) = expect(2, args);
+        assert!(stdout.is_empty() && !stderr.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn a_missing_model_is_named() {
+    for command in ["inspect", "verify", "bench"] {
+        let (_, stderr) = expect(1, &[command, "no/such/net.onnx"]);
+        assert!(stderr.contains("no/such/net.onnx"), "{stderr}");
+        assert!(!stderr.contains("os error"), "{stderr}");
+    }
+}
+
+#[test]
+fn a_broken_model_is_refused_everywhere() {
+    let folder = folder();
+    let path = folder.path().join("broken.onnx");
+    let whole = fs::read(fashion()).expect("readable");
+    fs::write(&path, &whole[..whole.len() / 2]).expect("writable");
+    let (path, out) = (text(path), text(folder.path().join("out")));
+    for args in [
+        &["inspect", &path][..],
+        &["verify", &path],
+        &["bench", &path],
+        &["run", &path, "--image", "cat.png"],
+        &["build", &path, "-o", &out],
+    ] {
+        let (stdout, stderr) = expect(1, args);
+        assert!(stdout.is_empty() && stderr.contains("broken.onnx"), "{args:?}: {stderr}");
+    }
+    assert_eq!(names(folder.path()), ["broken.onnx"]);
+}
+
+#[test]
+fn a_broken_model_leaves_an_existing_folder_as_it_was() {
+    let folder = folder();
+    let (bad, out) = (folder.path().join("bad.onnx"), folder.path().join("out"));
+    fs::write(&bad, b"not a model").expect("writable");
+    fs::create_dir(&out).expect("writable");
+    fs::write(out.join("net.h"), "mine").expect("writable");
+    expect(1, &["build", &text(bad), "--name", "net", "-o", &text(out.clone())]);
+    assert_eq!(names(&out), ["net.h"]);
+    assert_eq!(fs::read_to_string(out.join("net.h")).expect("readable"), "mine");
+}
+
+#[test]
+fn inspect_says_what_a_model_is() {
+    let (stdout, stderr) = expect(0, &["inspect", &fashion()]);
+    assert!(stderr.is_empty(), "{stderr}");
+    assert!(stdout.contains("0.25") && stdout.contains("64"), "{stdout}");
+    assert!(!stdout.contains('\x1b'), "no colour in a pipe");
+    let (stdout, _) = expect(0, &["inspect", &fashion(), "--color", "always"]);
+    assert!(stdout.contains('\x1b'), "colour on request");
+}
+
+#[test]
+fn inspect_json_has_the_promised_keys() {
+    let (stdout, _) = expect(0, &["inspect", &fashion(), "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(json["width_multiplier"], 0.25);
+    assert_eq!(json["resolution"], serde_json::json!([64, 64]));
+    for key in ["mult_adds", "parameters", "weight_bytes", "arena_bytes"] {
+        assert!(json[key].as_u64().is_some_and(|n| n > 0), "{key}");
+    }
+    let layers = json["layers"].as_array().expect("layers");
+    let sum: u64 = layers.iter().filter_map(|layer| layer["mult_adds"].as_u64()).sum();
+    assert_eq!(Some(sum), json["mult_adds"].as_u64());
+}
+
+#[test]
+fn inspect_takes_another_resolution_and_batch() {
+    let args = ["inspect", &fashion(), "--format", "json", "--resolution", "96x80", "--batch", "3"];
+    let json: serde_json::Value = serde_json::from_str(&expect(0, &args).0).expect("JSON");
+    assert_eq!(json["resolution"], serde_json::json!([96, 80]));
+    assert_eq!(json["batch"], 3);
+    assert_eq!(json["input"]["shape"], serde_json::json!([3, 3, 96, 80]));
+}
+
+#[test]
+fn each_stage_can_be_shown() {
+    for stage in ["graph", "canonical", "network", "plan"] {
+        let (stdout, _) = expect(0, &["inspect", &fashion(), "--stage", stage]);
+        assert!(stdout.lines().count() > 10, "{stage}: {stdout}");
+        let (stdout, _) = expect(0, &["inspect", &fashion(), "--stage", stage, "--format", "json"]);
+        serde_json::from_str::<serde_json::Value>(&stdout).expect("JSON");
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_error() {
+    for args in [&["inspect", &fashion()][..], &["inspect", &fashion(), "--stage", "graph"], &["--help"]] {
+        let mut child =
+            mobilenetc().args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().expect("the program ends");
+        assert_eq!(output.status.code(), Some(0), "{args:?}");
+        assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_status_1() {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
+    let output = mobilenetc().args(["inspect", &fashion()]).stdout(full).output().expect("the program starts");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("standard output"));
+}
+
+#[test]
+fn build_writes_c_and_says_what() {
+    let folder = folder();
+    let out = folder.path().join("deep/out");
+    let (stdout, _) = expect(0, &["build", &fashion(), "--name", "net", "-o", &text(out.clone())]);
+    assert_eq!(names(&out), ["CMakeLists.txt", "net.c", "net.h", "net_weights.c"]);
+    for name in names(&out) {
+        assert!(stdout.contains(&name), "{stdout}");
+    }
+    let again = folder.path().join("again");
+    expect(0, &["build", &fashion(), "--name", "net", "-o", &text(again.clone())]);
+    for name in names(&out) {
+        assert_eq!(fs::read(out.join(&name)).ok(), fs::read(again.join(&name)).ok(), "{name}");
+    }
+}
+
+#[test]
+fn build_writes_rust() {
+    let folder = folder();
+    expect(0, &["build", &fashion(), "--emit", "rust", "--name", "Fashion", "-o", &text(folder.path().to_path_buf())]);
+    assert!(names(folder.path()).iter().any(|name| name.ends_with(".rs")));
+    assert!(names(folder.path()).iter().any(|name| name.ends_with(".bin")));
+}
+
+#[test]
+fn build_refuses_names_that_are_no_identifiers() {
+    let folder = folder();
+    for name in ["", "a b", "1net", "net;", "*/", "int", "ж"] {
+        let (_, stderr) = expect(2, &["build", &fashion(), "--name", name, "-o", &text(folder.path().join("out"))]);
+        assert!(!stderr.is_empty());
+    }
+    assert!(names(folder.path()).is_empty());
+}
+
+#[test]
+fn build_into_an_impossible_place_names_it() {
+    let folder = folder();
+    let file = folder.path().join("file");
+    fs::write(&file, "mine").expect("writable");
+    for out in [file.clone(), file.join("below")] {
+        let (_, stderr) = expect(1, &["build", &fashion(), "-o", &text(out)]);
+        assert!(stderr.contains("file"), "{stderr}");
+    }
+    assert_eq!(names(folder.path()), ["file"]);
+    assert_eq!(fs::read_to_string(&file).expect("readable"), "mine");
+}
+
+#[test]
+fn run_classifies() {
+    let (image, labels) = (example("pictures/000.png"), example("pictures/labels.txt"));
+    let args = ["run", &fashion(), "--image", &image, "--labels", &labels, "--top", "3"];
+    let (stdout, _) = expect(0, &args);
+    assert!(stdout.contains('%') && stdout.contains('█'), "{stdout}");
+}
+
+#[test]
+fn run_says_what_is_wrong_with_its_files() {
+    let folder = folder();
+    let short = folder.path().join("short.txt");
+    fs::write(&short, "cat\ndog\n").expect("writable");
+    let (image, short, model) = (example("pictures/000.png"), text(short), fashion());
+    for (args, part) in [
+        (&["run", &model, "--image", "no.png"][..], "no.png"),
+        (&["run", &model, "--image", &model], "can't decode"),
+        (&["run", &model, "--image", &image, "--labels", "no.txt"], "no.txt"),
+        (&["run", &model, "--image", &image, "--labels", &short], "short.txt"),
+    ] {
+        let (_, stderr) = expect(1, args);
+        assert!(stderr.contains(part), "{stderr}");
+    }
+    expect(2, &["run", &model, "--image", &image, "--mean", "1,2"]);
+}
+
+#[test]
+fn verify_agrees() {
+    let (stdout, _) = expect(0, &["verify", &fashion(), "--samples", "2", "--seed", "3"]);
+    assert!(stdout.contains("2 of 2"), "{stdout}");
+}
+
+#[test]
+fn bench_names_every_step() {
+    let (stdout, _) = expect(0, &["bench", &fashion(), "--runs", "2", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(json["runs"], 2);
+    assert!(json["steps"].as_array().is_some_and(|steps| steps.len() > 3), "{stdout}");
+    assert!(json["peak_gmacs_per_second"].as_f64().is_some_and(|peak| peak > 0.0), "{stdout}");
+    let (stdout, _) = expect(0, &["bench", &fashion(), "--runs", "2"]);
+    assert!(stdout.contains("GMAC/s") && stdout.contains("latency"), "{stdout}");
+}
+
+#[test]
+fn all_problems_are_told_at_once() {
+    let folder = folder();
+    let path = folder.path().join("odd.onnx");
+    Author::new("odd", 13)
+        .input("x", DType::F32, [1.into(), 3.into(), 8.into(), 8.into()])
+        .node(Node::new("Elephant", ["x"], ["a"]).name("first"))
+        .node(Node::new("Giraffe", ["a"], ["y"]).name("second \u{1b}[31m"))
+        .output("y", DType::F32, [1.into(), 3.into(), 8.into(), 8.into()])
+        .write(&path)
+        .expect("writable");
+    let (_, stderr) = expect(1, &["inspect", &text(path)]);
+    for needle in ["2 problems", "first", "Elephant", "second", "Giraffe"] {
+        assert!(stderr.contains(needle), "{needle}: {stderr}");
+    }
+    assert!(!stderr.contains('\x1b'), "no control characters from the model: {stderr:?}");
+}
