@@ -1,8 +1,11 @@
-//! The front end against real trained models: every one imports, and the reference gives the rows that come with it.
+//! The front end against real trained models: both codecs read the same from each, it imports at its own and at
+//! another size, and the reference gives the rows that come with it.
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use mobilenet_compiler::graph::{self, DType, Graph, Tensor};
 use mobilenet_compiler::{Options, onnx, reference};
+use onnx_protobuf::ModelProto;
+use protobuf::Message;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -41,12 +44,15 @@ fn descriptions(folder: &Path) -> Vec<(String, Value)> {
 fn check(shared: &Path, description: &Value) -> Result<(), Failed> {
     let text = |value: &Value| value.as_str().map(str::to_string).ok_or("the description lacks a field");
     let models = shared.join("models");
-    let model = onnx::Model::read(models.join(text(&description["file"])?))?;
+    let path = models.join(text(&description["file"])?);
+    let model = onnx::Model::read(&path)?;
+    codecs_agree(&model, &std::fs::read(&path)?)?;
     if model.sha256() != text(&description["sha256"])? {
         return Err("another file than the description is about".into());
     }
     let graph = graph::import(&model, &Options::default())?;
     graph.verify()?;
+    resizes(&model, &graph)?;
     let expected = read_npy(&models.join(text(&description["expected"]["file"])?))?;
     let rows = description["expected"]["rows"].as_array().ok_or("the description lacks its rows")?;
     let row_len = expected.len() / rows.len();
@@ -55,6 +61,61 @@ fn check(shared: &Path, description: &Value) -> Result<(), Failed> {
         let input = image_tensor(shared, &image, &graph, &text(&description["preprocessing"])?)?;
         let found = reference::run(&graph, &input)?.to_f64();
         compare(&found, expected, &graph).map_err(|message| format!("{image}: {message}"))?;
+    }
+    Ok(())
+}
+
+/// Another resolution and batch change exactly that.
+fn resizes(model: &onnx::Model, own: &Graph) -> Result<(), Failed> {
+    let options = Options { resolution: Some([128, 160]), batch: Some(3), ..Options::default() };
+    let graph = graph::import(model, &options)?;
+    graph.verify()?;
+    let sizes = |graph: &Graph| {
+        let mut shape = graph.ty(graph.input).shape.clone();
+        shape.sort_unstable();
+        (shape, graph.ty(graph.output).shape.clone())
+    };
+    let ((before, own_output), (after, output)) = (sizes(own), sizes(&graph));
+    let mut expected = vec![before[1], 3, 128, 160];
+    expected.sort_unstable();
+    if after == expected && output == [3, own_output[1]] {
+        return Ok(());
+    }
+    Err(format!("input {after:?} and output {output:?} where {expected:?} and [3, {}] are right", own_output[1]).into())
+}
+
+/// The independent codec reads the same nodes, attributes and initialisers.
+fn codecs_agree(model: &onnx::Model, bytes: &[u8]) -> Result<(), Failed> {
+    let theirs = ModelProto::parse_from_bytes(bytes)?;
+    let same = |holds: bool, what: &str| if holds { Ok(()) } else { Err(format!("the codecs disagree on {what}")) };
+    let (graph, other) = (&model.graph, &theirs.graph);
+    same(graph.nodes.len() == other.node.len(), "the number of nodes")?;
+    for (a, b) in graph.nodes.iter().zip(&other.node) {
+        let names = (&a.name, &a.op_type, &a.inputs, &a.outputs) == (&b.name, &b.op_type, &b.input, &b.output);
+        same(names && a.attributes.len() == b.attribute.len(), &a.name)?;
+        for ((name, value), attribute) in a.attributes.iter().zip(&b.attribute) {
+            let equal = match value {
+                onnx::Attribute::Float(v) => v.to_bits() == attribute.f.to_bits(),
+                onnx::Attribute::Int(v) => *v == attribute.i,
+                onnx::Attribute::Ints(v) => *v == attribute.ints,
+                onnx::Attribute::Floats(v) => *v == attribute.floats,
+                onnx::Attribute::String(v) => v.as_bytes() == attribute.s,
+                _ => true,
+            };
+            same(*name == attribute.name && equal, name)?;
+        }
+    }
+    same(graph.initializers.len() == other.initializer.len(), "the number of initialisers")?;
+    for ((name, tensor), proto) in graph.initializers.iter().zip(&other.initializer) {
+        let dims: Vec<i64> = tensor.shape.iter().map(|&d| d as i64).collect();
+        let values = match tensor.as_f32() {
+            Some(values) if !proto.raw_data.is_empty() => {
+                values.iter().flat_map(|v| v.to_le_bytes()).eq(proto.raw_data.iter().copied())
+            }
+            Some(values) if !proto.float_data.is_empty() => **values == proto.float_data[..],
+            _ => true,
+        };
+        same(*name == proto.name && dims == proto.dims && values, name)?;
     }
     Ok(())
 }
