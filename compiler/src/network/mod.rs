@@ -6,6 +6,12 @@ mod operators;
 mod recognise;
 mod refuse;
 pub mod separable;
+#[cfg(all(test, feature = "cli"))]
+mod spellings;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod view;
 
 pub use recognise::recognise;

@@ -132,7 +132,7 @@ impl Builder<'_> {
         let vector = [(Label::Batch, n), (Label::Channel, k), (Label::Row, 1), (Label::Column, 1)];
         let (map, order) = match self.state(x) {
             Some(State::Map(map, order)) => (*map, order.clone()),
-            _ => return self.read(node, x, vector).map(|map| (map, weights, "of the model's input".into())),
+            _ => return self.read(node, x, vector).map(|map| (map, weights, format!("fully connected: {k} to {m}"))),
         };
         let features = match groups(&order, &[n, k]).as_deref() {
             Some([batch, features]) if batch.iter().all(|axis| axis.label == Label::Batch) => features.to_vec(),
@@ -153,14 +153,14 @@ impl Builder<'_> {
             .filter_map(|label| features.iter().position(|axis| axis.label == *label).map(|at| at + 1))
             .collect();
         if perm.is_sorted() {
-            return Some((map, weights, "of the vector or map in front of it".into()));
+            return Some((map, weights, format!("fully connected: {k} to {m}")));
         }
         let mut shape = vec![m];
         shape.extend(features.iter().map(|axis| axis.size));
         let tensor = graph::Tensor::f32(shape, weights);
         let full: Vec<usize> = std::iter::once(0).chain(perm).collect();
         let permuted = numbers::permuted(&tensor, &full);
-        Some((map, permuted.to_f32(), "weights reordered to the map's [H][W][C]".into()))
+        Some((map, permuted.to_f32(), format!("fully connected: {k} to {m}, weights reordered to the map's [H][W][C]")))
     }
 
     pub fn softmax(&mut self, node: &Node, x: ValueId, axis: usize, flat: bool, log: bool) {

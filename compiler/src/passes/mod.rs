@@ -21,9 +21,9 @@ mod pool;
 mod reshape;
 mod sweep;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod transpose;
 
 use crate::diagnostic::{Error, Problem};

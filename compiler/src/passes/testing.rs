@@ -8,7 +8,7 @@ use crate::reference;
 const ROUNDS: usize = 12;
 
 /// A graph under construction, with random constants.
-pub(super) struct Builder {
+pub(crate) struct Builder {
     graph: Graph,
     state: u64,
 }
@@ -124,12 +124,12 @@ impl Builder {
 }
 
 /// The canonical graph; after every pass that fires, the graph must compute what it computed before.
-pub(super) fn rewritten(graph: &Graph) -> Graph {
+pub(crate) fn rewritten(graph: &Graph) -> Graph {
     rewritten_by(graph).0
 }
 
 /// The same, and one of the passes must have fired.
-pub(super) fn fires(graph: &Graph, pass: &str) -> Graph {
+pub(crate) fn fires(graph: &Graph, pass: &str) -> Graph {
     let (graph, fired) = rewritten_by(graph);
     assert!(fired.contains(&pass), "{pass} did not fire, only {fired:?} did\n{graph}");
     graph
@@ -162,7 +162,7 @@ fn rewritten_by(graph: &Graph) -> (Graph, Vec<&'static str>) {
     unreachable!("rounds are counted")
 }
 
-fn input_of(graph: &Graph, seed: u64) -> Tensor {
+pub(crate) fn input_of(graph: &Graph, seed: u64) -> Tensor {
     let ty = graph.ty(graph.input).clone();
     let mut random = Builder::new(seed, ty.dtype, &[]);
     let (lo, hi) = match ty.dtype.int_range() {
@@ -173,7 +173,7 @@ fn input_of(graph: &Graph, seed: u64) -> Tensor {
     Tensor::from_f64(&ty, values)
 }
 
-fn assert_same(found: &Tensor, expected: &Tensor, explain: impl Fn() -> String) {
+pub(crate) fn assert_same(found: &Tensor, expected: &Tensor, explain: impl Fn() -> String) {
     assert_eq!(found.ty(), expected.ty(), "{}", explain());
     let (found, expected) = (found.to_f64(), expected.to_f64());
     let largest = expected.iter().fold(1e-6f64, |m, v| m.max(v.abs()));
@@ -182,6 +182,6 @@ fn assert_same(found: &Tensor, expected: &Tensor, explain: impl Fn() -> String) 
 }
 
 /// The names of the operators, in order.
-pub(super) fn ops(graph: &Graph) -> Vec<&'static str> {
+pub(crate) fn ops(graph: &Graph) -> Vec<&'static str> {
     graph.nodes.iter().map(|node| node.op.name()).collect()
 }

@@ -4,7 +4,7 @@ use super::testing::{Builder, rewritten};
 use crate::graph::{Binary, DType, Graph, Op, Unary, ValueId};
 
 /// A random chain of the operators that passes rewrite, in either layout, with values that stay small.
-fn random(seed: u64) -> Graph {
+pub(crate) fn random(seed: u64) -> Graph {
     let mut b = Builder::new(seed, DType::F32, &[0]);
     let dtype = [DType::F32, DType::F32, DType::U8, DType::I8][b.below(4)];
     let batch = 1 + b.below(2);

@@ -1,0 +1,262 @@
+use super::{Layout, Network, recognise, testing};
+use crate::diagnostic::Error;
+use crate::graph::{Activation, Binary, Conv, DType, Graph, Op, Unary, ValueId, Window};
+use crate::passes;
+use crate::passes::testing::{Builder, assert_same, input_of};
+use crate::reference;
+
+fn network(graph: &Graph) -> Result<Network, Error> {
+    let mut canonical = graph.clone();
+    passes::run(&mut canonical).unwrap();
+    recognise(&canonical)
+}
+
+/// The network of a graph; it must compute what the graph does.
+fn same(graph: &Graph) -> Network {
+    let network = network(graph).unwrap_or_else(|error| panic!("{error}\n{graph}"));
+    for seed in 1..3 {
+        let input = input_of(graph, seed);
+        let expected = reference::run(graph, &input).unwrap();
+        assert_same(&testing::run(&network, &input), &expected, || format!("{graph}\n{network}"));
+    }
+    network
+}
+
+fn kinds(network: &Network) -> Vec<&'static str> {
+    network.stages.iter().map(|stage| stage.kind.name()).collect()
+}
+
+/// Node names and messages of all problems.
+fn problems(graph: &Graph) -> Vec<(String, String)> {
+    let error = network(graph).expect_err("a model that can't be compiled");
+    error.problems.into_iter().map(|problem| (problem.node.unwrap_or_default(), problem.message)).collect()
+}
+
+fn separable(b: &mut Builder, x: ValueId, outputs: usize, stride: usize) -> ValueId {
+    let x = b.depthwise(x, 3, stride, [1; 4]);
+    let x = b.batch_norm(x);
+    let x = b.clamp(x, 0.0, 6.0);
+    let x = b.conv(x, outputs, 1, 1, [0; 4]);
+    let x = b.batch_norm(x);
+    b.clamp(x, 0.0, 6.0)
+}
+
+#[test]
+fn a_small_mobilenet() {
+    let mut b = Builder::new(1, DType::F32, &[2, 3, 9, 7]);
+    let x = b.conv(b.input(), 5, 3, 2, [0, 0, 1, 1]);
+    let x = b.batch_norm(x);
+    let x = b.clamp(x, 0.0, 6.0);
+    let x = separable(&mut b, x, 8, 1);
+    let x = separable(&mut b, x, 6, 2);
+    let x = b.node(Op::GlobalAveragePool, &[x]);
+    let x = b.reshape(x, &[2, 6]);
+    let w = b.random(&[6, 4], -1.0, 1.0);
+    let x = b.node(Op::MatMul, &[x, w]);
+    let x = b.node(Op::Softmax { axis: 1, flat: false, log: true }, &[x]);
+    let graph = b.finish(x);
+    let network = same(&graph);
+    assert_eq!(kinds(&network), ["Stem", "Separable", "Separable", "GlobalAveragePool", "Dense", "LogSoftmax"]);
+    assert_eq!(network.batch, 2);
+    let text = network.to_string();
+    assert!(text.contains("Separable         4x3x5 -> 4x3x8  3x3 pads [1, 1, 1, 1] relu6, 1x1 relu6"), "{text}");
+    assert_eq!(text, same(&graph).to_string());
+}
+
+#[test]
+fn what_random_graphs_become_computes_the_same() {
+    let mut recognised = 0;
+    for seed in 0..1000 {
+        let graph = passes::tests::random(seed);
+        if let Ok(_network) = network(&graph) {
+            same(&graph);
+            recognised += 1;
+        }
+    }
+    assert!(recognised > 50, "only {recognised} of 1000 graphs became networks");
+}
+
+#[test]
+fn dense_layers_of_whole_maps_in_both_orders() {
+    for channels_last in [false, true] {
+        let mut b = Builder::new(1, DType::F32, &[2, 3, 4, 5]);
+        let mut x = b.conv(b.input(), 6, 1, 1, [0; 4]);
+        if channels_last {
+            x = b.transpose(x, &[0, 2, 3, 1]);
+        }
+        let x = b.reshape(x, &[2, 120]);
+        let w = b.random(&[120, 3], -1.0, 1.0);
+        let x = b.node(Op::MatMul, &[x, w]);
+        let graph = b.finish(x);
+        assert_eq!(kinds(&same(&graph)), ["Stem", "Dense"]);
+    }
+}
+
+#[test]
+fn maps_leave_in_the_models_own_layout() {
+    for (perm, layout) in [(&[0, 1, 2, 3], Layout::Nchw), (&[0, 2, 3, 1], Layout::Nhwc)] {
+        let mut b = Builder::new(1, DType::F32, &[2, 3, 4, 5]);
+        let x = b.conv(b.input(), 6, 3, 1, [1; 4]);
+        let x = b.transpose(x, perm);
+        let x = b.clamp(x, 0.0, f32::INFINITY);
+        let graph = b.finish(x);
+        let network = same(&graph);
+        assert_eq!(kinds(&network), ["Stem", "Export"]);
+        assert_eq!(network.output.layout, layout);
+    }
+}
+
+#[test]
+fn inputs_in_both_layouts_of_any_channels_and_type() {
+    for channels in [1, 2, 3, 17] {
+        for dtype in [DType::F32, DType::U8, DType::I8] {
+            let mut b = Builder::new(1, dtype, &[1, 6, 5, channels]);
+            let x = b.cast(b.input(), DType::F32);
+            let x = b.transpose(x, &[0, 3, 1, 2]);
+            let x = b.conv(x, 4, 5, 3, [4, 2, 1, 3]);
+            let graph = b.finish(x);
+            let network = same(&graph);
+            assert_eq!(kinds(&network), ["Stem", "Export"]);
+            assert_eq!((network.input.layout, network.input.dtype), (Layout::Nhwc, dtype));
+        }
+    }
+}
+
+#[test]
+fn whoever_can_not_read_the_port_imports() {
+    let mut b = Builder::new(1, DType::F32, &[1, 4, 5, 3]);
+    let x = b.transpose(b.input(), &[0, 3, 1, 2]);
+    let x = separable(&mut b, x, 4, 1);
+    let x = b.node(Op::GlobalAveragePool, &[x]);
+    let graph = b.finish(x);
+    assert_eq!(kinds(&same(&graph)), ["Import", "Separable", "GlobalAveragePool"]);
+
+    let mut b = Builder::new(1, DType::F32, &[2, 3, 4, 5]);
+    let x = b.reshape(b.input(), &[2, 60]);
+    let w = b.random(&[60, 3], -1.0, 1.0);
+    let x = b.node(Op::MatMul, &[x, w]);
+    let graph = b.finish(x);
+    assert_eq!(kinds(&same(&graph)), ["Import", "Dense"]);
+}
+
+#[test]
+fn convolutions_that_are_no_pair() {
+    let mut b = Builder::new(1, DType::F32, &[1, 3, 12, 12]);
+    let x = b.conv(b.input(), 4, 1, 1, [0; 4]);
+    let x = b.conv(x, 6, 1, 2, [0; 4]);
+    let x = b.conv(x, 6, 1, 1, [0; 4]);
+    let w = b.random(&[5, 6, 3, 1], -1.0, 1.0);
+    let window = Window { kernel: [3, 1], stride: [1, 2], dilation: [2, 1], pads: [5, 0, 2, 1] };
+    let conv = Conv { window, group: 1, activation: Activation::NONE, pad_values: vec![] };
+    let x = b.node(Op::Conv(conv), &[x, w]);
+    let x = b.depthwise(x, 2, 1, [1, 0, 0, 1]);
+    let x = b.depthwise(x, 3, 1, [1; 4]);
+    let x = b.conv(x, 3, 1, 1, [0; 4]);
+    let x = b.depthwise(x, 3, 1, [1; 4]);
+    let graph = b.finish(x);
+    let network = same(&graph);
+    let expected = ["Stem", "Conv", "Pointwise", "Conv", "Depthwise", "Separable", "Depthwise", "Export"];
+    assert_eq!(kinds(&network), expected);
+    assert!(network.stages[4].note.contains("read by Depthwise \"Conv5\""), "{}", network.stages[4].note);
+    assert!(network.stages[6].note.contains("read by Export"), "{}", network.stages[6].note);
+}
+
+#[test]
+fn a_softmax_of_a_convolution_gets_a_vector() {
+    let mut b = Builder::new(1, DType::F32, &[1, 3, 4, 4]);
+    let x = b.conv(b.input(), 5, 4, 1, [0; 4]);
+    let x = b.reshape(x, &[1, 5]);
+    let x = b.node(Op::Softmax { axis: 1, flat: true, log: false }, &[x]);
+    let graph = b.finish(x);
+    assert_eq!(kinds(&same(&graph)), ["Stem", "GlobalAveragePool", "Softmax"]);
+}
+
+#[test]
+fn every_residual_connection_is_named() {
+    let mut b = Builder::new(1, DType::F32, &[1, 3, 8, 8]);
+    let mut x = b.conv(b.input(), 4, 3, 2, [1; 4]);
+    for _ in 0..3 {
+        let y = separable(&mut b, x, 4, 1);
+        x = b.node(Op::Binary(Binary::Add), &[x, y]);
+    }
+    let graph = b.finish(x);
+    let found = problems(&graph);
+    assert_eq!(found.iter().map(|(node, _)| node.as_str()).collect::<Vec<_>>(), ["Add7", "Add14", "Add21"]);
+    assert!(found.iter().all(|(_, message)| message.contains("residual")), "{found:?}");
+}
+
+#[test]
+fn all_problems_are_told_together() {
+    let mut b = Builder::new(1, DType::F32, &[1, 4, 12, 12]);
+    let x = b.grouped(b.input(), 8, 3, 1, [1; 4], 4);
+    let x = b.grouped(x, 8, 1, 1, [0; 4], 2);
+    let x = b.node(Op::Unary(Unary::Act(Activation::HardSwish)), &[x]);
+    let window = Window { kernel: [2; 2], stride: [2; 2], dilation: [1; 2], pads: [0; 4] };
+    let x = b.node(Op::MaxPool { window }, &[x]);
+    let x = b.pad(x, &[0, 0, -1, 0], &[0; 4], 0.0);
+    let x = b.conv(x, 8, 1, 1, [0; 4]);
+    let gate = b.node(Op::GlobalAveragePool, &[x]);
+    let gate = b.node(Op::Unary(Unary::Sigmoid), &[gate]);
+    let x = b.node(Op::Binary(Binary::Mul), &[x, gate]);
+    let graph = b.finish(x);
+    let found = problems(&graph);
+    let expected = [
+        ("Conv0", "several outputs per channel"),
+        ("Conv1", "grouped"),
+        ("Conv1", "hard-swish"),
+        ("MaxPool3", "outside the family"),
+        ("Pad4", "crops"),
+        ("Sigmoid7", "outside the family"),
+        ("Mul8", "squeeze-and-excitation"),
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:?}");
+    for ((node, message), (expected, words)) in found.iter().zip(expected) {
+        assert!(node == expected && message.contains(words), "{node} {message}, expected {expected} {words}");
+    }
+}
+
+#[test]
+fn nothing_mixes_the_images_of_a_batch() {
+    let mut b = Builder::new(1, DType::F32, &[2, 3, 4, 4]);
+    let x = b.conv(b.input(), 4, 1, 1, [0; 4]);
+    let x = b.transpose(x, &[1, 0, 2, 3]);
+    let x = b.conv(x, 4, 1, 1, [0; 4]);
+    let graph = b.finish(x);
+    assert_eq!(problems(&graph)[0].0, "Conv2");
+
+    let mut b = Builder::new(1, DType::F32, &[2, 3, 4, 4]);
+    let x = b.conv(b.input(), 4, 1, 1, [0; 4]);
+    let x = b.reshape(x, &[1, 128]);
+    let w = b.random(&[128, 3], -1.0, 1.0);
+    let x = b.node(Op::MatMul, &[x, w]);
+    let graph = b.finish(x);
+    assert_eq!(problems(&graph).len(), 1);
+
+    let mut b = Builder::new(1, DType::F32, &[2, 3, 4, 4]);
+    let x = b.conv(b.input(), 4, 4, 1, [0; 4]);
+    let x = b.node(Op::Softmax { axis: 0, flat: false, log: false }, &[x]);
+    let graph = b.finish(x);
+    assert_eq!(problems(&graph)[0].0, "Softmax1");
+}
+
+#[test]
+fn borders_of_normalised_feature_maps_are_refused() {
+    let mut b = Builder::new(1, DType::F32, &[1, 3, 6, 6]);
+    let x = b.batch_norm(b.input());
+    let x = b.depthwise(x, 3, 1, [1; 4]);
+    let graph = b.finish(x);
+    let error = network(&graph).unwrap_err();
+    assert!(error.problems[0].hint.as_ref().is_some_and(|hint| hint.contains("border")), "{error}");
+}
+
+#[test]
+fn a_model_that_computes_nothing_or_in_other_types() {
+    let mut b = Builder::new(1, DType::F32, &[1, 3]);
+    let x = b.node(Op::Identity, &[b.input()]);
+    assert_eq!(problems(&b.finish(x)).len(), 1);
+
+    let mut b = Builder::new(1, DType::I32, &[1, 3, 4, 4]);
+    let x = b.cast(b.input(), DType::F32);
+    let x = b.conv(x, 4, 1, 1, [0; 4]);
+    assert!(problems(&b.finish(x))[0].1.contains("element type"));
+}
