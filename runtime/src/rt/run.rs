@@ -87,6 +87,7 @@ impl<'a> Run<'a> {
         let [_, dilation] = window.dilation;
         let (runs, run, taps_in_run, tap, pixel) = match source.layout {
             Layout::Nchw => (c, width, kernel_width, dilation, window.stride[1]),
+            Layout::Nhwc if dilation == 1 && c == 3 => (kernel_width, 3, 3, 1, window.stride[1] * 3),
             Layout::Nhwc if dilation == 1 => (1, 0, kernel_width * c, 1, window.stride[1] * c),
             Layout::Nhwc => (kernel_width, dilation * c, c, 1, window.stride[1] * c),
         };

@@ -86,6 +86,6 @@ super::instantiate!(
     wide: 2 [1 2 3 4 5 6 7 8 9 10 11 12 13 14],
     single: 1 [1 2 3 4 5 6 7 8 9 10 11 12 13 14],
     narrow: 1 [1 2 3 4 5 6 7 8 9 10 11 12],
-    pixels: 8,
+    pixels: 8 16 16,
     split: 1 x 8
 );

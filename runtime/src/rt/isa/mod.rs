@@ -34,12 +34,12 @@ pub(crate) struct Kernels {
 /// - `columns`: output channels of a pointwise tile; with 32 an odd last panel takes the `single` tiles, and 8-wide
 ///   panels take the `narrow` ones
 /// - a list such as `wide: 2 [1 2 3]`: vectors per row of the tile, then the heights of the tiles
-/// - `pixels`: width of the tiles of stem and general convolution
+/// - `pixels`: width of the tiles of stem and general convolution, for the three kinds of panels
 /// - `split: v x s`: vectors per 16-wide panel, and into how many sums the dense kernel splits its loop
 macro_rules! instantiate {
     ($token:ident, $name:literal, [$($attribute:meta)?], columns: $columns:literal, wide: $wide:literal [$($w:literal)*],
      single: $single:literal [$($s:literal)*], narrow: $narrow:literal [$($n:literal)*],
-     pixels: $pixels:literal, split: $vectors:literal x $split:literal) => {
+     pixels: $pixels:literal $single_pixels:literal $narrow_pixels:literal, split: $vectors:literal x $split:literal) => {
         mod table {
             use super::super::{Kernels, Simd};
             use crate::rt::kernel::{conv, dense, depthwise, pointwise, pool, stem};
@@ -74,7 +74,7 @@ macro_rules! instantiate {
             $(#[$attribute])?
             unsafe fn stem(row: &stem::Row) {
                 // SAFETY: as in `wide`.
-                unsafe { stem::row::<_, $columns, $wide, $single, $narrow, $pixels>(Token::assume(), row) }
+                unsafe { stem::row::<_, $columns, $wide, $pixels, $single, $single_pixels, $narrow, $narrow_pixels>(Token::assume(), row) }
             }
 
             $(#[$attribute])?

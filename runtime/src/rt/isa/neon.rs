@@ -86,6 +86,6 @@ super::instantiate!(
     wide: 2 [1 2 3 4 5 6 7 8],
     single: 2 [],
     narrow: 2 [1 2 3 4 5 6 7 8],
-    pixels: 8,
+    pixels: 8 8 8,
     split: 4 x 2
 );

@@ -78,6 +78,6 @@ super::instantiate!(
     wide: 2 [1 2 3 4 5 6],
     single: 2 [],
     narrow: 2 [1 2 3 4 5 6],
-    pixels: 6,
+    pixels: 6 6 6,
     split: 4 x 1
 );

@@ -32,6 +32,9 @@ pub(crate) struct Row {
     pub width: usize,
 }
 
+/// `WIDE`, `SINGLE` and `NARROW` are the vectors per pixel of a tile of `COLUMNS`, 16 and 8 channels; `PW`, `PS` and `PN`
+/// its pixels.
+///
 /// # Safety
 /// The pointers of `row` must be valid for the extents that its numbers describe.
 #[inline(always)]
@@ -39,9 +42,11 @@ pub(crate) unsafe fn row<
     S: Simd,
     const COLUMNS: usize,
     const WIDE: usize,
+    const PW: usize,
     const SINGLE: usize,
+    const PS: usize,
     const NARROW: usize,
-    const PX: usize,
+    const PN: usize,
 >(
     s: S,
     row: &Row,
@@ -52,63 +57,88 @@ pub(crate) unsafe fn row<
     // SAFETY: channels and pixels stay inside the output row, which the caller vouches for.
     unsafe {
         while channel + COLUMNS <= wide {
-            pixels::<S, WIDE, 16, PX>(s, row, channel);
+            pixels::<S, WIDE, 16, PW>(s, row, channel);
             channel += COLUMNS;
         }
         if COLUMNS > 16 && channel < wide {
-            pixels::<S, SINGLE, 16, PX>(s, row, channel);
+            pixels::<S, SINGLE, 16, PS>(s, row, channel);
             channel += 16;
         }
         if channel < padded {
-            pixels::<S::Narrow, NARROW, 8, PX>(s.narrow(), row, channel);
+            pixels::<S::Narrow, NARROW, 8, PN>(s.narrow(), row, channel);
+        }
+    }
+}
+
+/// Picks the tiles: those for 3 taps in a run and windows 2 or 6 floats apart, as 3x3 kernels of stride 2 over three
+/// planes or three interleaved channels have, or those for anything.
+#[inline(always)]
+unsafe fn pixels<S: Simd, const NV: usize, const BW: usize, const PX: usize>(s: S, row: &Row, channel: usize) {
+    // SAFETY: as for `row`.
+    unsafe {
+        match (row.taps, row.pixel) {
+            (3, 2) => tiles::<S, NV, BW, PX, 3, 2>(s, row, channel),
+            (3, 6) => tiles::<S, NV, BW, PX, 3, 6>(s, row, channel),
+            _ => tiles::<S, NV, BW, 4, 0, 0>(s, row, channel),
         }
     }
 }
 
 /// The whole row, in tiles of `PX`; the last one moves left to end with the row and computes some pixels twice.
 #[inline(always)]
-unsafe fn pixels<S: Simd, const NV: usize, const PW: usize, const PX: usize>(s: S, row: &Row, channel: usize) {
+unsafe fn tiles<S: Simd, const NV: usize, const BW: usize, const PX: usize, const TAPS: usize, const STEP: usize>(
+    s: S,
+    row: &Row,
+    channel: usize,
+) {
     // SAFETY: `x + PX <= width`, or one pixel at a time.
     unsafe {
         let mut x = 0;
         if row.width < PX {
             while x < row.width {
-                tile::<S, 1, NV, PW>(s, row, channel, x);
+                tile::<S, 1, NV, BW, 0, 0>(s, row, channel, x);
                 x += 1;
             }
             return;
         }
         while x < row.width {
             x = x.min(row.width - PX);
-            tile::<S, PX, NV, PW>(s, row, channel, x);
+            tile::<S, PX, NV, BW, TAPS, STEP>(s, row, channel, x);
             x += PX;
         }
     }
 }
 
+/// `TAPS` and `STEP` are `taps` and `pixel` of the row where known, 0 where not.
 #[inline(always)]
-unsafe fn tile<S: Simd, const PX: usize, const NV: usize, const PW: usize>(s: S, row: &Row, channel: usize, x: usize) {
+unsafe fn tile<S: Simd, const PX: usize, const NV: usize, const BW: usize, const TAPS: usize, const STEP: usize>(
+    s: S,
+    row: &Row,
+    channel: usize,
+    x: usize,
+) {
+    let taps = if TAPS > 0 { TAPS } else { row.taps };
+    let pixel = if STEP > 0 { STEP } else { row.pixel };
     let panel_floats = 16 * (1 + row.kernel * row.runs * row.taps);
     // SAFETY: the caller vouches for the tile; ring slots stay below `span`.
     unsafe {
         let panel = row.panels.add(channel / 16 * panel_floats + channel % 16);
-        let mut acc = bias::<S, PX, NV, PW>(s, panel, panel_floats);
-        let mut w = panel.add(PW);
+        let mut acc = bias::<S, PX, NV, BW>(s, panel, panel_floats);
+        let mut w = panel.add(BW);
         let mut slot = row.slot;
         for _ in 0..row.kernel {
-            let mut a = row.scratch.add(slot * row.row + x * row.pixel);
+            let mut a = row.scratch.add(slot * row.row + x * pixel);
             for _ in 0..row.runs {
-                let taps = Run { a, pixel: row.pixel, tap: row.tap, taps: row.taps, w, panel: panel_floats };
-                run::<S, PX, NV, PW>(s, &mut acc, taps);
+                run::<S, PX, NV, BW>(s, &mut acc, Run { a, pixel, tap: row.tap, taps, w, panel: panel_floats });
                 a = a.wrapping_add(row.run);
-                w = w.wrapping_add(row.taps * PW);
+                w = w.wrapping_add(taps * BW);
             }
             slot += row.dilation;
             if slot >= row.span {
                 slot -= row.span;
             }
         }
-        let out = row.out.block(channel / 16, PW).add(x * PW + channel % 16);
-        store::<S, PX, NV, PW>(s, &acc, out, row.out.block, (s.splat(row.clamp.lo), s.splat(row.clamp.hi)));
+        let out = row.out.block(channel / 16, BW).add(x * BW + channel % 16);
+        store::<S, PX, NV, BW>(s, &acc, out, row.out.block, (s.splat(row.clamp.lo), s.splat(row.clamp.hi)));
     }
 }
