@@ -9,6 +9,7 @@ mod general;
 use super::view::{RowView, View, inside};
 use crate::rt::{Clamp, Window, isa::Simd};
 use core::hint::select_unpredictable;
+use core::ops::Range;
 
 /// Output rows `first..first + rows` of one group.
 pub(crate) struct Job {
@@ -38,9 +39,21 @@ pub(crate) unsafe fn rows<S: Simd>(s: S, job: &Job) {
     // SAFETY: as for this function; `fits` is what the tiles ask for.
     unsafe {
         match fits(job) {
-            Some(1) => choose::<S, 1>(s, job),
-            Some(2) => choose::<S, 2>(s, job),
+            Some(1) => blocks::<S, 1>(s, job),
+            Some(2) => blocks::<S, 2>(s, job),
             _ => general::rows(s, job),
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn blocks<S: Simd, const ST: usize>(s: S, job: &Job) {
+    let (wide, narrow) = job.input.blocks();
+    // SAFETY: the blocks exist.
+    unsafe {
+        choose::<S, 16, ST>(s, job, 0..wide);
+        if narrow {
+            choose::<S::Narrow, 8, ST>(s.narrow(), job, wide..wide + 1);
         }
     }
 }
@@ -53,20 +66,22 @@ fn fits(job: &Job) -> Option<usize> {
     (small && right <= job.input.width + pad[1] + 1).then_some(stride[0])
 }
 
-/// Picks the width of tiles that spreads a row over as few as possible.
+/// Picks the width of tiles that spreads a row over as few as possible. Narrow blocks are rare: theirs have 4 pixels at
+/// most.
 #[inline(always)]
-unsafe fn choose<S: Simd, const ST: usize>(s: S, job: &Job) {
+unsafe fn choose<S: Simd, const BW: usize, const ST: usize>(s: S, job: &Job, blocks: Range<usize>) {
+    let most = if BW == 8 { 4 } else { S::PIXELS };
     // SAFETY: as for `rows`.
     unsafe {
-        match job.width.div_ceil(job.width.div_ceil(S::PIXELS)) {
-            1 => spread::<S, 1, ST>(s, job),
-            2 => spread::<S, 2, ST>(s, job),
-            3 => spread::<S, 3, ST>(s, job),
-            5 if S::PIXELS > 4 => spread::<S, 5, ST>(s, job),
-            6 if S::PIXELS > 4 => spread::<S, 6, ST>(s, job),
-            7 if S::PIXELS > 4 => spread::<S, 7, ST>(s, job),
-            8 if S::PIXELS > 4 => spread::<S, 8, ST>(s, job),
-            _ => spread::<S, 4, ST>(s, job),
+        match job.width.div_ceil(job.width.div_ceil(most)) {
+            1 => spread::<S, BW, 1, ST>(s, job, blocks),
+            2 => spread::<S, BW, 2, ST>(s, job, blocks),
+            3 => spread::<S, BW, 3, ST>(s, job, blocks),
+            5 if most > 4 => spread::<S, BW, 5, ST>(s, job, blocks),
+            6 if most > 4 => spread::<S, BW, 6, ST>(s, job, blocks),
+            7 if most > 4 => spread::<S, BW, 7, ST>(s, job, blocks),
+            8 if most > 4 => spread::<S, BW, 8, ST>(s, job, blocks),
+            _ => spread::<S, BW, 4, ST>(s, job, blocks),
         }
     }
 }
@@ -100,19 +115,13 @@ impl Chunk {
 }
 
 #[inline(always)]
-unsafe fn spread<S: Simd, const PX: usize, const ST: usize>(s: S, job: &Job) {
-    let (wide, narrow) = job.input.blocks();
+unsafe fn spread<S: Simd, const BW: usize, const PX: usize, const ST: usize>(s: S, job: &Job, blocks: Range<usize>) {
     let mut first = 0;
     while first < job.rows {
         let chunk = Chunk::new(job, first, ST);
-        // SAFETY: the blocks exist.
-        unsafe {
-            for index in 0..wide {
-                block::<S, 16, PX, ST>(s, job, &chunk, index);
-            }
-            if narrow {
-                block::<S::Narrow, 8, PX, ST>(s.narrow(), job, &chunk, wide);
-            }
+        for index in blocks.clone() {
+            // SAFETY: the block exists.
+            unsafe { block::<S, BW, PX, ST>(s, job, &chunk, index) };
         }
         first += chunk.rows;
     }
