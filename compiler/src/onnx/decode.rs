@@ -27,11 +27,12 @@ pub(super) fn model(source: Bytes, base_dir: Option<&Path>, limits: &Limits) -> 
         return Err(problem.into());
     };
     let mut problems = Vec::new();
-    let opsets: Vec<_> = proto
+    let mut opsets: Vec<_> = proto
         .opset_import
         .into_iter()
         .map(|o| (if o.domain == "ai.onnx" { String::new() } else { o.domain }, o.version))
         .collect();
+    opsets.dedup();
     check_opset(&opsets, &mut problems);
     let mut tensors = Tensors::new(SideFiles::new(base_dir, limits), limits);
     let graph = self::graph(graph, limits, &mut tensors, &mut problems);
@@ -124,8 +125,8 @@ fn value_info(proto: ValueInfoProto, what: &str, problems: &mut Vec<Problem>) ->
     for (value, param) in shape.iter().flatten() {
         dims.push(match value.map(usize::try_from) {
             Some(Ok(value)) => Dim::Value(value),
-            Some(Err(_)) => return refuse("has a negative dimension"),
-            None => Dim::Symbol(param.clone().unwrap_or_default()),
+            // Some exporters write -1 for a dimension that is not known.
+            _ => Dim::Symbol(param.clone().unwrap_or_default()),
         });
     }
     Some(ValueInfo { shape: shape.map(|_| dims), name, dtype })

@@ -78,9 +78,14 @@ pub(super) fn transpose(x: &Array, perm: &[usize], shape: &[usize]) -> Values {
 }
 
 pub(super) fn slice(x: &Array, starts: &[i64], steps: &[i64], shape: &[usize]) -> Values {
+    if shape.contains(&0) {
+        return view_values(x, shape, &vec![0; shape.len()], 0);
+    }
     let strides = strides(x.shape());
     let start = starts.iter().zip(&strides).map(|(&start, &stride)| start * stride as i64).sum();
-    let stepped: Vec<i64> = steps.iter().zip(&strides).map(|(&step, &stride)| step * stride as i64).collect();
+    // The step of a single element is any number, and leads nowhere.
+    let step = |axis: usize| if shape[axis] == 1 { 0 } else { steps[axis] * strides[axis] as i64 };
+    let stepped: Vec<i64> = (0..shape.len()).map(step).collect();
     view_values(x, shape, &stepped, start)
 }
 

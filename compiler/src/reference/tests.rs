@@ -76,7 +76,7 @@ fn not_a_number_passes_through_activations() {
     assert_eq!(clamp(0.0, 6.0)[1..], [0.0, 3.0, 6.0]);
     assert_eq!(clamp(5.0, 2.0)[1..], [2.0, 2.0, 2.0]);
     let swish = eval(&Op::Unary(Unary::Act(Activation::HardSwish)), &[&x]).to_f64();
-    assert_eq!(swish[1..], [-1.0 * (0.5 - 1.0 / 6.0), 3.0, f64::INFINITY]);
+    assert_eq!(swish[1..], [-(0.5 - 1.0 / 6.0), 3.0, f64::INFINITY]);
     let least = eval(&Op::Binary(Binary::Min), &[&x, &floats(&[1], [1.0])]).to_f64();
     assert!(least[0].is_nan());
 }
@@ -149,6 +149,17 @@ fn a_cast_rounds_and_nothing_else_does() {
     assert_eq!(cast(DType::U8).to_f64(), [255.0, 0.0]);
     assert_eq!(cast(DType::I32).to_f64(), [2049.0, -1.0]);
     assert_eq!(cast(DType::Bool).to_f64(), [1.0, 1.0]);
+}
+
+#[test]
+fn slices_without_elements_may_start_anywhere() {
+    let x = counting(&[3, 4]);
+    let slice = |starts: [i64; 2], steps: [i64; 2], shape: [usize; 2]| {
+        let op = Op::Slice { starts: starts.to_vec(), steps: steps.to_vec() };
+        evaluate(&op, &[Some(&x)], &Type::new(DType::F64, shape)).unwrap().to_f64()
+    };
+    assert!(slice([i64::MAX, 0], [1, 1], [0, 4]).is_empty());
+    assert_eq!(slice([1, 3], [i64::MAX, -2], [1, 2]), [x.to_f64()[7], x.to_f64()[5]]);
 }
 
 #[test]

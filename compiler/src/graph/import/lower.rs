@@ -9,7 +9,7 @@ use crate::reference;
 use std::collections::{HashMap, HashSet};
 
 /// Elements that constants computed at import may have, all together.
-const FOLDED_ELEMENTS: usize = 1 << 27;
+const FOLDED_ELEMENTS: usize = 1 << 25;
 
 /// Lowers the model for one input type. `own` is the graph at the model's own input shape, where this is another one.
 pub(super) fn run(model: &Model, input: Type, own: Option<&Graph>) -> Result<Graph, Error> {
