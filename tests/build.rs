@@ -6,7 +6,7 @@ use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
     let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
-    let folder = manifest.join("../../shared/none");
+    let folder = manifest.join("../../shared/models");
     println!("cargo::rerun-if-changed={}", folder.display());
     println!("cargo::rustc-env=HOST_TRIPLE={}", env::var("HOST").unwrap_or_default());
     let models = if folder.is_dir() { float_models(&folder.canonicalize()?)? } else { Vec::new() };

@@ -1,9 +1,11 @@
 //! What the whole-system tests share: the models outside the checkout, generated networks, and programs built from
 //! emitted code.
 
+pub mod case;
 pub mod compare;
 pub mod draft;
 pub mod program;
 pub mod random;
 pub mod shared;
+pub mod small;
 pub mod weights;

@@ -1,6 +1,7 @@
 //! A program of emitted C, built by the `cc` crate.
 
-use super::{Program, check};
+use super::{Io, Program, check};
+use mobilenet_compiler::emit::Files;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ pub struct Module {
     /// The prefix.
     pub prefix: String,
     /// Files by name; sources end in `.c`.
-    pub files: Vec<(String, Vec<u8>)>,
+    pub files: Files,
 }
 
 /// A C compiler and how to run what it makes.
@@ -24,12 +25,23 @@ pub struct Toolchain {
     pub target: &'static str,
     /// Optimisation level.
     pub level: u32,
-    /// Flags when compiling, besides the warnings.
-    pub flags: Vec<String>,
-    /// Flags when linking.
-    pub link: Vec<String>,
+    /// Flags when compiling and linking.
+    pub flags: Vec<&'static str>,
     /// Emulator and its arguments.
-    pub through: Vec<String>,
+    pub through: Vec<&'static str>,
+    /// What surrounds the models.
+    pub world: World,
+}
+
+/// What surrounds the models in a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum World {
+    /// An operating system and its libc.
+    Hosted,
+    /// A Cortex-M with newlib, files through semihosting.
+    CortexM,
+    /// WebAssembly in node, without a libc.
+    Wasm,
 }
 
 /// The triple of this machine.
@@ -41,7 +53,26 @@ pub const STRICT: [&str; 6] = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-W
 impl Toolchain {
     /// A compiler for this machine, plain `-O3`.
     pub fn host(compiler: &'static str) -> Self {
-        Self { compiler, target: HOST, level: 3, flags: Vec::new(), link: Vec::new(), through: Vec::new() }
+        Self { compiler, target: HOST, level: 3, flags: Vec::new(), through: Vec::new(), world: World::Hosted }
+    }
+
+    /// A compiler for another Linux, emulated.
+    pub fn linux(compiler: &'static str, target: &'static str, emulator: &'static str) -> Self {
+        Self { target, flags: vec!["-static"], through: vec![emulator], ..Self::host(compiler) }
+    }
+
+    /// A Cortex-M4F on the MPS2 board that QEMU emulates.
+    pub fn cortex_m() -> Self {
+        let flags = ["-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"].to_vec();
+        let through = ["qemu-system-arm", "-M", "mps2-an386", "-nographic", "-monitor", "none"].to_vec();
+        let (target, world) = ("thumbv7em-none-eabihf", World::CortexM);
+        Self { target, flags, through, world, ..Self::host("arm-none-eabi-gcc") }
+    }
+
+    /// WebAssembly with SIMD in node.
+    pub fn wasm() -> Self {
+        let (target, world) = ("wasm32-unknown-unknown", World::Wasm);
+        Self { target, flags: vec!["-msimd128"], through: vec!["node"], world, ..Self::host("clang") }
     }
 
     /// Whether its tools are here.
@@ -49,7 +80,8 @@ impl Toolchain {
     /// # Errors
     /// Names the one that is not.
     pub fn present(&self) -> Result<(), String> {
-        [Some(self.compiler), self.through.first().map(String::as_str)].into_iter().flatten().try_for_each(installed)
+        let linker = (self.world == World::Wasm).then_some("wasm-ld");
+        [Some(self.compiler), self.through.first().copied(), linker].into_iter().flatten().try_for_each(installed)
     }
 
     /// Compiles translation units to objects.
@@ -60,8 +92,11 @@ impl Toolchain {
         let mut build = cc::Build::new();
         build.compiler(self.compiler).target(self.target).host(HOST).opt_level(self.level).out_dir(out);
         build.cargo_metadata(false).warnings(false).debug(false).files(sources);
-        for flag in flags.iter().copied().chain(self.flags.iter().map(String::as_str)) {
+        for flag in flags.iter().chain(&self.flags) {
             build.flag(flag);
+        }
+        if self.world == World::Wasm {
+            build.include(out);
         }
         build.try_compile_intermediates().map_err(|e| format!("{}: {e}", self.compiler))
     }
@@ -71,14 +106,70 @@ impl Toolchain {
     /// # Errors
     /// What the compiler said.
     pub fn build(&self, folder: &Path, modules: &[Module]) -> Result<Program, String> {
-        let (main, sources) = write(folder, modules).map_err(|e| format!("{}: {e}", folder.display()))?;
-        let mut objects = self.compile(&sources, &STRICT, folder)?;
-        objects.extend(self.compile(&[main], &["-std=gnu99"], folder)?);
+        let (ours, emitted) = self.write(folder, modules).map_err(|e| format!("{}: {e}", folder.display()))?;
+        let mut objects = self.compile(&emitted, &STRICT, folder)?;
+        objects.extend(self.compile(&ours, &["-std=gnu99"], folder)?);
         let path = folder.join("program");
-        check(Command::new(self.compiler).args(&objects).arg("-o").arg(&path).args(&self.flags).args(&self.link))?;
-        Ok(Program { path, through: self.through.clone() })
+        let mut link = Command::new(self.compiler);
+        link.args(&self.flags).args(&objects).arg("-o").arg(&path);
+        let mut through: Vec<String> = self.through.iter().map(|&word| word.to_owned()).collect();
+        let mut io = Io::Pipes;
+        match self.world {
+            World::Hosted => {}
+            World::CortexM => {
+                link.args(["--specs=rdimon.specs", "-T"]).arg(folder.join("qemu.ld"));
+                io = Io::Semihosting;
+            }
+            World::Wasm => {
+                link.args(["--target=wasm32", "-nostdlib", "-Wl,--no-entry"]);
+                through.push(folder.join("serve.mjs").to_string_lossy().into_owned());
+            }
+        }
+        check(&mut link)?;
+        Ok(Program { path, through, io })
+    }
+
+    /// Returns the sources of this crate and those of the models.
+    fn write(&self, folder: &Path, modules: &[Module]) -> std::io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+        let _ = fs::remove_dir_all(folder);
+        fs::create_dir_all(folder)?;
+        let mut emitted = Vec::new();
+        for module in modules {
+            module.files.write_to(folder)?;
+        }
+        for (name, _) in modules.iter().flat_map(|module| module.files.iter()) {
+            let path = folder.join(name);
+            if path.extension().is_some_and(|e| e == "c") {
+                emitted.push(path);
+            }
+        }
+        let main = folder.join("main.c");
+        let mut ours = vec![main.clone()];
+        let source = match self.world {
+            World::Hosted => table(include_str!("serve.c"), modules, HOSTED_MAIN),
+            World::CortexM => {
+                fs::write(folder.join("qemu.ld"), include_str!("cortex_m/qemu.ld"))?;
+                fs::write(folder.join("start.c"), include_str!("cortex_m/start.c"))?;
+                ours.push(folder.join("start.c"));
+                table(include_str!("serve.c"), modules, SEMIHOSTED_MAIN)
+            }
+            World::Wasm => {
+                fs::write(folder.join("serve.mjs"), include_str!("wasm/serve.mjs"))?;
+                fs::write(folder.join("string.h"), include_str!("wasm/string.h"))?;
+                table(include_str!("wasm/serve.c"), modules, include_str!("wasm/end.c"))
+            }
+        };
+        fs::write(main, source)?;
+        Ok((ours, emitted))
     }
 }
+
+const HOSTED_MAIN: &str =
+    "int main(int argc, char **argv) { return serve_all(argc, argv, servers, sizeof servers / sizeof *servers); }\n";
+
+const SEMIHOSTED_MAIN: &str = "int main(int argc, char **argv) {\n    \
+     if (!freopen(\"input.bin\", \"rb\", stdin) || !freopen(\"output.bin\", \"wb\", stdout)) return 6;\n    \
+     return serve_all(argc, argv, servers, sizeof servers / sizeof *servers);\n}\n";
 
 /// Whether a command can be run.
 ///
@@ -89,27 +180,9 @@ pub fn installed(command: &str) -> Result<(), String> {
     if found { Ok(()) } else { Err(format!("{command} is not installed")) }
 }
 
-fn write(folder: &Path, modules: &[Module]) -> std::io::Result<(PathBuf, Vec<PathBuf>)> {
-    let _ = fs::remove_dir_all(folder);
-    fs::create_dir_all(folder)?;
-    let mut sources = Vec::new();
-    for module in modules {
-        for (name, bytes) in &module.files {
-            let path = folder.join(name);
-            fs::write(&path, bytes)?;
-            if path.extension().is_some_and(|e| e == "c") {
-                sources.push(path);
-            }
-        }
-    }
-    let main = folder.join("main.c");
-    fs::write(&main, serve(modules))?;
-    Ok((main, sources))
-}
-
-/// A `main` that behaves as `serve.rs` describes.
-fn serve(modules: &[Module]) -> String {
-    let mut text = String::from(include_str!("serve.c"));
+/// A table of all models between a beginning that defines `SERVER` and an end that uses the table.
+fn table(beginning: &str, modules: &[Module], end: &str) -> String {
+    let mut text = String::from(beginning);
     for module in modules {
         let _ = writeln!(text, "#include \"{}.h\"", module.prefix);
     }
@@ -121,8 +194,9 @@ fn serve(modules: &[Module]) -> String {
              {capitals}_OUTPUT_TYPE, {capitals}_OUTPUT_LEN)"
         );
     }
-    let names: Vec<String> = (0..modules.len()).map(|i| format!("serve{i}")).collect();
+    let names: Vec<String> = (0..modules.len())
+        .map(|i| if end.contains("->") { format!("&serve{i}") } else { format!("serve{i}") })
+        .collect();
     let _ = writeln!(text, "static server *const servers[] = {{{}}};", names.join(", "));
-    text.push_str("int main(int argc, char **argv) { return serve_all(argc, argv, servers, sizeof servers / sizeof *servers); }\n");
-    text
+    text + end
 }

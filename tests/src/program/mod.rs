@@ -26,6 +26,17 @@ pub struct Program {
     pub path: PathBuf,
     /// What it is started through: an emulator and its arguments, or nothing.
     pub through: Vec<String>,
+    /// How inputs get in and outputs out.
+    pub io: Io,
+}
+
+/// How inputs get into a program and outputs out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Io {
+    /// Standard input and output.
+    Pipes,
+    /// `input.bin` and `output.bin` beside the program, through QEMU's semihosting.
+    Semihosting,
 }
 
 impl Program {
@@ -35,35 +46,65 @@ impl Program {
     /// # Errors
     /// Says what the program said, where it does not end well or writes something else.
     pub fn run(&self, requests: &[Request<'_>], isa: Option<&str>) -> Result<Vec<Vec<Vec<f64>>>, String> {
-        let mut words = self.through.iter().map(String::as_str).chain([self.path.to_str().unwrap_or_default()]);
-        let mut command = Command::new(words.next().unwrap_or_default());
-        command.args(words).args(requests.iter().map(|r| format!("{}:{}", r.index, r.inputs.len())));
-        command.env_remove("MOBILENET_ISA").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        if let Some(isa) = isa {
-            command.env("MOBILENET_ISA", isa);
-        }
-        let fail = |e: std::io::Error| format!("{}: {e}", self.path.display());
-        let mut child = command.spawn().map_err(fail)?;
         let input: Vec<u8> = requests.iter().flat_map(|r| r.inputs.concat()).collect();
-        let stdin = child.stdin.take();
-        let feeder = std::thread::spawn(move || stdin.map(|mut pipe| pipe.write_all(&input)));
-        let output = child.wait_with_output().map_err(fail)?;
-        let _ = feeder.join();
-        if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr);
-            return Err(format!("{} ended with {}: {said}", self.path.display(), output.status));
-        }
-        let mut values = floats(&output.stdout);
+        let arguments = requests.iter().map(|r| format!("{}:{}", r.index, r.inputs.len()));
+        let written = match self.io {
+            Io::Pipes => self.pipe(arguments, input, isa)?,
+            Io::Semihosting => self.semihost(arguments, &input)?,
+        };
+        let mut values = floats(&written);
         let results = requests
             .iter()
             .map(|r| r.inputs.iter().map(|_| values.by_ref().take(r.output_len).collect()).collect())
             .collect();
         let wanted: usize = requests.iter().map(|r| r.inputs.len() * r.output_len * 4).sum();
-        if output.stdout.len() == wanted {
+        if written.len() == wanted {
             Ok(results)
         } else {
-            Err(format!("{} wrote {} bytes instead of {wanted}", self.path.display(), output.stdout.len()))
+            Err(format!("{} wrote {} bytes instead of {wanted}", self.path.display(), written.len()))
         }
+    }
+
+    fn pipe(
+        &self,
+        arguments: impl Iterator<Item = String>,
+        input: Vec<u8>,
+        isa: Option<&str>,
+    ) -> Result<Vec<u8>, String> {
+        let path = self.path.to_string_lossy();
+        let mut words = self.through.iter().map(String::as_str).chain([&*path]);
+        let mut command = Command::new(words.next().unwrap_or_default());
+        command.args(words).args(arguments).env_remove("MOBILENET_ISA");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        if let Some(isa) = isa {
+            command.env("MOBILENET_ISA", isa);
+        }
+        let mut child = command.spawn().map_err(|e| self.says(e))?;
+        let stdin = child.stdin.take();
+        let feeder = std::thread::spawn(move || stdin.map(|mut pipe| pipe.write_all(&input)));
+        let output = child.wait_with_output().map_err(|e| self.says(e))?;
+        let _ = feeder.join();
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            return Err(self.says(format!("ended with {}: {said}", output.status)));
+        }
+        Ok(output.stdout)
+    }
+
+    fn semihost(&self, arguments: impl Iterator<Item = String>, input: &[u8]) -> Result<Vec<u8>, String> {
+        let folder = self.path.parent().ok_or_else(|| self.says("lies nowhere"))?;
+        std::fs::write(folder.join("input.bin"), input).map_err(|e| self.says(e))?;
+        let config =
+            arguments.fold("enable=on,target=native,arg=program".to_owned(), |text, a| format!("{text},arg={a}"));
+        let mut words = self.through.iter();
+        let mut command = Command::new(words.next().map_or("", String::as_str));
+        command.args(words).args(["-semihosting-config", &config, "-kernel"]).arg(&self.path).current_dir(folder);
+        check(&mut command)?;
+        std::fs::read(folder.join("output.bin")).map_err(|e| self.says(e))
+    }
+
+    fn says(&self, message: impl std::fmt::Display) -> String {
+        format!("{}: {message}", self.path.display())
     }
 }
 

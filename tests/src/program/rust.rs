@@ -1,7 +1,8 @@
 //! A crate of emitted Rust, built by cargo.
 
-use super::{Program, check};
+use super::{Io, Program, check};
 use crate::shared::workspace;
+use mobilenet_compiler::emit::Files;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -12,8 +13,10 @@ use std::process::Command;
 pub struct Module {
     /// The type that implements `Model`.
     pub type_name: String,
-    /// Files by name; the first is the source.
-    pub files: Vec<(String, Vec<u8>)>,
+    /// Name of the source without its extension.
+    pub stem: String,
+    /// The source and what belongs beside it.
+    pub files: Files,
 }
 
 /// Writes a crate of all `modules` to `folder` and builds it, optimised or not, sharing `target` with other crates.
@@ -21,42 +24,78 @@ pub struct Module {
 /// # Errors
 /// What cargo said.
 pub fn build(folder: &Path, target: &Path, modules: &[Module], release: bool) -> Result<Program, String> {
-    write(folder, modules).map_err(|e| format!("{}: {e}", folder.display()))?;
-    let mut command = Command::new(env!("CARGO"));
-    command.args(["build", "--quiet", "--offline", "--manifest-path"]).arg(folder.join("Cargo.toml"));
-    command.arg("--target-dir").arg(target);
+    write_program(folder, modules).map_err(|e| format!("{}: {e}", folder.display()))?;
+    let mut command = cargo(env!("CARGO"), folder, target);
+    command.arg("--offline");
     if release {
         command.arg("--release");
     }
     check(&mut command)?;
-    let profile = if release { "release" } else { "debug" };
-    let name = folder.file_name().unwrap_or_default();
-    Ok(Program { path: target.join(profile).join(name), through: Vec::new() })
+    let path = target.join(if release { "release" } else { "debug" }).join(folder.file_name().unwrap_or_default());
+    Ok(Program { path, through: Vec::new(), io: Io::Pipes })
 }
 
-fn write(folder: &Path, modules: &[Module]) -> std::io::Result<()> {
-    let name = folder.file_name().unwrap_or_default().to_string_lossy();
-    let _ = fs::remove_dir_all(folder.join("src"));
-    fs::create_dir_all(folder.join("src"))?;
-    let runtime = workspace().join("runtime").canonicalize()?;
-    let manifest = format!(
-        "[package]\nname = {name:?}\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n\
-         mobilenet-runtime = {{ path = {runtime:?}, default-features = false, features = [\"std\"] }}\n\n\
-         [profile.dev.package.mobilenet-runtime]\nopt-level = 3\n"
-    );
-    fs::write(folder.join("Cargo.toml"), manifest)?;
+/// Cargo and rustc of the distribution, which can build the standard library for targets that rustup has none for here.
+const SYSTEM_CARGO: &str = "/usr/bin/cargo";
+const SYSTEM_RUSTC: &str = "/usr/bin/rustc";
+const SYSTEM_LIBRARY: &str = "/usr/lib/rustlib/src/rust/library";
+
+/// Whether the distribution's Rust and its library's source are here.
+///
+/// # Errors
+/// Names what is not.
+pub fn can_cross() -> Result<(), String> {
+    let absent = [SYSTEM_CARGO, SYSTEM_RUSTC, SYSTEM_LIBRARY].into_iter().find(|path| !Path::new(path).exists());
+    absent.map_or(Ok(()), |path| Err(format!("{path} is absent")))
+}
+
+/// Builds a crate of all `modules` for 64-bit ARM Linux, the standard library included, to be run under QEMU.
+///
+/// # Errors
+/// What cargo said.
+pub fn build_aarch64(folder: &Path, target: &Path, modules: &[Module]) -> Result<Program, String> {
+    const TARGET: &str = "aarch64-unknown-linux-gnu";
+    write_program(folder, modules).map_err(|e| format!("{}: {e}", folder.display()))?;
+    let mut command = system_cargo(folder, target, TARGET, "std,panic_abort");
+    command.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc");
+    check(&mut command)?;
+    let path = target.join(TARGET).join("release").join(folder.file_name().unwrap_or_default());
+    let through = ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"].map(str::to_owned).to_vec();
+    Ok(Program { path, through, io: Io::Pipes })
+}
+
+/// Builds a library of one module for a Cortex-M4F: no standard library, no allocator.
+///
+/// # Errors
+/// What cargo said.
+pub fn build_thumbv7em(folder: &Path, target: &Path, module: &Module) -> Result<(), String> {
+    write_library(folder, module).map_err(|e| format!("{}: {e}", folder.display()))?;
+    check(&mut system_cargo(folder, target, "thumbv7em-none-eabihf", "core")).map(drop)
+}
+
+fn cargo(program: &str, folder: &Path, target: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.args(["build", "--quiet", "--manifest-path"]).arg(folder.join("Cargo.toml"));
+    command.arg("--target-dir").arg(target);
+    command
+}
+
+fn system_cargo(folder: &Path, target: &Path, triple: &str, library: &str) -> Command {
+    let mut command = cargo(SYSTEM_CARGO, folder, target);
+    command.args(["--release", "--target", triple, &format!("-Zbuild-std={library}")]);
+    command.env("RUSTC", SYSTEM_RUSTC).env("RUSTC_BOOTSTRAP", "1").env_remove("RUSTUP_TOOLCHAIN");
+    command
+}
+
+fn write_program(folder: &Path, modules: &[Module]) -> std::io::Result<()> {
+    start(folder, &["std"])?;
     fs::write(folder.join("src/serve.rs"), include_str!("serve.rs"))?;
     let mut main = String::from("//! Emitted models.\nmod serve;\n");
     let mut servers = String::new();
     for (i, module) in modules.iter().enumerate() {
-        let beside = folder.join(format!("src/model{i}"));
-        fs::create_dir_all(&beside)?;
-        for (file, bytes) in &module.files {
-            fs::write(beside.join(file), bytes)?;
-        }
-        let source = module.files.first().map_or("", |file| &file.0);
-        let _ = writeln!(main, "#[path = \"model{i}/{source}\"]\nmod model{i};");
-        let type_name = &module.type_name;
+        module.files.write_to(&folder.join(format!("src/model{i}")))?;
+        let Module { stem, type_name, .. } = module;
+        let _ = writeln!(main, "#[path = \"model{i}/{stem}.rs\"]\nmod model{i};");
         let _ = writeln!(
             servers,
             "        |images| serve::serve::<model{i}::{type_name}>(images, |arena| arena.bytes_mut()),"
@@ -64,4 +103,25 @@ fn write(folder: &Path, modules: &[Module]) -> std::io::Result<()> {
     }
     let _ = write!(main, "fn main() -> std::io::Result<()> {{\n    serve::main(&[\n{servers}    ])\n}}\n");
     fs::write(folder.join("src/main.rs"), main)
+}
+
+fn write_library(folder: &Path, module: &Module) -> std::io::Result<()> {
+    start(folder, &[])?;
+    module.files.write_to(&folder.join("src"))?;
+    let source = format!("//! An emitted model.\n#![no_std]\n#![forbid(unsafe_code)]\n\npub mod {};\n", module.stem);
+    fs::write(folder.join("src/lib.rs"), source)
+}
+
+/// The manifest, and an empty `src`.
+fn start(folder: &Path, features: &[&str]) -> std::io::Result<()> {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let _ = fs::remove_dir_all(folder.join("src"));
+    fs::create_dir_all(folder.join("src"))?;
+    let runtime = workspace().join("runtime").canonicalize()?;
+    let manifest = format!(
+        "[package]\nname = {name:?}\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n\
+         mobilenet-runtime = {{ path = {runtime:?}, default-features = false, features = {features:?} }}\n\n\
+         [profile.dev.package.mobilenet-runtime]\nopt-level = 3\n"
+    );
+    fs::write(folder.join("Cargo.toml"), manifest)
 }

@@ -1,7 +1,12 @@
 //! Tests that build and run whole programs. Where a model, compiler or emulator is absent they show as ignored, with the
 //! reason.
 
+mod cross;
+mod differential;
+mod memory;
+mod names;
 mod real_models;
+mod rebuild;
 
 use libtest_mimic::{Arguments, Completion, Trial};
 use std::path::Path;
@@ -15,9 +20,23 @@ enum Stop {
     Failed(String),
 }
 
+impl Stop {
+    fn message(self) -> String {
+        match self {
+            Self::Absent(text) | Self::Failed(text) => text,
+        }
+    }
+}
+
 impl From<String> for Stop {
     fn from(message: String) -> Self {
         Self::Failed(message)
+    }
+}
+
+impl From<mobilenet_compiler::Error> for Stop {
+    fn from(error: mobilenet_compiler::Error) -> Self {
+        Self::Failed(error.to_string())
     }
 }
 
@@ -36,6 +55,16 @@ fn scratch() -> &'static Path {
 }
 
 fn main() -> ExitCode {
-    let trials = [real_models::trials()].into_iter().flatten().collect();
+    let trials = [
+        cross::trials(),
+        differential::trials(),
+        memory::trials(),
+        names::trials(),
+        real_models::trials(),
+        rebuild::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

@@ -1,0 +1,114 @@
+//! A model compiled for a test, with the oracle's answer to any input.
+
+use crate::program::{c, rust};
+use mobilenet_compiler::emit::c::COptions;
+use mobilenet_compiler::emit::{self, Provenance};
+use mobilenet_compiler::graph::{self, DType, Data, Graph, Tensor, Type};
+use mobilenet_compiler::onnx::Model;
+use mobilenet_compiler::onnx::author::Author;
+use mobilenet_compiler::plan::{CostModel, Plan, plan};
+use mobilenet_compiler::{Error, Options, naming, network, passes, reference};
+use std::path::Path;
+
+/// A compiled model.
+#[derive(Debug)]
+pub struct Case {
+    /// Prefix of its C symbols and name of its files.
+    pub name: String,
+    /// The graph as imported, for the oracle.
+    pub graph: Graph,
+    /// The same in canonical form.
+    pub canonical: Graph,
+    /// What the back ends print.
+    pub plan: Plan,
+    /// What stands at the head of emitted files.
+    pub provenance: Provenance,
+}
+
+impl Case {
+    /// Compiles a model file of one's own.
+    ///
+    /// # Errors
+    /// What the compiler says.
+    pub fn authored(name: &str, author: &Author, cost: &CostModel) -> Result<Self, Error> {
+        Self::new(name, &Model::decode(author.to_bytes(), None)?, cost)
+    }
+
+    /// Compiles a model file.
+    ///
+    /// # Errors
+    /// What the compiler says.
+    pub fn read(name: &str, path: &Path) -> Result<Self, Error> {
+        Self::read_with(name, path, &CostModel::default())
+    }
+
+    /// Compiles a model file with a cost model of one's own.
+    ///
+    /// # Errors
+    /// What the compiler says.
+    pub fn read_with(name: &str, path: &Path, cost: &CostModel) -> Result<Self, Error> {
+        Self::new(name, &Model::read(path)?, cost)
+    }
+
+    /// Compiles a decoded model.
+    ///
+    /// # Errors
+    /// What the compiler says.
+    pub fn new(name: &str, model: &Model, cost: &CostModel) -> Result<Self, Error> {
+        let options = Options::default();
+        let graph = graph::import(model, &options)?;
+        let mut canonical = graph.clone();
+        passes::run(&mut canonical)?;
+        let plan = plan(network::recognise(&canonical)?, cost)?;
+        let provenance = Provenance {
+            model: format!("{name}.onnx"),
+            sha256: model.sha256(),
+            opset: model.opset(),
+            ..Provenance::default()
+        };
+        Ok(Self { name: name.into(), graph, canonical, plan, provenance })
+    }
+
+    /// As a Rust module.
+    ///
+    /// # Errors
+    /// What the compiler says.
+    pub fn rust(&self) -> Result<rust::Module, Error> {
+        let type_name = naming::type_name(Path::new(&self.name));
+        let files = emit::rust::files(&self.plan, &type_name, &self.name, &self.provenance)?;
+        Ok(rust::Module { type_name, stem: self.name.clone(), files })
+    }
+
+    /// As C.
+    ///
+    /// # Errors
+    /// What the compiler says.
+    pub fn c(&self) -> Result<c::Module, Error> {
+        let options = COptions { name: self.name.clone(), provenance: self.provenance.clone(), ..COptions::default() };
+        let files = emit::c::emit(&self.plan, &options)?;
+        Ok(c::Module { prefix: emit::c::prefix(&self.name), files })
+    }
+
+    /// Elements of one output.
+    pub fn output_len(&self) -> usize {
+        self.plan.lengths().1
+    }
+
+    /// The oracle's output for an input of raw bytes.
+    ///
+    /// # Errors
+    /// What the interpreter says.
+    pub fn reference(&self, input: &[u8]) -> Result<Vec<f64>, Error> {
+        let ty = self.graph.ty(self.graph.input);
+        Ok(reference::run(&self.graph, &tensor(ty, input))?.to_f64())
+    }
+}
+
+fn tensor(ty: &Type, bytes: &[u8]) -> Tensor {
+    let data = match ty.dtype {
+        DType::U8 => Data::Int(bytes.iter().map(|&b| b.into()).collect()),
+        DType::I8 => Data::Int(bytes.iter().map(|&b| b.cast_signed().into()).collect()),
+        _ => Data::F32(bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()),
+    };
+    Tensor { dtype: ty.dtype, shape: ty.shape.clone(), data }
+}

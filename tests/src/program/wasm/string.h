@@ -1,0 +1,8 @@
+/* The three functions of <string.h> that emitted C may use, for a target without a libc. */
+#ifndef TESTS_STRING_H
+#define TESTS_STRING_H
+#include <stddef.h>
+void *memcpy(void *restrict to, const void *restrict from, size_t size);
+void *memmove(void *to, const void *from, size_t size);
+void *memset(void *to, int value, size_t size);
+#endif

@@ -1,0 +1,109 @@
+//! Random separable networks through the reference, emitted Rust and emitted C: all must agree.
+//!
+//! `MOBILENET_SEED` sets the first of the seeds, `MOBILENET_SEEDS` how many there are.
+
+use crate::{Stop, scratch, trial};
+use libtest_mimic::Trial;
+use mobilenet_compiler::plan::{Choice, CostModel};
+use mobilenet_tests::case::Case;
+use mobilenet_tests::compare::within;
+use mobilenet_tests::draft;
+use mobilenet_tests::program::c::Toolchain;
+use mobilenet_tests::program::{Program, Request, isas, rust};
+use mobilenet_tests::random::{Spec, draw};
+use std::sync::LazyLock;
+
+/// Inferences per network.
+const INPUTS: u64 = 2;
+
+pub fn trials() -> Vec<Trial> {
+    let mut trials: Vec<Trial> = isas()
+        .into_iter()
+        .map(|isa| {
+            trial(format!("differential::rust_{isa}"), move || {
+                agrees(RUST.as_ref().map_err(|message| failed(message))?, Some(isa))
+            })
+        })
+        .collect();
+    trials.push(trial("differential::rust_release", || agrees(&crate_of_all(true)?, None)));
+    for compiler in ["gcc", "clang"] {
+        trials.push(trial(format!("differential::c_{compiler}"), move || by_c(compiler)));
+    }
+    trials
+}
+
+/// A drawn network, compiled, and what it must give.
+struct Drawn {
+    seed: u64,
+    spec: Spec,
+    case: Case,
+    inputs: Vec<Vec<u8>>,
+    expected: Vec<Vec<f64>>,
+}
+
+static ALL: LazyLock<Result<Vec<Drawn>, String>> = LazyLock::new(|| {
+    let number = |name, default| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
+    let (first, count): (u64, u64) = (number("MOBILENET_SEED", 1), number("MOBILENET_SEEDS", 64));
+    eprintln!("seeds {first} to {}", first + count.saturating_sub(1));
+    (first..first + count).map(compile).collect()
+});
+
+static RUST: LazyLock<Result<Program, String>> = LazyLock::new(|| crate_of_all(false).map_err(|stop| stop.message()));
+
+fn compile(seed: u64) -> Result<Drawn, String> {
+    let spec = draw(seed);
+    let choice = |n| [Choice::Auto, Choice::Always, Choice::Never][(n % 3) as usize];
+    let cost = CostModel { stream: choice(seed), separable: choice(seed / 3), ..CostModel::default() };
+    let said = |e: mobilenet_compiler::Error| format!("seed {seed}: {e}\n{spec:?}");
+    let case = Case::authored(&format!("net{seed}"), &draft::author(&spec), &cost).map_err(said)?;
+    let inputs: Vec<_> = (0..INPUTS).map(|i| draft::input(&spec, seed * INPUTS + i)).collect();
+    let expected = inputs.iter().map(|input| case.reference(input)).collect::<Result<_, _>>().map_err(said)?;
+    Ok(Drawn { seed, case, inputs, expected, spec })
+}
+
+fn failed(message: &str) -> Stop {
+    Stop::Failed(message.to_owned())
+}
+
+fn crate_of_all(release: bool) -> Result<Program, Stop> {
+    let modules = ALL
+        .as_ref()
+        .map_err(|message| failed(message))?
+        .iter()
+        .map(|drawn| drawn.case.rust())
+        .collect::<Result<Vec<_>, _>>()?;
+    let name = if release { "differential-release" } else { "differential" };
+    Ok(rust::build(&scratch().join(name), &scratch().join("target"), &modules, release)?)
+}
+
+fn by_c(compiler: &'static str) -> Result<(), Stop> {
+    let toolchain = Toolchain::host(compiler);
+    toolchain.present().map_err(Stop::Absent)?;
+    let modules = ALL
+        .as_ref()
+        .map_err(|message| failed(message))?
+        .iter()
+        .map(|drawn| drawn.case.c())
+        .collect::<Result<Vec<_>, _>>()?;
+    let program = toolchain.build(&scratch().join(format!("differential-{compiler}")), &modules)?;
+    agrees(&program, None)
+}
+
+fn agrees(program: &Program, isa: Option<&str>) -> Result<(), Stop> {
+    let all = ALL.as_ref().map_err(|message| failed(message))?;
+    let requests: Vec<_> = all
+        .iter()
+        .enumerate()
+        .map(|(index, drawn)| Request { index, inputs: &drawn.inputs, output_len: drawn.case.output_len() })
+        .collect();
+    let found = program.run(&requests, isa)?;
+    let mut wrong = Vec::new();
+    for (drawn, found) in all.iter().zip(&found) {
+        for (expected, found) in drawn.expected.iter().zip(found) {
+            if let Err(message) = within(expected, found) {
+                wrong.push(format!("seed {}: {message}\n{:?}\n{}", drawn.seed, drawn.spec, drawn.case.plan));
+            }
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(Stop::Failed(wrong.join("\n"))) }
+}
