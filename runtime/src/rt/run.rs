@@ -197,6 +197,7 @@ impl<'a> Run<'a> {
                 pixels: rows * output.width,
                 clamp: job.clamp,
                 again: (q + 1) * output.group < output.height,
+                behind: self.behind(job.pointwise),
             };
             pointwise::block(&block, &self.kernels.pointwise);
         }
@@ -252,6 +253,7 @@ impl<'a> Run<'a> {
                     pixels: rows * output.width,
                     clamp: stage.clamp,
                     again: (q + 1) * output.group < output.height,
+                    behind: self.behind(panels),
                 };
                 pointwise::block(&block, &self.kernels.pointwise);
             }
@@ -390,6 +392,11 @@ impl<'a> Run<'a> {
     pub(crate) fn view(&self, map: &Map) -> View {
         // SAFETY: every caller has checked the map.
         unsafe { View::new(map, self.arena) }
+    }
+
+    /// Bytes from `panels` to the end of the weights.
+    fn behind(&self, panels: *const f32) -> usize {
+        self.weights.as_ptr_range().end.addr() - panels.addr()
     }
 
     fn panels(&self, what: &str, offset: usize, channels: usize, taps: usize) -> *const f32 {

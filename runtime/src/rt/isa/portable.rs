@@ -73,6 +73,8 @@ impl Simd for Portable {
     }
     #[inline(always)]
     fn prefetch(self, _: *const u8) {}
+    #[inline(always)]
+    fn prefetch_far(self, _: *const u8) {}
 }
 
 // Cores without vectors have 32 single registers: two rows of eight leave room for the weights.

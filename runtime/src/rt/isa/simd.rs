@@ -57,4 +57,6 @@ pub(crate) trait Simd: Copy {
     unsafe fn broadcast(self, p: *const f32) -> Self::V;
     /// Hints that the line at `p` will be read; any address is allowed.
     fn prefetch(self, p: *const u8);
+    /// The same, into the second-level cache.
+    fn prefetch_far(self, p: *const u8);
 }

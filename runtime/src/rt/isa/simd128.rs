@@ -70,6 +70,8 @@ impl Simd for Simd128 {
     }
     #[inline(always)]
     fn prefetch(self, _: *const u8) {}
+    #[inline(always)]
+    fn prefetch_far(self, _: *const u8) {}
 }
 
 super::instantiate!(

@@ -17,6 +17,8 @@ pub(crate) struct Block {
     pub clamp: Clamp,
     /// The panels will be read again for another block.
     pub again: bool,
+    /// Bytes from the first panel to the end of all weights.
+    pub behind: usize,
 }
 
 /// One run of output channels of a block.
@@ -34,6 +36,8 @@ pub(crate) struct Strip {
     clamp: Clamp,
     /// Bytes from one prefetch to the next.
     step: usize,
+    /// Bytes from there to what the second-level cache prefetches.
+    far: usize,
 }
 
 /// Computes `count` tiles from pixel `first` on; `ahead` is the first address to prefetch.
@@ -55,6 +59,10 @@ pub(crate) unsafe fn block(job: &Block, tiles: &Tiles) {
     let panel_taps = 1 + job.k;
     let padded = padded_channels(job.n);
     let mut channel = 0;
+    // The last large stage fetches what follows it, the classifier, which has little to compute while it waits.
+    let size = padded * panel_taps * 4;
+    let rest = job.behind.saturating_sub(size);
+    let far = if rest <= 2 * size { rest.min(size) } else { 0 };
     while channel < padded {
         let (columns, width, list) = if padded - channel == 8 && channel % 16 == 0 {
             (8, 8, tiles.narrow)
@@ -85,6 +93,7 @@ pub(crate) unsafe fn block(job: &Block, tiles: &Tiles) {
                 out_block: job.pixels * 16,
                 clamp: job.clamp,
                 step,
+                far,
             };
             if more > 0 {
                 list[base](&strip, 0, more, ahead);
@@ -127,7 +136,15 @@ pub(crate) unsafe fn tiles<S: Simd, const MR: usize, const NV: usize, const PW: 
             let mut a = start;
             for _ in 0..strip.blocks {
                 for h in 0..4 {
-                    four::<S, MR, NV, PW, 16>(s, &mut acc, a.add(4 * h), b, strip.panel_floats, &mut ahead, strip.step);
+                    four::<S, MR, NV, PW, 16>(
+                        s,
+                        &mut acc,
+                        a.add(4 * h),
+                        b,
+                        strip.panel_floats,
+                        &mut ahead,
+                        (strip.step, strip.far),
+                    );
                     b = b.add(4 * PW);
                 }
                 a = a.add(strip.block);
@@ -172,7 +189,15 @@ unsafe fn partial<S: Simd, const MR: usize, const NV: usize, const PW: usize, co
     unsafe {
         let mut done = 0;
         while done + 4 <= strip.rest {
-            four::<S, MR, NV, PW, RS>(s, acc, a.add(done), b.add(done * PW), strip.panel_floats, ahead, strip.step);
+            four::<S, MR, NV, PW, RS>(
+                s,
+                acc,
+                a.add(done),
+                b.add(done * PW),
+                strip.panel_floats,
+                ahead,
+                (strip.step, strip.far),
+            );
             done += 4;
         }
         while done < strip.rest {
@@ -197,7 +222,7 @@ unsafe fn four<S: Simd, const MR: usize, const NV: usize, const PW: usize, const
     b: *const f32,
     panel: usize,
     ahead: &mut *const u8,
-    step: usize,
+    (step, far): (usize, usize),
 ) {
     // SAFETY: four taps remain, as the caller promises.
     unsafe {
@@ -209,6 +234,7 @@ unsafe fn four<S: Simd, const MR: usize, const NV: usize, const PW: usize, const
             ($lane:literal) => {
                 if $lane * S::PREFETCHES % 4 == 0 && S::PREFETCHES > 0 {
                     s.prefetch(*ahead);
+                    s.prefetch_far(ahead.wrapping_add(far));
                     *ahead = ahead.wrapping_add(step);
                 }
                 let mut w = [s.splat(0.0); NV];
