@@ -122,7 +122,7 @@ fn facts(name: &str, network: &Network) -> Result<(), Failed> {
         if shares != paper.map(|(name, ops, weights)| (name.to_string(), ops, weights)) {
             return Err(format!("{shares:?}").into());
         }
-        if facts.mult_adds.div_ceil(1_000_000) != 569 || facts.parameters / 10_000 != 422 {
+        if (facts.mult_adds + 500_000) / 1_000_000 != 569 || facts.parameters / 10_000 != 422 {
             return Err(format!("{} mult-adds, {} parameters", facts.mult_adds, facts.parameters).into());
         }
     }

@@ -223,17 +223,12 @@ impl Builder<'_> {
                 _ => refuse::at(self.graph, node, format!("{what} of another element type than f32"))
                     .expected("f32", constant.dtype.name()),
             },
-            None if self.dequantised(id) => return None,
+            None if self.links.dequantised(self.graph, id) => return None,
             None => refuse::at(self.graph, node, format!("{what} that are computed at run time"))
                 .expected("constants", format!("{:?}, which depends on the model's input", value.name)),
         };
         self.problems.push(problem);
         None
-    }
-
-    fn dequantised(&self, id: ValueId) -> bool {
-        let is = |node: &&Node| node.output == id && matches!(node.op, Op::DequantizeLinear { .. });
-        self.graph.nodes.iter().find(is).is_some()
     }
 
     fn bias(&mut self, node: &Node, outputs: usize) -> Option<Weights> {

@@ -18,6 +18,7 @@ pub(super) enum State {
 pub(super) struct Builder<'g> {
     pub graph: &'g Graph,
     pub problems: Vec<Problem>,
+    pub links: refuse::Links,
     quantised: bool,
     states: Vec<Option<State>>,
     maps: Vec<FeatureMap>,
@@ -36,6 +37,7 @@ pub fn recognise(graph: &Graph) -> Result<Network, Error> {
     let problems = refuse::integer_operators(graph);
     let mut builder = Builder {
         graph,
+        links: refuse::Links::new(graph),
         quantised: !problems.is_empty(),
         problems,
         states: vec![None; graph.values.len()],
@@ -83,8 +85,8 @@ impl Builder<'_> {
 
     /// Reports an operator, and goes on as if it returned its first computed input where the shapes allow it.
     pub fn refuse(&mut self, node: &Node) {
-        if !(self.quantised && refuse::is_collateral(self.graph, node)) {
-            self.problems.push(refuse::operator(self.graph, node));
+        if !(self.quantised && refuse::is_collateral(self.graph, &self.links, node)) {
+            self.problems.push(refuse::operator(self.graph, &self.links, node));
         }
         let same = node.inputs.iter().flatten().find(|&&id| {
             self.graph[id].constant.is_none() && self.graph[id].ty.shape == self.graph[node.output].ty.shape

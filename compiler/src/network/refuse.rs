@@ -3,6 +3,50 @@
 use crate::diagnostic::Problem;
 use crate::graph::{Activation, Binary, Graph, Node, Op, Unary, ValueId};
 
+/// Who computes and who reads each value of a graph.
+pub(super) struct Links {
+    producers: Vec<Option<usize>>,
+    readers: Vec<Readers>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Readers {
+    first: Option<usize>,
+    count: usize,
+}
+
+impl Links {
+    pub fn new(graph: &Graph) -> Self {
+        let mut readers = vec![Readers::default(); graph.values.len()];
+        for (at, node) in graph.nodes.iter().enumerate() {
+            for id in node.inputs.iter().flatten() {
+                if let Some(readers) = readers.get_mut(id.0 as usize) {
+                    readers.first.get_or_insert(at);
+                    readers.count += 1;
+                }
+            }
+        }
+        Self { producers: graph.producers(), readers }
+    }
+
+    fn producer<'g>(&self, graph: &'g Graph, id: ValueId) -> Option<&'g Node> {
+        graph.nodes.get((*self.producers.get(id.0 as usize)?)?)
+    }
+
+    fn readers(&self, id: ValueId) -> Readers {
+        self.readers.get(id.0 as usize).copied().unwrap_or_default()
+    }
+
+    /// Whether a value is a constant once it is dequantised.
+    pub fn dequantised(&self, graph: &Graph, id: ValueId) -> bool {
+        let stored = |id: ValueId| graph[id].constant.is_some();
+        self.producer(graph, id).is_some_and(|above| {
+            matches!(above.op, Op::DequantizeLinear { .. })
+                && above.inputs.first().copied().flatten().is_some_and(stored)
+        })
+    }
+}
+
 /// A problem at a node.
 pub(super) fn at(graph: &Graph, node: &Node, message: impl Into<String>) -> Problem {
     let name = node.origin.first().unwrap_or(&graph[node.output].name);
@@ -10,29 +54,23 @@ pub(super) fn at(graph: &Graph, node: &Node, message: impl Into<String>) -> Prob
 }
 
 /// How many of a node's inputs depend on the model's input; dequantised constants do not.
-fn computed(graph: &Graph, node: &Node) -> usize {
-    let stored = |id: ValueId| graph[id].constant.is_some();
-    let dequantised = |id: ValueId| {
-        graph.nodes.iter().any(|above| {
-            let constant = above.inputs.first().copied().flatten().is_some_and(stored);
-            above.output == id && constant && matches!(above.op, Op::DequantizeLinear { .. })
-        })
-    };
-    node.inputs.iter().flatten().filter(|&&id| !stored(id) && !dequantised(id)).count()
+fn computed(graph: &Graph, links: &Links, node: &Node) -> usize {
+    let fixed = |id: ValueId| graph[id].constant.is_some() || links.dequantised(graph, id);
+    node.inputs.iter().flatten().filter(|&&id| !fixed(id)).count()
 }
 
 /// Whether an operator would do in a model that is not quantised: its neighbours are to blame, not itself.
-pub(super) fn is_collateral(graph: &Graph, node: &Node) -> bool {
+pub(super) fn is_collateral(graph: &Graph, links: &Links, node: &Node) -> bool {
     let kind = matches!(
         node.op,
         Op::Binary(_) | Op::BatchNorm { .. } | Op::Unary(_) | Op::MatMul | Op::Gemm { .. } | Op::Pad { .. } | Op::Cast
     );
-    kind && computed(graph, node) <= 1
+    kind && computed(graph, links, node) <= 1
 }
 
 /// Why an operator outside the family's vocabulary is refused.
-pub(super) fn operator(graph: &Graph, node: &Node) -> Problem {
-    let computed = computed(graph, node);
+pub(super) fn operator(graph: &Graph, links: &Links, node: &Node) -> Problem {
+    let computed = computed(graph, links, node);
     let shapes = || {
         let shapes: Vec<String> = node.inputs.iter().flatten().map(|&id| graph[id].ty.to_string()).collect();
         shapes.join(", ")
@@ -52,7 +90,7 @@ pub(super) fn operator(graph: &Graph, node: &Node) -> Problem {
                 "a scale or offset by constants, one number per channel, directly in front of or behind a convolution or fully connected layer",
                 shapes(),
             )
-            .hint(borders_hint(graph, node)),
+            .hint(borders_hint(graph, links, node)),
         Op::Unary(Unary::Act(activation)) => {
             let name = match activation {
                 Activation::HardSwish => "hard-swish",
@@ -61,7 +99,7 @@ pub(super) fn operator(graph: &Graph, node: &Node) -> Problem {
             problem(&format!("{name} that no convolution or fully connected layer can apply to its result"))
                 .expected(
                     "an activation directly behind a convolution or fully connected layer, as the only reader of its result",
-                    format!("its argument is {}", producer(graph, node)),
+                    format!("its argument is {}", producer(graph, links, node)),
                 )
         }
         Op::Pad { before, after, .. } if before.iter().chain(after).any(|&n| n < 0) => {
@@ -92,26 +130,28 @@ pub(super) fn operator(graph: &Graph, node: &Node) -> Problem {
     }
 }
 
-fn borders_hint(graph: &Graph, node: &Node) -> String {
-    let reader = graph.nodes.iter().find(|reader| reader.inputs.contains(&Some(node.output)));
+fn borders_hint(graph: &Graph, links: &Links, node: &Node) -> String {
+    let reader = links.readers(node.output).first.and_then(|at| graph.nodes.get(at));
     match reader.map(|reader| &reader.op) {
         Some(Op::Conv(conv)) if conv.window.pads != [0; 4] => "its result is padded by the convolution that reads it; \
             only a border of zeros, or that of the image itself, can be kept when the arithmetic is folded"
             .into(),
-        Some(reader) => format!("its argument is {}, its result is read by {}", producer(graph, node), reader.name()),
-        None => format!("its argument is {}, its result is the model's output", producer(graph, node)),
+        Some(reader) => {
+            format!("its argument is {}, its result is read by {}", producer(graph, links, node), reader.name())
+        }
+        None => format!("its argument is {}, its result is the model's output", producer(graph, links, node)),
     }
 }
 
 /// Where a node's data come from, in words.
-fn producer(graph: &Graph, node: &Node) -> String {
+fn producer(graph: &Graph, links: &Links, node: &Node) -> String {
     let data = node.inputs.iter().flatten().find(|&&id| graph[id].constant.is_none());
     let Some(&id) = data else { return "constant".into() };
     if id == graph.input {
         return "the model's input".into();
     }
-    let Some(above) = graph.nodes.iter().find(|above| above.output == id) else { return "undefined".into() };
-    let readers = graph.nodes.iter().filter(|reader| reader.inputs.contains(&Some(id))).count();
+    let Some(above) = links.producer(graph, id) else { return "undefined".into() };
+    let readers = links.readers(id).count;
     let others = if readers > 1 { format!(", which {} other operators read", readers - 1) } else { String::new() };
     let name = above.origin.first().unwrap_or(&graph[id].name);
     format!("the result of {name:?} ({}){others}", above.op.name())

@@ -1,6 +1,7 @@
 //! The compiler's heart: a depthwise convolution and the pointwise one that consumes it become one stage.
 
-use super::{Stage, StageKind};
+use super::{MapId, Stage, StageKind};
+use std::collections::BTreeMap;
 
 /// Name of the rewrite.
 pub const NAME: &str = "fuse-separable";
@@ -10,13 +11,19 @@ pub const RATIONALE: &str = "a pointwise convolution needs a depthwise result on
 
 /// Fuses every depthwise stage whose result only a pointwise stage reads; the others' notes say why not.
 pub(super) fn fuse(stages: Vec<Stage>) -> Vec<Stage> {
+    let mut readers: BTreeMap<MapId, Vec<usize>> = BTreeMap::new();
+    for (at, stage) in stages.iter().enumerate() {
+        stage.inputs.iter().for_each(|&map| readers.entry(map).or_default().push(at));
+    }
     let reader_of = |stage: &Stage| -> Result<usize, String> {
-        let mut readers = stages.iter().enumerate().filter(|(_, reader)| reader.inputs.contains(&stage.output));
-        let Some((at, reader)) = readers.next() else { return Err("it is the model's last stage".into()) };
-        let others = readers.count();
-        if others > 0 {
-            return Err(format!("{} stages read its result", others + 1));
-        }
+        let readers = readers.get(&stage.output).map_or(&[][..], Vec::as_slice);
+        let &[at] = readers else {
+            return Err(match readers.len() {
+                0 => "it is the model's last stage".into(),
+                many => format!("{many} stages read its result"),
+            });
+        };
+        let reader = &stages[at];
         match reader.kind {
             StageKind::Pointwise(_) => Ok(at),
             _ => Err(format!(
