@@ -17,28 +17,22 @@ pub fn locate(base: &Path, path: &str) -> Result<PathBuf, Problem> {
     let resolved = base.join(path);
     match std::fs::metadata(&resolved) {
         Ok(meta) if meta.is_file() => Ok(resolved),
-        Ok(_) => {
-            Err(Problem::new("the model's path is not a file").expected("an ONNX file", resolved.display().to_string()))
-        }
+        Ok(_) => Err(Problem::new(format!("{} is not a file", resolved.display()))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let problem = Problem::new("there is no model file at this path")
-                .expected("an ONNX file", resolved.display().to_string());
+            let problem = Problem::new(format!("there is no file {}", resolved.display()));
             Err(match suggestions(base, &resolved).as_slice() {
                 [] => problem.hint(format!("relative paths start at {}", base.display())),
                 found => problem.hint(format!("there is {}", found.join(", "))),
             })
         }
-        Err(error) => Err(Problem::new(format!("the model file can't be read: {error}"))
-            .expected("a readable file", resolved.display().to_string())),
+        Err(error) => Err(Problem::new(format!("{} can't be read: {error}", resolved.display()))),
     }
 }
 
 /// Names of ONNX files under `base` and beside `wanted`, the most similar first, as the user would write them.
 fn suggestions(base: &Path, wanted: &Path) -> Vec<String> {
     let mut found = onnx_files(base);
-    if let Some(folder) = wanted.parent().filter(|folder| !folder.starts_with(base)) {
-        found.extend(onnx_files(folder));
-    }
+    found.extend(wanted.parent().into_iter().flat_map(onnx_files));
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let wanted = name(wanted);
     let mut ranked: Vec<_> = found.into_iter().map(|path| (distance(&name(&path), &wanted), path)).collect();
@@ -104,14 +98,16 @@ mod tests {
             std::fs::write(base.join(file), b"").expect("a temporary file");
         }
         let found = locate(&base, "models/other.onnx");
+        let beside = locate(&base.join("models/target"), "../othr.onnx").expect_err("there is none");
         let missing = locate(&base, "mobilnet.onnx").expect_err("there is none");
         let folder = locate(&base, "models").expect_err("a folder");
         std::fs::remove_dir_all(&base).expect("removable");
 
         assert_eq!(found, Ok(base.join("models/other.onnx")));
-        assert_eq!(missing.found, Some(base.join("mobilnet.onnx").display().to_string()));
+        assert!(missing.message.ends_with(&base.join("mobilnet.onnx").display().to_string()));
         let hint = format!("there is {:?}, {:?}", "models/mobilenet.onnx", "models/other.onnx");
         assert_eq!(missing.hint, Some(hint));
-        assert!(folder.message.contains("not a file"));
+        assert!(beside.hint.is_some_and(|hint| hint.starts_with("there is \"../other.onnx\", ")));
+        assert!(folder.message.ends_with("is not a file"));
     }
 }
