@@ -139,10 +139,18 @@ fn readers(network: &Network) -> Vec<u32> {
     readers
 }
 
+/// Maps that are averaged, themselves or by way of pointwise stages, which keep the groups of their input.
 fn pooled(network: &Network) -> Vec<bool> {
     let mut pooled = vec![false; network.maps.len()];
-    for stage in network.stages.iter().filter(|s| matches!(s.kind, StageKind::GlobalAveragePool)) {
-        stage.inputs.iter().for_each(|map| pooled[map.0 as usize] = true);
+    for stage in network.stages.iter().rev() {
+        let grouped_alike = match stage.kind {
+            StageKind::GlobalAveragePool => true,
+            StageKind::Pointwise(_) => pooled[stage.output.0 as usize],
+            _ => false,
+        };
+        if grouped_alike {
+            stage.inputs.iter().for_each(|map| pooled[map.0 as usize] = true);
+        }
     }
     pooled
 }

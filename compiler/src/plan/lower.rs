@@ -26,8 +26,10 @@ pub(super) struct Draft<'a> {
 pub(super) struct Policy {
     /// Separables that run depth-first behind the stem.
     pub depth: usize,
-    /// How much slower than the best, as a share, fewer rows per block may be.
+    /// How much slower than the best, as a share, fewer rows per block may be,
     pub slack: f64,
+    /// in stages that read and write at least this many bytes: where the arena is largest.
+    pub from_bytes: u64,
 }
 
 /// Lowers a network that [`Check`] has accepted, by a policy.
@@ -149,7 +151,8 @@ impl<'a> Lowering<'a, '_> {
         let out = self.network.maps[stage.output.0 as usize];
         let k = depthwise.bias.len();
         let shape = Shape::new(depthwise, &out);
-        let slack = if self.check.pooled(stage.output) { 0.0 } else { self.policy.slack };
+        let large = stage_bytes(self.network, stage) >= self.policy.from_bytes;
+        let slack = if large && !self.check.pooled(stage.output) { self.policy.slack } else { 0.0 };
         let rows = self.cost.rows(&shape, slack, shape.height);
         let (fused, split) = (self.cost.fused(&shape, rows), self.cost.split(&shape, rows));
         let costs = format!("{} cycles fused, {} split", cycles(fused), cycles(split));
@@ -375,6 +378,13 @@ impl<'a> Lowering<'a, '_> {
         }
         self.draft.overlaps.push(Overlap { input: input.offset, output: output.offset, lead });
     }
+}
+
+/// Bytes of the maps that a stage reads and writes.
+pub(super) fn stage_bytes(network: &Network, stage: &Stage) -> u64 {
+    let maps = stage.inputs.iter().chain([&stage.output]).map(|map| network.maps[map.0 as usize]);
+    maps.map(|map| (map.height as u64).saturating_mul(map.width as u64).saturating_mul(map.channels as u64 * 4))
+        .fold(0, u64::saturating_add)
 }
 
 /// First input row under the window of an output row.

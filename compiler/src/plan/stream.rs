@@ -4,7 +4,7 @@ use super::arena;
 use super::check::Check;
 use super::cost::{Choice, CostModel, Shape};
 use super::display::{cycles, thousands};
-use super::lower::{Draft, Lowering, Policy, bytes, first_row, lower};
+use super::lower::{Draft, Lowering, Policy, bytes, first_row, lower, stage_bytes};
 use super::{Kernel, Map, Step};
 use crate::diagnostic::{Error, Problem};
 use crate::graph::Window;
@@ -17,7 +17,7 @@ const MAX_DEPTH: usize = 16;
 const TOLERANCE: f64 = 1.005;
 
 /// Shares by which fewer rows per block may cost more.
-const SLACKS: [f64; 4] = [0.0, 0.005, 0.05, 0.3];
+const SLACKS: [f64; 6] = [0.0, 0.005, 0.015, 0.03, 0.08, 0.3];
 
 /// A lowered network, the offset of each of its buffers, and the size of its arena.
 pub(super) type Placed<'a> = (Draft<'a>, Vec<usize>, usize);
@@ -31,11 +31,13 @@ pub(super) fn choose<'a>(network: &'a Network, check: &Check, cost: &CostModel) 
     };
     let mut drafts = Vec::new();
     for depth in 0..=deepest {
+        let most = network.stages.iter().skip(depth).map(|stage| stage_bytes(network, stage)).max().unwrap_or(0);
         for slack in SLACKS {
-            drafts.push((depth, lower(network, check, cost, Policy { depth, slack })?));
+            let policy = Policy { depth, slack, from_bytes: most / 2 };
+            drafts.push((depth, lower(network, check, cost, policy)?));
         }
     }
-    let whole = placed(lower(network, check, cost, Policy { depth: 0, slack: 0.0 })?)?;
+    let whole = placed(lower(network, check, cost, Policy { depth: 0, slack: 0.0, from_bytes: 0 })?)?;
     let limit = match cost.stream {
         Choice::Always => f64::INFINITY,
         _ => drafts.iter().map(|(_, draft)| draft.cycles).fold(f64::INFINITY, f64::min) * TOLERANCE,
