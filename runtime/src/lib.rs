@@ -16,7 +16,7 @@
 //! - `macros` (default): `mobilenet_model!`.
 //! - `std` (default): the instruction set can be forced with the environment variable `MOBILENET_ISA`; timing. Implies `alloc`.
 //! - `alloc`: arenas, inputs and outputs on the heap.
-//! - `threads`: several threads per inference, over the caller's pool.
+//! - `threads`: several threads per inference, over the caller's pool, see `with_pool`. Implies `std`.
 //!
 //! Without features the crate needs neither an allocator nor an operating system; the arena is then a `static`, see [`TakeOnce`].
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -33,6 +33,8 @@ mod once;
 #[doc(hidden)]
 pub mod rt;
 mod scores;
+#[cfg(feature = "threads")]
+mod threads;
 #[cfg(feature = "std")]
 mod timing;
 
@@ -42,6 +44,8 @@ pub use model::{Layout, Model};
 #[cfg(target_has_atomic = "8")]
 pub use once::TakeOnce;
 pub use scores::{Ranked, TopK, softmax, top_k};
+#[cfg(feature = "threads")]
+pub use threads::{Pool, ScopedThreads, with_pool};
 #[cfg(feature = "std")]
 pub use timing::{Latency, latency};
 

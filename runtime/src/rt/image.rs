@@ -4,7 +4,7 @@ use super::kernel::{View, padded_channels};
 use super::{Layout, Source};
 
 /// An input element.
-pub(crate) trait Element: Copy {
+pub(crate) trait Element: Copy + Sync {
     /// As a float, bytes as the integers they are.
     fn float(self) -> f32;
 }

@@ -9,6 +9,7 @@ mod image;
 mod isa;
 mod kernel;
 mod run;
+mod share;
 mod softmax;
 mod spec;
 mod stream;

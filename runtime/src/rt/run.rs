@@ -1,21 +1,17 @@
 //! The entry points.
 
+mod stem;
+
 use super::image::{self, Element};
 use super::isa::{self, Kernels};
-use super::kernel::{View, conv, dense, depthwise, padded_channels, pointwise, pool, stem};
+use super::kernel::{View, conv, dense, depthwise, padded_channels, pointwise, pool};
+use super::share::{self, Shared};
 use super::*;
 use core::marker::PhantomData;
-
-/// A stem whose descriptor has been checked, and how far its input is staged.
-pub(crate) struct StemJob {
-    /// End of the staged input rows.
-    staged: isize,
-    padded_width: usize,
-    output: View,
-    row: stem::Row,
-}
+pub(crate) use stem::StemJob;
 
 /// A separable stage whose descriptor has been checked.
+#[derive(Clone, Copy)]
 pub(crate) struct SeparableJob {
     input: View,
     output: View,
@@ -46,101 +42,6 @@ impl<'a> Run<'a> {
         let aligned = |bytes: &[u8]| bytes.is_empty() || bytes.as_ptr().addr().is_multiple_of(64);
         assert!(aligned(weights) && aligned(arena), "memory must be 64-byte aligned");
         Self { weights, len: arena.len(), arena: arena.as_mut_ptr(), kernels, arena_borrow: PhantomData }
-    }
-
-    /// First convolution of a float image.
-    pub fn stem_f32(&mut self, stem: &Stem, input: &[f32]) {
-        self.stem(stem, input);
-    }
-
-    /// First convolution of an image of unsigned bytes.
-    pub fn stem_u8(&mut self, stem: &Stem, input: &[u8]) {
-        self.stem(stem, input);
-    }
-
-    /// First convolution of an image of signed bytes.
-    pub fn stem_i8(&mut self, stem: &Stem, input: &[i8]) {
-        self.stem(stem, input);
-    }
-
-    fn stem<T: Element>(&mut self, stem: &Stem, input: &[T]) {
-        let mut job = self.begin_stem(stem, input.len());
-        for q in 0..stem.output.height.div_ceil(stem.output.group) {
-            self.stem_group(&mut job, stem, input, q);
-        }
-    }
-
-    /// Checks a stem and describes what its rows have in common.
-    pub(crate) fn begin_stem(&self, stem: &Stem, input: usize) -> StemJob {
-        let Stem { input: source, window, output, .. } = stem;
-        check::source(source, input);
-        check::map("the stem's output", output, self.len);
-        check::window(window, output);
-        let [kernel_height, kernel_width] = window.kernel;
-        assert!(stem.pad_values.len() == source.channels, "one border value per input channel");
-        let width = (output.width - 1) * window.stride[1] + (kernel_width - 1) * window.dilation[1] + 1;
-        let row = source.channels.saturating_mul(width).div_ceil(16).saturating_mul(16);
-        let span = (kernel_height - 1) * window.dilation[0] + 1;
-        check::extent("the stem's scratch", stem.scratch, check::product(&[span, row]), self.len);
-        let taps = check::product(&[kernel_height, kernel_width, source.channels]);
-        let c = source.channels;
-        let [_, dilation] = window.dilation;
-        let (runs, run, taps_in_run, tap, pixel) = match source.layout {
-            Layout::Nchw => (c, width, kernel_width, dilation, window.stride[1]),
-            Layout::Nhwc if dilation == 1 && c == 3 => (kernel_width, 3, 3, 1, window.stride[1] * 3),
-            Layout::Nhwc if dilation == 1 => (1, 0, kernel_width * c, 1, window.stride[1] * c),
-            Layout::Nhwc => (kernel_width, dilation * c, c, 1, window.stride[1] * c),
-        };
-        let view = self.view(output);
-        StemJob {
-            staged: isize::MIN,
-            padded_width: width,
-            output: view,
-            row: stem::Row {
-                // SAFETY: checked above.
-                scratch: unsafe { self.arena.add(stem.scratch) }.cast(),
-                row,
-                span,
-                slot: 0,
-                kernel: kernel_height,
-                dilation: window.dilation[0],
-                runs,
-                run,
-                taps: taps_in_run,
-                tap,
-                pixel,
-                panels: self.panels("the stem's weights", stem.weights, output.channels, taps),
-                n: output.channels,
-                clamp: stem.clamp,
-                // SAFETY: a map has at least one row.
-                out: unsafe { view.row(0) },
-                width: output.width,
-            },
-        }
-    }
-
-    /// The rows of output group `q`; groups must come in order.
-    pub(crate) fn stem_group<T: Element>(&mut self, job: &mut StemJob, stem: &Stem, input: &[T], q: usize) {
-        let Stem { input: source, window, output, .. } = stem;
-        for y in q * output.group..((q + 1) * output.group).min(output.height) {
-            let top = (y * window.stride[0]) as isize - window.pad[0] as isize;
-            let end = top + job.row.span as isize;
-            for row in job.staged.max(top)..end {
-                let slot = (row + window.pad[0] as isize) as usize % job.row.span;
-                // SAFETY: `begin_stem` checked the scratch rows; nothing else refers to them now.
-                let to = unsafe {
-                    core::slice::from_raw_parts_mut(job.row.scratch.cast_mut().add(slot * job.row.row), job.row.row)
-                };
-                image::stage(source, input, row, window.pad[1], stem.pad_values, job.padded_width, to);
-            }
-            job.staged = end;
-            job.row.slot = (y * window.stride[0]) % job.row.span;
-            // SAFETY: the row exists, and `begin_stem` checked the extents.
-            unsafe {
-                job.row.out = job.output.row(y);
-                (self.kernels.stem)(&job.row);
-            }
-        }
     }
 
     /// Depthwise into a block of rows, then pointwise over it.
@@ -174,12 +75,14 @@ impl<'a> Run<'a> {
 
     /// The rows of output group `q`.
     pub(crate) fn separable_group(&mut self, job: &SeparableJob, q: usize) {
-        let SeparableJob { input, output, .. } = job;
-        // SAFETY: `begin_separable` checked the extents, and the group exists.
+        let SeparableJob { input, output, .. } = *job;
+        // SAFETY: the group exists.
+        let (out, rows) = unsafe { output.group(q) };
+        // SAFETY: `begin_separable` checked the extents.
         unsafe {
-            let (out, rows) = output.group(q);
-            (self.kernels.depthwise)(&depthwise::Job {
-                input: *input,
+            self.depthwise_group(depthwise::Job {
+                blocks: 0..0,
+                input,
                 window: job.window,
                 weights: job.depthwise,
                 clamp: job.depthwise_clamp,
@@ -188,7 +91,8 @@ impl<'a> Run<'a> {
                 width: output.width,
                 out: job.scratch,
             });
-            let block = pointwise::Block {
+            self.pointwise_group(pointwise::Block {
+                channels: 0..0,
                 a: job.scratch,
                 k: input.channels,
                 panels: job.pointwise,
@@ -198,9 +102,36 @@ impl<'a> Run<'a> {
                 clamp: job.clamp,
                 again: (q + 1) * output.group < output.height,
                 behind: self.behind(job.pointwise),
-            };
-            pointwise::block(&block, &self.kernels.pointwise);
+            });
         }
+    }
+
+    /// All channel blocks of some rows.
+    ///
+    /// # Safety
+    /// As for the kernel.
+    unsafe fn depthwise_group(&self, job: depthwise::Job) {
+        let (kernels, units, job) = (self.kernels, job.input.channels.div_ceil(16), Shared::new(job));
+        share::split(units, |blocks| {
+            // SAFETY: as for this function; every thread has blocks of its own.
+            unsafe { (kernels.depthwise)(&depthwise::Job { blocks, ..*job.get() }) };
+        });
+    }
+
+    /// All panels over a block of pixels.
+    ///
+    /// # Safety
+    /// As for the kernel.
+    unsafe fn pointwise_group(&self, block: pointwise::Block) {
+        let tiles = &self.kernels.pointwise;
+        let padded = padded_channels(block.n);
+        let unit = pointwise::unit(padded, share::parts(), tiles);
+        let block = Shared::new(block);
+        share::split(padded.div_ceil(unit), |units| {
+            let channels = units.start * unit..(units.end * unit).min(padded);
+            // SAFETY: as for this function; every thread has panels of its own.
+            unsafe { pointwise::block(&pointwise::Block { channels, ..*block.get() }, tiles) };
+        });
     }
 
     /// Depthwise convolution.
@@ -217,7 +148,8 @@ impl<'a> Run<'a> {
             // SAFETY: checked above, and the group exists.
             unsafe {
                 let (out, rows) = view.group(q);
-                (self.kernels.depthwise)(&depthwise::Job {
+                self.depthwise_group(depthwise::Job {
+                    blocks: 0..0,
                     input,
                     window: *window,
                     weights,
@@ -244,7 +176,8 @@ impl<'a> Run<'a> {
             // SAFETY: checked above, and the group exists.
             unsafe {
                 let ((a, rows), (out, _)) = (from.group(q), to.group(q));
-                let block = pointwise::Block {
+                self.pointwise_group(pointwise::Block {
+                    channels: 0..0,
                     a,
                     k: input.channels,
                     panels,
@@ -254,8 +187,7 @@ impl<'a> Run<'a> {
                     clamp: stage.clamp,
                     again: (q + 1) * output.group < output.height,
                     behind: self.behind(panels),
-                };
-                pointwise::block(&block, &self.kernels.pointwise);
+                });
             }
         }
     }
@@ -269,20 +201,26 @@ impl<'a> Run<'a> {
         let taps = check::product(&[window.kernel[0], window.kernel[1], input.channels]);
         let panels = self.panels("the weights", stage.weights, output.channels, taps);
         let (input, view) = (self.view(input), self.view(output));
-        for y in 0..output.height {
-            // SAFETY: checked above, and the row exists.
-            unsafe {
-                (self.kernels.conv)(&conv::Row {
-                    input,
-                    window: *window,
-                    y,
-                    panels,
-                    n: output.channels,
-                    clamp: stage.clamp,
-                    out: view.row(y),
-                    width: output.width,
-                });
-            }
+        let (kernels, maps) = (self.kernels, Shared::new((input, view, panels)));
+        for first in (0..output.height).step_by(output.group) {
+            share::split(output.group.min(output.height - first), |rows| {
+                let (input, view, panels) = *maps.get();
+                for y in rows.start + first..rows.end + first {
+                    // SAFETY: checked above, and the row exists; every thread has rows of its own.
+                    unsafe {
+                        (kernels.conv)(&conv::Row {
+                            input,
+                            window: *window,
+                            y,
+                            panels,
+                            n: output.channels,
+                            clamp: stage.clamp,
+                            out: view.row(y),
+                            width: output.width,
+                        });
+                    }
+                }
+            });
         }
     }
 
@@ -335,12 +273,20 @@ impl<'a> Run<'a> {
     fn dense_to(&mut self, dense: &Dense, out: *mut f32, room: usize) {
         check::extent("the input", dense.input, dense.k, self.len);
         let panels = self.panels("the dense weights", dense.weights, dense.n, dense.k);
-        // SAFETY: checked above and by the callers.
-        unsafe {
-            let input = self.arena.add(dense.input).cast();
-            let job = dense::Job { input, k: dense.k, panels, n: dense.n, out, room, clamp: dense.clamp };
-            (self.kernels.dense)(&job);
-        }
+        // SAFETY: checked above.
+        let input = unsafe { self.arena.add(dense.input) }.cast::<f32>().cast_const();
+        let Dense { k, n, clamp, .. } = *dense;
+        let (kernels, pointers) = (self.kernels, Shared::new((input, panels, out)));
+        share::split(n.div_ceil(16), |range| {
+            let (input, panels, out) = *pointers.get();
+            let (first, end) = (range.start * 16, (range.end * 16).min(room));
+            // SAFETY: checked above and by the callers; every thread has outputs of its own.
+            unsafe {
+                let (panels, out) = (panels.add(first * (1 + k)), out.add(first));
+                let n = n.min(end) - first;
+                (kernels.dense)(&dense::Job { input, k, panels, n, out, room: end - first, clamp });
+            }
+        });
     }
 
     /// Softmax in place over the caller's output, or its logarithm.

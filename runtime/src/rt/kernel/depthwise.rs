@@ -11,8 +11,10 @@ use crate::rt::{Clamp, Window, isa::Simd};
 use core::hint::select_unpredictable;
 use core::ops::Range;
 
-/// Output rows `first..first + rows` of one group.
+/// Output rows `first..first + rows` of one group, in some channel blocks.
 pub(crate) struct Job {
+    /// All blocks or some of them: 16-wide ones, then perhaps one 8 wide.
+    pub blocks: Range<usize>,
     pub input: View,
     pub window: Window,
     pub weights: *const f32,
@@ -48,12 +50,13 @@ pub(crate) unsafe fn rows<S: Simd>(s: S, job: &Job) {
 
 #[inline(always)]
 unsafe fn blocks<S: Simd, const ST: usize>(s: S, job: &Job) {
-    let (wide, narrow) = job.input.blocks();
+    let (wide, _) = job.input.blocks();
+    let Range { start, end } = job.blocks;
     // SAFETY: the blocks exist.
     unsafe {
-        choose::<S, 16, ST>(s, job, 0..wide);
-        if narrow {
-            choose::<S::Narrow, 8, ST>(s.narrow(), job, wide..wide + 1);
+        choose::<S, 16, ST>(s, job, start..end.min(wide));
+        if end > wide {
+            choose::<S::Narrow, 8, ST>(s.narrow(), job, wide..end);
         }
     }
 }

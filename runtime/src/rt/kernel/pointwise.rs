@@ -5,9 +5,12 @@
 
 use super::padded_channels;
 use crate::rt::{Clamp, isa::Simd};
+use core::ops::Range;
 
-/// A block of pixels through all panels.
+/// A block of pixels through all panels or some of them.
 pub(crate) struct Block {
+    /// Output channels: whole panels.
+    pub channels: Range<usize>,
     pub a: *const f32,
     pub k: usize,
     pub panels: *const f32,
@@ -52,21 +55,28 @@ pub(crate) struct Tiles {
     pub narrow: &'static [TilesFn],
 }
 
+/// Splits the padded channels into whole panels for `parts` threads; returns the channels per unit of work.
+pub(crate) fn unit(padded: usize, parts: usize, tiles: &Tiles) -> usize {
+    let columns = tiles.columns.max(16);
+    if padded >= columns * parts { columns } else { 16 }
+}
+
 /// # Safety
 /// The pointers of `job` must be valid for the extents that its numbers describe, and the output must not overlap what
 /// later panels read.
 pub(crate) unsafe fn block(job: &Block, tiles: &Tiles) {
     let panel_taps = 1 + job.k;
     let padded = padded_channels(job.n);
-    let mut channel = 0;
+    let Range { start, end } = job.channels;
+    let mut channel = start;
     // The last large stage fetches what follows it, the classifier, which has little to compute while it waits.
     let size = padded * panel_taps * 4;
     let rest = job.behind.saturating_sub(size);
     let far = if rest <= 2 * size { rest.min(size) } else { 0 };
-    while channel < padded {
+    while channel < end {
         let (columns, width, list) = if padded - channel == 8 && channel % 16 == 0 {
             (8, 8, tiles.narrow)
-        } else if padded / 16 * 16 - channel >= tiles.columns {
+        } else if (padded / 16 * 16).min(end) - channel >= tiles.columns {
             (tiles.columns, 16, tiles.wide)
         } else {
             (16, 16, tiles.single)
@@ -75,7 +85,7 @@ pub(crate) unsafe fn block(job: &Block, tiles: &Tiles) {
         let (base, more) = (job.pixels / count, job.pixels % count);
         let next = channel + columns;
         // With half panels the two halves prefetch one half of the next panel each.
-        let ahead = if next >= padded && job.again { 0 } else { channel + columns.max(width) };
+        let ahead = if next >= end && job.again { start } else { channel + columns.max(width) };
         let ahead = job.panels.wrapping_add(ahead * panel_taps).cast::<u8>();
         let share = (columns * panel_taps * 4).div_ceil(count);
         let step = share.checked_div(job.k.div_ceil(4) * tiles.prefetches).unwrap_or(0) + 1;

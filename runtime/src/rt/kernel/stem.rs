@@ -5,9 +5,10 @@ use super::{padded_channels, view::RowView};
 use crate::rt::{Clamp, isa::Simd};
 
 /// One output row.
+#[derive(Clone, Copy)]
 pub(crate) struct Row {
     /// The staged rows, a ring.
-    pub scratch: *const f32,
+    pub scratch: *mut f32,
     /// Floats per staged row.
     pub row: usize,
     /// Staged rows.
@@ -127,7 +128,7 @@ unsafe fn tile<S: Simd, const PX: usize, const NV: usize, const BW: usize, const
         let mut w = panel.add(BW);
         let mut slot = row.slot;
         for _ in 0..row.kernel {
-            let mut a = row.scratch.add(slot * row.row + x * pixel);
+            let mut a = row.scratch.cast_const().add(slot * row.row + x * pixel);
             for _ in 0..row.runs {
                 run::<S, PX, NV, BW>(s, &mut acc, Run { a, pixel, tap: row.tap, taps, w, panel: panel_floats });
                 a = a.wrapping_add(row.run);

@@ -74,3 +74,68 @@ fn streams_equal_whole_stages() {
         }
     }
 }
+
+/// Two threads compute what one does, bit for bit: streamed, whole and dense.
+#[cfg(feature = "threads")]
+#[test]
+fn threads_change_nothing() {
+    let mut random = Random(22);
+    let (mut layout, mut blob) = (Layouter::default(), Blob::default());
+    let clamp = Clamp { lo: 0.0, hi: 6.0 };
+    let window = |stride| Window { kernel: [3, 3], stride: [stride; 2], dilation: [1, 1], pad: [1, 1] };
+    let (bias, weights) = (random.floats(128), random.floats(65536));
+    let stem = Stem {
+        input: Source { height: 41, width: 37, channels: 3, layout: Layout::Nchw },
+        window: window(2),
+        weights: blob.panels(24, 27, &bias, |n, t| weights[n * 27 + t]),
+        pad_values: &[0.1, 0.2, 0.3],
+        clamp,
+        output: layout.map([21, 19, 24], 4),
+        scratch: layout.take(3 * 3 * 40 * 4),
+    };
+    let separable = Separable {
+        input: stem.output,
+        window: window(1),
+        depthwise: blob.panels(24, 9, &bias, |c, t| weights[c * 9 + t]),
+        depthwise_clamp: clamp,
+        pointwise: blob.panels(104, 24, &bias, |n, t| weights[n * 24 + t]),
+        clamp,
+        output: layout.map([21, 19, 104], 4),
+        scratch: layout.take(4 * 19 * 24 * 4),
+    };
+    let conv = Conv {
+        input: separable.output,
+        window: window(2),
+        weights: blob.panels(33, 9 * 104, &bias, |n, t| weights[n * 9 * 104 + t]),
+        clamp,
+        output: layout.map([11, 10, 33], 3),
+    };
+    let mean = layout.take(40 * 4);
+    let dense =
+        Dense { input: mean, k: 33, n: 100, weights: blob.panels(100, 33, &bias, |n, t| weights[n * 33 + t]), clamp };
+    let (input, blob) = (random.floats(41 * 37 * 3), blob.leak());
+    let stream = Stream { stem: Some(stem), stages: std::vec![separable].leak() };
+    for kernels in available() {
+        let once = |streamed: bool| {
+            let mut memory = Memory::new(layout.end);
+            let mut output = std::vec![0.0; 100];
+            let mut run = Run::with_kernels(blob, memory.bytes(), kernels);
+            if streamed {
+                run.stream_f32(&stream, &input);
+            } else {
+                run.stem_f32(&stem, &input);
+                run.separable(&separable);
+            }
+            run.conv(&conv);
+            run.global_average_pool(&conv.output, mean);
+            run.dense_out(&dense, &mut output);
+            output
+        };
+        let alone = once(false);
+        assert!(alone.iter().any(|&x| x > 0.0 && x < 6.0));
+        for threads in [2, 3] {
+            let pool = crate::ScopedThreads(threads);
+            assert_eq!(crate::with_pool(&pool, || [once(false), once(true)]), [alone.clone(), alone.clone()]);
+        }
+    }
+}

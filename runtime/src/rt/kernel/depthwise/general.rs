@@ -10,17 +10,18 @@ use crate::rt::kernel::view::{Rows, inside, interior};
 #[inline(always)]
 pub(super) unsafe fn rows<S: Simd>(s: S, job: &Job) {
     let Window { kernel, stride, dilation, pad } = job.window;
-    let (wide, narrow) = job.input.blocks();
+    let (wide, _) = job.input.blocks();
     for y in 0..job.rows {
         let top = ((job.first + y) * stride[0]) as isize - pad[0] as isize;
         let inputs = Rows::new(job.input, top, kernel[0], dilation[0]);
         // SAFETY: the blocks exist.
         unsafe {
-            for block in 0..wide {
-                row::<S, 16>(s, job, &inputs, y, block);
-            }
-            if narrow {
-                row::<S::Narrow, 8>(s.narrow(), job, &inputs, y, wide);
+            for block in job.blocks.clone() {
+                if block < wide {
+                    row::<S, 16>(s, job, &inputs, y, block);
+                } else {
+                    row::<S::Narrow, 8>(s.narrow(), job, &inputs, y, block);
+                }
             }
         }
     }

@@ -1,0 +1,135 @@
+//! The first convolution: input rows are staged, then convolved.
+
+use super::Run;
+use crate::rt::image::{self, Element};
+use crate::rt::isa::Kernels;
+use crate::rt::kernel::{View, stem};
+use crate::rt::share::{self, Shared};
+use crate::rt::{Layout, Map, Stem, check};
+use core::ops::Range;
+
+/// A stem whose descriptor has been checked, and how far its input is staged.
+#[derive(Clone, Copy)]
+pub(crate) struct StemJob {
+    /// End of the staged input rows.
+    staged: isize,
+    padded_width: usize,
+    output: View,
+    row: stem::Row,
+}
+
+/// Floats of staging rows that a thread has of its own where several compute a stem's rows.
+const STAGING: usize = 4096;
+
+/// Some rows of a stem, in order.
+fn stem_rows<T: Element>(kernels: &Kernels, job: &mut StemJob, stem: &Stem, input: &[T], rows: Range<usize>) {
+    let Stem { input: source, window, .. } = stem;
+    for y in rows {
+        let top = (y * window.stride[0]) as isize - window.pad[0] as isize;
+        let end = top + job.row.span as isize;
+        for row in job.staged.max(top)..end {
+            let slot = (row + window.pad[0] as isize) as usize % job.row.span;
+            // SAFETY: the scratch holds `span` rows; nothing else refers to them now.
+            let to = unsafe { core::slice::from_raw_parts_mut(job.row.scratch.add(slot * job.row.row), job.row.row) };
+            image::stage(source, input, row, window.pad[1], stem.pad_values, job.padded_width, to);
+        }
+        job.staged = end;
+        job.row.slot = (y * window.stride[0]) % job.row.span;
+        // SAFETY: the row exists, and `begin_stem` checked the extents.
+        unsafe {
+            job.row.out = job.output.row(y);
+            (kernels.stem)(&job.row);
+        }
+    }
+}
+
+impl Run<'_> {
+    /// First convolution of a float image.
+    pub fn stem_f32(&mut self, stem: &Stem, input: &[f32]) {
+        self.stem(stem, input);
+    }
+
+    /// First convolution of an image of unsigned bytes.
+    pub fn stem_u8(&mut self, stem: &Stem, input: &[u8]) {
+        self.stem(stem, input);
+    }
+
+    /// First convolution of an image of signed bytes.
+    pub fn stem_i8(&mut self, stem: &Stem, input: &[i8]) {
+        self.stem(stem, input);
+    }
+
+    fn stem<T: Element>(&mut self, stem: &Stem, input: &[T]) {
+        let mut job = self.begin_stem(stem, input.len());
+        for q in 0..stem.output.height.div_ceil(stem.output.group) {
+            self.stem_group(&mut job, stem, input, q);
+        }
+    }
+
+    /// Checks a stem and describes what its rows have in common.
+    pub(crate) fn begin_stem(&self, stem: &Stem, input: usize) -> StemJob {
+        let Stem { input: source, window, output, .. } = stem;
+        check::source(source, input);
+        check::map("the stem's output", output, self.len);
+        check::window(window, output);
+        let [kernel_height, kernel_width] = window.kernel;
+        assert!(stem.pad_values.len() == source.channels, "one border value per input channel");
+        let width = (output.width - 1) * window.stride[1] + (kernel_width - 1) * window.dilation[1] + 1;
+        let row = source.channels.saturating_mul(width).div_ceil(16).saturating_mul(16);
+        let span = (kernel_height - 1) * window.dilation[0] + 1;
+        check::extent("the stem's scratch", stem.scratch, check::product(&[span, row]), self.len);
+        let taps = check::product(&[kernel_height, kernel_width, source.channels]);
+        let c = source.channels;
+        let [_, dilation] = window.dilation;
+        let (runs, run, taps_in_run, tap, pixel) = match source.layout {
+            Layout::Nchw => (c, width, kernel_width, dilation, window.stride[1]),
+            Layout::Nhwc if dilation == 1 && c == 3 => (kernel_width, 3, 3, 1, window.stride[1] * 3),
+            Layout::Nhwc if dilation == 1 => (1, 0, kernel_width * c, 1, window.stride[1] * c),
+            Layout::Nhwc => (kernel_width, dilation * c, c, 1, window.stride[1] * c),
+        };
+        let view = self.view(output);
+        StemJob {
+            staged: isize::MIN,
+            padded_width: width,
+            output: view,
+            row: stem::Row {
+                // SAFETY: checked above.
+                scratch: unsafe { self.arena.add(stem.scratch) }.cast(),
+                row,
+                span,
+                slot: 0,
+                kernel: kernel_height,
+                dilation: window.dilation[0],
+                runs,
+                run,
+                taps: taps_in_run,
+                tap,
+                pixel,
+                panels: self.panels("the stem's weights", stem.weights, output.channels, taps),
+                n: output.channels,
+                clamp: stem.clamp,
+                // SAFETY: a map has at least one row.
+                out: unsafe { view.row(0) },
+                width: output.width,
+            },
+        }
+    }
+
+    /// The rows of output group `q`; groups must come in order.
+    pub(crate) fn stem_group<T: Element>(&mut self, job: &mut StemJob, stem: &Stem, input: &[T], q: usize) {
+        let Map { height, group, .. } = stem.output;
+        let rows = q * group..((q + 1) * group).min(height);
+        let kernels = self.kernels;
+        if share::parts().min(rows.len()) == 1 || job.row.span * job.row.row > STAGING {
+            return stem_rows(kernels, job, stem, input, rows);
+        }
+        let job = Shared::new(*job);
+        share::split(rows.len(), |part| {
+            let mut own = [0.0; STAGING];
+            let mut job = *job.get();
+            job.staged = isize::MIN;
+            job.row.scratch = own.as_mut_ptr();
+            stem_rows(kernels, &mut job, stem, input, rows.start + part.start..rows.start + part.end);
+        });
+    }
+}

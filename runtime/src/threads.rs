@@ -1,0 +1,229 @@
+//! One inference on several threads: the caller's threads, or scoped ones.
+
+use core::cell::{Cell, UnsafeCell};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::Mutex;
+
+/// Threads that can be asked to do something at the same time: an adapter over the caller's thread pool.
+pub trait Pool: Sync {
+    /// How many threads there are, the asking one included if it takes part.
+    fn threads(&self) -> usize;
+
+    /// Calls `task` once for every thread, at the same time where possible, and returns when all calls have returned.
+    fn broadcast(&self, task: &(dyn Fn() + Sync));
+}
+
+/// The calling thread and scoped threads that are started for each [`with_pool`] and joined at its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScopedThreads(
+    /// How many, the calling one included.
+    pub usize,
+);
+
+impl Pool for ScopedThreads {
+    fn threads(&self) -> usize {
+        self.0.max(1)
+    }
+
+    fn broadcast(&self, task: &(dyn Fn() + Sync)) {
+        std::thread::scope(|scope| {
+            for _ in 1..self.threads() {
+                scope.spawn(task);
+            }
+            task();
+        });
+    }
+}
+
+/// Runs `body`, on one of the pool's threads, while the others help with every inference in it. Results are the same, bit
+/// for bit, as with one thread.
+///
+/// The pool is asked once; between stages its threads wait without sleeping. So do several inferences in one `body`, and
+/// use no more threads than there are idle cores.
+///
+/// ```ignore
+/// with_pool(&ScopedThreads(2), || Classifier::run(&image, &mut scores, &mut arena));
+/// ```
+pub fn with_pool<R: Send>(pool: &dyn Pool, body: impl FnOnce() -> R + Send) -> R {
+    let crew = Crew::new(pool.threads().clamp(1, MOST_THREADS));
+    let body = Mutex::new(Some(body));
+    let result = Mutex::new(None);
+    pool.broadcast(&|| {
+        // The first to come leads; the others help until it is done.
+        let leads = body.lock().ok().and_then(|mut body| body.take());
+        match leads {
+            Some(body) => {
+                let value = crew.lead(body);
+                if let Ok(mut result) = result.lock() {
+                    *result = Some(value);
+                }
+            }
+            None => crew.help(),
+        }
+    });
+    match result.into_inner() {
+        Ok(Some(value)) => value,
+        _ => panic!("the pool has not called its task"),
+    }
+}
+
+const MOST_THREADS: usize = 64;
+
+std::thread_local! {
+    /// The crew that this thread leads.
+    static CREW: Cell<*const Crew> = const { Cell::new(core::ptr::null()) };
+}
+
+/// Calls `f` with the crew that this thread leads.
+pub(crate) fn with_crew<R>(f: impl FnOnce(Option<&Crew>) -> R) -> R {
+    // SAFETY: `lead` keeps the crew alive while its address is here.
+    f(unsafe { CREW.get().as_ref() })
+}
+
+/// A leader and its helpers. The leader publishes a task of some parts; whoever is free claims the next part.
+pub(crate) struct Crew {
+    threads: usize,
+    /// Number of the task, its parts and the parts that have been claimed: 32, 16 and 16 bits.
+    state: AtomicU64,
+    done: AtomicUsize,
+    finished: AtomicBool,
+    task: UnsafeCell<Option<Task>>,
+}
+
+/// A task without its lifetime.
+type Task = *const (dyn Fn(usize) + Sync);
+
+// SAFETY: `task` is written by the leader only, while no part is claimed or claimable.
+unsafe impl Sync for Crew {}
+
+impl Crew {
+    fn new(threads: usize) -> Self {
+        Self {
+            threads,
+            state: AtomicU64::new(0),
+            done: AtomicUsize::new(0),
+            finished: AtomicBool::new(false),
+            task: UnsafeCell::new(None),
+        }
+    }
+
+    pub(crate) fn threads(&self) -> usize {
+        self.threads
+    }
+
+    fn lead<R>(&self, body: impl FnOnce() -> R) -> R {
+        struct Leading<'a>(&'a Crew, *const Crew);
+        impl Drop for Leading<'_> {
+            fn drop(&mut self) {
+                CREW.set(self.1);
+                self.0.finished.store(true, Ordering::Release);
+            }
+        }
+        let _leading = Leading(self, CREW.replace(self));
+        body()
+    }
+
+    fn help(&self) {
+        let mut idle = 0u32;
+        while !self.finished.load(Ordering::Acquire) {
+            if self.work() {
+                idle = 0;
+            } else if idle < 10_000 {
+                idle += 1;
+                core::hint::spin_loop();
+            } else {
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    /// Calls `task` with every number below `parts` and returns when all calls have returned.
+    pub(crate) fn share(&self, parts: usize, task: &(dyn Fn(usize) + Sync)) {
+        let next = (self.state.load(Ordering::Relaxed) >> 32).wrapping_add(1) << 32;
+        // SAFETY: the previous task is done, so nobody reads the cell. The lifetime ends after the last call: `share`
+        // does not return or unwind before.
+        unsafe { *self.task.get() = Some(core::mem::transmute::<*const (dyn Fn(usize) + Sync + '_), Task>(task)) };
+        self.done.store(0, Ordering::Relaxed);
+        self.state.store(next | (parts as u64) << 16, Ordering::Release);
+        while self.work() {}
+        let mut idle = 0u32;
+        while self.done.load(Ordering::Acquire) < parts {
+            idle += 1;
+            if idle < 10_000 { core::hint::spin_loop() } else { std::thread::yield_now() }
+        }
+    }
+
+    /// Claims a part and does it; false if there was none.
+    fn work(&self) -> bool {
+        let state = self.state.load(Ordering::Acquire);
+        let (parts, claimed) = (state >> 16 & 0xffff, state & 0xffff);
+        if claimed >= parts {
+            return false;
+        }
+        if self.state.compare_exchange(state, state + 1, Ordering::AcqRel, Ordering::Relaxed).is_err() {
+            return true;
+        }
+        let abort = AbortOnUnwind;
+        // SAFETY: the task stays until the part that this thread has claimed is done.
+        if let Some(task) = unsafe { *self.task.get() } {
+            // SAFETY: as above.
+            unsafe { (*task)(claimed as usize) };
+        }
+        core::mem::forget(abort);
+        self.done.fetch_add(1, Ordering::Release);
+        true
+    }
+}
+
+/// Other threads may still use what unwinding would free.
+struct AbortOnUnwind;
+
+impl Drop for AbortOnUnwind {
+    fn drop(&mut self) {
+        std::process::abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_part_is_done_once() {
+        let counts: std::vec::Vec<_> = (0..7).map(|_| AtomicUsize::new(0)).collect();
+        with_pool(&ScopedThreads(3), || {
+            for _ in 0..500 {
+                with_crew(|crew| {
+                    crew.unwrap().share(7, &|part| {
+                        counts[part].fetch_add(1, Ordering::Relaxed);
+                    });
+                });
+            }
+        });
+        assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == 500));
+    }
+
+    /// A pool that does not work at the same time at all still gets everything done.
+    #[test]
+    fn a_serial_pool_works() {
+        struct Serial;
+        impl Pool for Serial {
+            fn threads(&self) -> usize {
+                4
+            }
+            fn broadcast(&self, task: &(dyn Fn() + Sync)) {
+                (0..4).for_each(|_| task());
+            }
+        }
+        let sum = AtomicUsize::new(0);
+        let value = with_pool(&Serial, || {
+            with_crew(|crew| {
+                crew.unwrap().share(10, &|part| {
+                    sum.fetch_add(part, Ordering::Relaxed);
+                })
+            });
+            "done"
+        });
+        assert_eq!((value, sum.into_inner()), ("done", 45));
+    }
+}
