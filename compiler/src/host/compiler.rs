@@ -82,11 +82,11 @@ impl Compiler {
         self
     }
 
-    /// Restricts code to the instruction set that `MOBILENET_ISA` forces, unless flags do so already.
+    /// Restricts code to the instruction set that `MOBILENET_ISA` forces, if this CPU has it and no flag has done so.
     pub(super) fn forced(self, prefix: &str) -> Self {
         let level = format!("-D{}_LEVEL=", prefix.to_ascii_uppercase());
         match std::env::var("MOBILENET_ISA") {
-            Ok(isa) if !self.flags.iter().any(|flag| flag.starts_with(&level)) => self.isa(prefix, &isa),
+            Ok(isa) if has(&isa) && !self.flags.iter().any(|flag| flag.starts_with(&level)) => self.isa(prefix, &isa),
             _ => self,
         }
     }
@@ -120,4 +120,15 @@ impl Compiler {
         let said = [output.stdout, output.stderr].concat();
         Err(HostError::Refused { command: self.name(), output: String::from_utf8_lossy(&said).into_owned() })
     }
+}
+
+/// Whether this CPU runs an instruction set that x86-64 code can be restricted to.
+fn has(isa: &str) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    match isa {
+        "avx512" => return std::arch::is_x86_feature_detected!("avx512f"),
+        "avx2" => return std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma"),
+        _ => {}
+    }
+    isa == "portable"
 }
