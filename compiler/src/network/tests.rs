@@ -260,3 +260,115 @@ fn a_model_that_computes_nothing_or_in_other_types() {
     let x = b.conv(x, 4, 1, 1, [0; 4]);
     assert!(problems(&b.finish(x))[0].1.contains("element type"));
 }
+
+/// Anything the operators accept, sensible or not.
+fn wild(seed: u64) -> Graph {
+    let shapes: [&[usize]; 5] = [&[1, 3, 6, 5], &[2, 4, 4, 4], &[1, 5, 5, 1], &[3, 8], &[4, 6, 3]];
+    let dtypes = [DType::F32, DType::F32, DType::F32, DType::U8, DType::F64];
+    let mut b = Builder::new(seed, dtypes[seed as usize / 5 % 5], shapes[seed as usize % 5]);
+    let mut x = b.cast(b.input(), DType::F32);
+    let mut earlier = vec![x];
+    for _ in 0..2 + b.below(8) {
+        if let Some(next) = wild_step(&mut b, x, &earlier) {
+            x = next;
+            earlier.push(x);
+        }
+    }
+    b.finish(x)
+}
+
+fn wild_step(b: &mut Builder, x: ValueId, earlier: &[ValueId]) -> Option<ValueId> {
+    let shape = b.shape(x);
+    let rank = shape.len();
+    let last = *shape.last()?;
+    let axis = b.below(rank);
+    let flag = b.below(2) == 0;
+    let (w, v) = (b.random(&[last, 4], -1.0, 1.0), b.random(&[4], -1.0, 1.0));
+    let window = Window {
+        kernel: [1 + b.below(3), 1 + b.below(3)],
+        stride: [1 + b.below(2), 1],
+        dilation: [1 + b.below(2), 1],
+        pads: [0; 4].map(|_| b.below(3) as i64 - i64::from(flag)),
+    };
+    let (op, inputs) = match b.below(18) {
+        0 => {
+            let (total, first) = (shape.iter().product::<usize>(), 1 + b.below(6));
+            let target = if total % first == 0 { vec![first, total / first] } else { vec![1, total, 1, 1] };
+            return Some(b.reshape(x, &target));
+        }
+        1 => {
+            let mut perm: Vec<usize> = (0..rank).collect();
+            perm.rotate_left(axis);
+            if flag {
+                perm.swap(0, rank - 1);
+            }
+            (Op::Transpose { perm }, vec![x])
+        }
+        2 => (Op::Softmax { axis, flat: flag, log: false }, vec![x]),
+        3 => (Op::MatMul, vec![x, w]),
+        4 => (
+            Op::Gemm { alpha: 0.5, beta: 2.0, trans_a: flag, trans_b: false, activation: Activation::NONE },
+            vec![x, w, v],
+        ),
+        5 | 6 => {
+            let channels = *shape.get(1)?;
+            let depthwise = b.below(2) == 0;
+            let (m, per_group) = if depthwise { (channels * (1 + b.below(2)), 1) } else { (3, channels) };
+            let w = b.random(&[m, per_group, window.kernel[0], window.kernel[1]], -1.0, 1.0);
+            let group = if depthwise { channels } else { 1 };
+            (Op::Conv(Conv { window, group, activation: Activation::NONE, pad_values: vec![] }), vec![x, w])
+        }
+        7 => (Op::GlobalAveragePool, vec![x]),
+        8 => (Op::ReduceMean { axes: vec![axis], keep_dims: flag }, vec![x]),
+        9 => (Op::MaxPool { window }, vec![x]),
+        10 => (Op::AveragePool { window, count_include_pad: flag }, vec![x]),
+        11 => (Op::Concat { axis }, vec![x, x]),
+        12 => {
+            (Op::Binary([Binary::Add, Binary::Mul, Binary::Pow][b.below(3)]), vec![x, earlier[b.below(earlier.len())]])
+        }
+        13 => (Op::Binary([Binary::Div, Binary::Sub, Binary::Max][b.below(3)]), vec![v, x]),
+        14 => {
+            let activation = if flag { Activation::HardSwish } else { Activation::Clamp { lo: 1.0, hi: 0.5 } };
+            (Op::Unary([Unary::Act(activation), Unary::Neg, Unary::Exp, Unary::Sigmoid][b.below(4)]), vec![x])
+        }
+        15 => {
+            let to = [DType::F32, DType::F64, DType::I32][b.below(3)];
+            return Some(b.cast(x, to));
+        }
+        16 => {
+            let mut side = || (0..rank).map(|_| b.below(3) as i64 - 1).collect::<Vec<i64>>();
+            (Op::Pad { before: side(), after: side(), value: 0.0 }, vec![x])
+        }
+        _ => (Op::Identity, vec![x]),
+    };
+    b.try_node(op, &inputs)
+}
+
+#[test]
+fn nothing_panics_and_what_is_accepted_computes_the_same() {
+    let mut accepted = 0;
+    for seed in 0..6000 {
+        let graph = wild(seed);
+        match network(&graph) {
+            Ok(network) => {
+                let _ = (same(&graph), network.facts());
+                accepted += 1;
+            }
+            Err(error) => assert!(!error.problems.is_empty() && !error.to_string().is_empty()),
+        }
+    }
+    assert!(accepted > 100, "only {accepted} of 6000 graphs were accepted");
+}
+
+#[test]
+fn ports_without_a_batch_axis() {
+    let mut b = Builder::new(1, DType::F32, &[6, 5, 3]);
+    let x = b.transpose(b.input(), &[2, 0, 1]);
+    let x = b.reshape(x, &[1, 3, 6, 5]);
+    let x = b.conv(x, 4, 3, 1, [0; 4]);
+    let x = b.node(Op::GlobalAveragePool, &[x]);
+    let x = b.reshape(x, &[4]);
+    let graph = b.finish(x);
+    let network = same(&graph);
+    assert_eq!((network.input.layout, network.output.shape.as_slice()), (Layout::Nhwc, &[4][..]));
+}

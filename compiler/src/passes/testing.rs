@@ -63,6 +63,13 @@ impl Builder {
         self.typed(op, inputs, ty)
     }
 
+    /// A node if its operator accepts the inputs.
+    pub fn try_node(&mut self, op: Op, inputs: &[ValueId]) -> Option<ValueId> {
+        let types: Vec<Option<&Type>> = inputs.iter().map(|&id| Some(self.graph.ty(id))).collect();
+        let ty = infer::output_type(&op, &types, None).ok()?;
+        Some(self.typed(op, inputs, ty))
+    }
+
     fn typed(&mut self, op: Op, inputs: &[ValueId], ty: Type) -> ValueId {
         let origin = vec![format!("{}{}", op.name(), self.graph.nodes.len())];
         let output = self.graph.add_value(format!("{}_out", origin[0]), ty);
