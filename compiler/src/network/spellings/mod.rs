@@ -43,10 +43,10 @@ const WEIGHTS: [Weights; 6] =
 const MEANS: [Mean; 6] = [
     Mean::GlobalAveragePool,
     Mean::AveragePool,
-    Mean::ReduceMean,
-    Mean::ReduceMeanDropped,
-    Mean::ReduceMeanNegative,
-    Mean::ReduceMeanTwice,
+    Mean::Reduced,
+    Mean::ReducedDropped,
+    Mean::ReducedNegative,
+    Mean::ReducedTwice,
 ];
 const HEADS: [Head; 5] = [Head::GemmTransB, Head::Gemm, Head::GemmScaled, Head::MatMulAdd, Head::Conv];
 

@@ -69,10 +69,10 @@ pub(super) enum Weights {
 pub(super) enum Mean {
     GlobalAveragePool,
     AveragePool,
-    ReduceMean,
-    ReduceMeanDropped,
-    ReduceMeanNegative,
-    ReduceMeanTwice,
+    Reduced,
+    ReducedDropped,
+    ReducedNegative,
+    ReducedTwice,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -357,10 +357,10 @@ impl Writer {
                 let size = self.size as i64;
                 self.node("AveragePool", &[&x], |node| node.ints("kernel_shape", [size; 2]).ints("strides", [2, 2]))
             }
-            Mean::ReduceMean => self.reduce(&x, &axes, 1),
-            Mean::ReduceMeanDropped => return self.reduce(&x, &axes, 0),
-            Mean::ReduceMeanNegative => self.reduce(&x, &axes.map(|axis| axis - 4), 1),
-            Mean::ReduceMeanTwice => {
+            Mean::Reduced => self.reduce(&x, &axes, 1),
+            Mean::ReducedDropped => return self.reduce(&x, &axes, 0),
+            Mean::ReducedNegative => self.reduce(&x, &axes.map(|axis| axis - 4), 1),
+            Mean::ReducedTwice => {
                 let x = self.reduce(&x, &axes[1..], 1);
                 self.reduce(&x, &axes[..1], 1)
             }
