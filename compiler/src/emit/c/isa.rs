@@ -21,8 +21,8 @@ pub(super) struct Isa {
     pub columns: usize,
     /// Pixels of a depthwise tile.
     pub pixels: usize,
-    /// Panels of a dense layer read side by side.
-    pub dense: usize,
+    /// Sums that the taps of a dense layer are dealt to, so that several multiply-adds are under way.
+    pub sums: usize,
     /// Prefetches every four input channels.
     pub prefetches: usize,
     /// Multiplies by one lane of a vector of four inputs.
@@ -39,7 +39,7 @@ pub(super) const AVX512: Isa = Isa {
     rows8: 12,
     columns: 16,
     pixels: 8,
-    dense: 4,
+    sums: 8,
     prefetches: 2,
     by_lane: false,
 };
@@ -54,7 +54,7 @@ pub(super) const AVX2: Isa = Isa {
     rows8: 12,
     columns: 16,
     pixels: 8,
-    dense: 4,
+    sums: 4,
     prefetches: 1,
     by_lane: false,
 };
@@ -65,11 +65,11 @@ pub(super) const NEON: Isa = Isa {
     attribute: "@@PLAIN",
     lanes: 4,
     rows32: 0,
-    rows16: 5,
+    rows16: 8,
     rows8: 8,
-    columns: 16,
+    columns: 8,
     pixels: 8,
-    dense: 2,
+    sums: 2,
     prefetches: 1,
     by_lane: true,
 };
@@ -85,7 +85,7 @@ pub(super) const V128: Isa = Isa {
     rows8: 6,
     columns: 16,
     pixels: 7,
-    dense: 2,
+    sums: 1,
     prefetches: 0,
     by_lane: false,
 };
@@ -101,7 +101,7 @@ pub(super) const PLAIN: Isa = Isa {
     rows8: 2,
     columns: 8,
     pixels: 7,
-    dense: 1,
+    sums: 1,
     prefetches: 0,
     by_lane: false,
 };

@@ -436,38 +436,28 @@ fn panel_loop(isa: &Isa, width: usize) -> String {
 fn dense_kernels(isa: &Isa, needs: &Needs) -> String {
     let mut text = String::new();
     let mut runs = String::new();
-    let mut counts = vec![isa.dense];
-    counts.extend((isa.dense > 2).then_some(2));
-    counts.extend((isa.dense > 1).then_some(1));
-    // What is left for the next smaller number of panels.
-    let mut left: Vec<usize> = needs.dense.clone();
-    for count in counts {
-        let wide = count * 16;
-        let uses = left.iter().any(|&n| n >= wide);
-        left.iter_mut().for_each(|n| *n %= wide);
-        let partial = count == 1 && left.iter().any(|&n| n > 8);
-        if uses || partial {
-            text += &tiles::dense(isa, count, 16);
-        }
-        if uses {
-            let _ = writeln!(
-                runs,
-                "    for (; c + {wide} <= s->n; c += {wide}, panel += (1 + s->k) * {wide}) {{\n\
-                 \x20       @dense{count}x16_$I(a, s->k, panel, s->clamp, out + c);\n    }}"
-            );
-        }
+    let rests: Vec<_> = needs.dense.iter().map(|n| n % 16).collect();
+    let (wide, narrow) = (rests.iter().any(|&n| n > 8), rests.iter().any(|&n| (1..=8).contains(&n)));
+    let whole = needs.dense.iter().any(|&n| n >= 16);
+    if whole || wide {
+        text += &tiles::dense(isa, 16);
     }
-    let (wide, narrow) = (left.iter().any(|&n| n > 8), left.iter().any(|&n| (1..=8).contains(&n)));
+    if whole {
+        runs += "    for (; c + 16 <= s->n; c += 16, panel += (1 + s->k) * 16) {\n        \
+                 @dense16_$I(a, s->k, panel, s->clamp, out + c);\n    }\n";
+    }
     if narrow {
-        text += &tiles::dense(isa, 1, 8);
+        text += &tiles::dense(isa, 8);
     }
     if wide || narrow {
         let (first, second) =
-            ("@dense1x16_$I(a, s->k, panel, s->clamp, last);", "@dense1x8_$I(a, s->k, panel, s->clamp, last);");
+            ("@dense16_$I(a, s->k, panel, s->clamp, last);", "@dense8_$I(a, s->k, panel, s->clamp, last);");
         let call = match (wide, narrow) {
-            (true, true) => format!(
-                "if (s->n - c > 8) {{\n            {first}\n        }} else {{\n            {second}\n        }}"
-            ),
+            (true, true) => {
+                format!(
+                    "if (s->n - c > 8) {{\n            {first}\n        }} else {{\n            {second}\n        }}"
+                )
+            }
             (true, false) => first.into(),
             _ => second.into(),
         };
@@ -476,7 +466,8 @@ fn dense_kernels(isa: &Isa, needs: &Needs) -> String {
             "    if (c < s->n) {{\n        float last[16];\n        {call}\n        memcpy(out + c, last, (s->n - c) * sizeof(float));\n    }}"
         );
     }
-    text + &kernel!("dense_run").replace("%RUNS%", &runs)
+    let start = if wide || narrow || whole { "    size_t c = 0;\n" } else { "" };
+    text + &kernel!("dense_run").replace("%START%", start).replace("%RUNS%", &runs)
 }
 
 /// One image through all steps.

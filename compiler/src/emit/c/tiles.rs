@@ -345,50 +345,45 @@ pub(super) fn depthwise_row(isa: &Isa, sizes: &[usize], stride: usize, width: us
     )
 }
 
-/// Several panels of a dense layer side by side.
-pub(super) fn dense(isa: &Isa, panels: usize, width: usize) -> String {
+/// One panel of a dense layer, its taps dealt to several sums in turn.
+pub(super) fn dense(isa: &Isa, width: usize) -> String {
     let lanes = isa.lanes_of(width);
-    let f = format!("f{lanes}");
-    let per = width / lanes;
+    let (f, sums, vectors) = (format!("f{lanes}"), isa.sums, width / lanes);
+    let plus = |n: usize| if n == 0 { String::new() } else { format!(" + {n}") };
     let mut text = format!(
-        "/* {panels} panels of {width}, each k inputs long. */\n\
-         static @@NOINLINE $T void @dense{panels}x{width}_$I(const float *a, size_t k, const float *panel, @clamp clamp, float *out)\n{{\n"
+        "/* A panel of {width}, k inputs long. */\n\
+         static @@NOINLINE $T void @dense{width}_$I(const float *a, size_t k, const float *b, @clamp clamp, float *out)\n{{\n"
     );
-    let _ = writeln!(text, "    const {f} lo = {f}_set(clamp.lo), hi = {f}_set(clamp.hi);");
-    if panels > 1 {
-        let _ = writeln!(text, "    const size_t next = (1 + k) * {width};");
+    let _ = writeln!(text, "    const {f} lo = {f}_set(clamp.lo), hi = {f}_set(clamp.hi);\n    {f} x;");
+    for u in 0..sums {
+        let each = (0..vectors).map(|v| match u {
+            0 => format!("c0_{v} = {f}_load(b{})", plus(v * lanes)),
+            u => format!("c{u}_{v} = {f}_set(0.0f)"),
+        });
+        let _ = writeln!(text, "    {f} {};", each.collect::<Vec<_>>().join(", "));
     }
-    let names: Vec<_> = (0..panels)
-        .map(|p| match p {
-            0 => "*p0 = panel".into(),
-            p => format!("*p{p} = p{} + next", p - 1),
-        })
-        .collect();
-    let _ = writeln!(text, "    const float {};", names.join(", "));
-    let at = |p: usize, v: usize| if v == 0 { format!("p{p}") } else { format!("p{p} + {}", v * lanes) };
-    let each = |text: &mut String, one: &dyn Fn(usize, usize) -> String, indent: &str| {
-        for p in 0..panels {
-            let line: Vec<_> = (0..per).map(|v| one(p, v)).collect();
-            let _ = writeln!(text, "{indent}{}", line.join(" "));
-        }
+    let tap = |u: usize| {
+        let products = (0..vectors)
+            .map(|v| format!(" c{u}_{v} = {f}_fma(x, {f}_load(b{}), c{u}_{v});", plus(u * width + v * lanes)));
+        format!("x = {f}_splat(a{});{}", plus(u), products.collect::<String>())
     };
-    each(&mut text, &|p, v| format!("{f} c{p}_{v} = {f}_load({});", at(p, v)), "    ");
-    text += "    for (; k > 0; k--, a++) {\n";
-    let _ = writeln!(text, "        const {f} x = {f}_splat(a);");
-    for p in 0..panels {
-        let _ = writeln!(text, "        p{p} += {width};");
+    let _ = writeln!(text, "    b += {width};");
+    if sums > 1 {
+        let _ = writeln!(text, "    for (; k >= {sums}; k -= {sums}, a += {sums}, b += {}) {{", sums * width);
+        for u in 0..sums {
+            if u * width % 16 == 0 {
+                let _ = writeln!(text, "        @@PREFETCH((const void *)((uintptr_t)b + {}));", 4096 + u * width * 4);
+            }
+            let _ = writeln!(text, "        {}", tap(u));
+        }
+        text += "    }\n";
     }
-    each(&mut text, &|p, v| format!("c{p}_{v} = {f}_fma(x, {f}_load({}), c{p}_{v});", at(p, v)), "        ");
-    text += "    }\n";
-    each(
-        &mut text,
-        &|p, v| {
-            let to = p * width + v * lanes;
-            let to = if to == 0 { "out".into() } else { format!("out + {to}") };
-            format!("{f}_store({to}, {f}_clamp(c{p}_{v}, lo, hi));")
-        },
-        "    ",
-    );
-    text += "}\n\n";
-    text
+    let _ = writeln!(text, "    for (; k > 0; k--, a++, b += {width}) {{\n        {}\n    }}", tap(0));
+    for v in 0..vectors {
+        for u in 1..sums {
+            let _ = writeln!(text, "    c0_{v} = {f}_add(c0_{v}, c{u}_{v});");
+        }
+        let _ = writeln!(text, "    {f}_store(out{}, {f}_clamp(c0_{v}, lo, hi));", plus(v * lanes));
+    }
+    text + "}\n\n"
 }

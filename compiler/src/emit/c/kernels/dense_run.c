@@ -1,6 +1,5 @@
 static $T void @dense_$I(const @dense *s, const float *a, const float *weights, float *out)
 {
     const float *panel = weights + s->weights;
-    size_t c = 0;
-%RUNS%}
+%START%%RUNS%}
 

@@ -27,6 +27,7 @@ typedef __m512 f16;
 #define f16_store(p, x) _mm512_storeu_ps(p, x)
 #define f16_set(x) _mm512_set1_ps(x)
 #define f16_splat(p) _mm512_set1_ps(*(p))
+#define f16_add(a, b) _mm512_add_ps(a, b)
 #define f16_fma(a, b, c) _mm512_fmadd_ps(a, b, c)
 #define f16_clamp(x, lo, hi) _mm512_min_ps(hi, _mm512_max_ps(lo, x))
 #define @@AVX2 __attribute__((target("avx2,fma")))
