@@ -28,7 +28,6 @@ typedef __m512 f16;
 #define f16_set(x) _mm512_set1_ps(x)
 #define f16_splat(p) _mm512_set1_ps(*(p))
 #define f16_add(a, b) _mm512_add_ps(a, b)
-#define f16_fma(a, b, c) _mm512_fmadd_ps(a, b, c)
 #define f16_clamp(x, lo, hi) _mm512_min_ps(hi, _mm512_max_ps(lo, x))
 #define @@AVX2 __attribute__((target("avx2,fma")))
 typedef __m256 f8;
@@ -38,8 +37,23 @@ typedef __m256 f8;
 #define f8_splat(p) _mm256_broadcast_ss(p)
 #define f8_add(a, b) _mm256_add_ps(a, b)
 #define f8_mul(a, b) _mm256_mul_ps(a, b)
-#define f8_fma(a, b, c) _mm256_fmadd_ps(a, b, c)
 #define f8_clamp(x, lo, hi) _mm256_min_ps(hi, _mm256_max_ps(lo, x))
+#if defined(__clang__)
+#define f16_fma(a, b, c) _mm512_fmadd_ps(a, b, c)
+#define f8_fma(a, b, c) _mm256_fmadd_ps(a, b, c)
+#else
+/* In place: given the choice, gcc lets sums wander between registers and spills one. */
+static inline @@AVX512 __attribute__((always_inline)) f16 f16_fma(f16 a, f16 b, f16 c)
+{
+    __asm__("vfmadd231ps %2, %1, %0" : "+v"(c) : "v"(a), "v"(b));
+    return c;
+}
+static inline @@AVX2 __attribute__((always_inline)) f8 f8_fma(f8 a, f8 b, f8 c)
+{
+    __asm__("vfmadd231ps %2, %1, %0" : "+x"(c) : "x"(a), "x"(b));
+    return c;
+}
+#endif
 typedef __m128 f4;
 #define f4_load(p) _mm_loadu_ps(p)
 #define f4_store(p, x) _mm_storeu_ps(p, x)
