@@ -371,7 +371,7 @@ pub(super) fn dense(isa: &Isa, width: usize) -> String {
     if sums > 1 {
         let _ = writeln!(text, "    for (; k >= {sums}; k -= {sums}, a += {sums}, b += {}) {{", sums * width);
         for u in 0..sums {
-            if u * width % 16 == 0 {
+            if (u * width).is_multiple_of(16) {
                 let _ = writeln!(text, "        @@PREFETCH((const void *)((uintptr_t)b + {}));", 4096 + u * width * 4);
             }
             let _ = writeln!(text, "        {}", tap(u));
