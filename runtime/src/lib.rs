@@ -58,8 +58,8 @@ pub use timing::{Latency, latency};
 ///
 /// - The path is relative to the folder of the crate's `Cargo.toml`. The crate is rebuilt when the model or its external
 ///   data changes.
-/// - `pub struct Name` names the type and says who sees it; attributes and doc comments in front of it are kept. Without it,
-///   the type is private to the module (`struct`) and has the file's stem as its name, in CamelCase.
+/// - `pub struct Name` names the type and says who sees it; attributes and doc comments in front of it are kept (it already
+///   derives `Debug`, `Clone` and `Copy`). Without it, the type is `pub(crate)` and has the file's stem as its name, in CamelCase.
 /// - `resolution = [H, W]` recompiles the model for another input size, `batch = n` for n images per inference.
 ///
 /// It defines the type, which implements [`Model`] and has the same constants and functions of its own, and `NameArena`, an
