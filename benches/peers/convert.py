@@ -1,0 +1,132 @@
+"""Converts one benchmark ONNX model for the peers that do not read ONNX.
+
+usage: convert.py MODEL.onnx OUTPUT_STEM H W C
+
+Writes OUTPUT_STEM.tflite (the same layers in Keras, converted with batch norm folded), OUTPUT_STEM.ncnn.{param,bin} and
+OUTPUT_STEM.mnn, and OUTPUT_STEM.folded.onnx (batch norm folded) for the C generators. What can't be made is said on standard error; the peer is then left out.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import traceback
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+source, stem = sys.argv[1:3]
+height, width, channels = map(int, sys.argv[3:6])
+model = onnx.load(source)
+constants = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
+
+
+def attributes(node):
+    return {a.name: helper.get_attribute_value(a) for a in node.attribute}
+
+
+def folded():
+    """Convolution + BatchNormalization to one convolution with a bias."""
+    graph = onnx.ModelProto()
+    graph.CopyFrom(model)
+    nodes, initializers, renamed, producers = [], {}, {}, {}
+    for node in graph.graph.node:
+        node.input[:] = [renamed.get(i, i) for i in node.input]
+        if node.op_type == "BatchNormalization":
+            conv = producers[node.input[0]]
+            scale, bias, mean, var = (constants[i].astype(np.float64) for i in node.input[1:])
+            factor = scale / np.sqrt(var + attributes(node).get("epsilon", 1e-5))
+            weight = constants[conv.input[1]] * factor.reshape(-1, 1, 1, 1)
+            shift = bias - mean * factor
+            if len(conv.input) > 2:
+                shift = shift + constants[conv.input[2]] * factor
+            name = conv.input[1]
+            initializers[name] = weight.astype(np.float32)
+            initializers[name + ".bias"] = shift.astype(np.float32)
+            conv.input[:] = [conv.input[0], name, name + ".bias"]
+            renamed[node.output[0]] = conv.output[0]
+            continue
+        for output in node.output:
+            producers[output] = node
+        nodes.append(node)
+    used = {i for n in nodes for i in n.input}
+    tensors = [numpy_helper.from_array(initializers.get(n, a), n) for n, a in constants.items() if n in used]
+    tensors += [numpy_helper.from_array(a, n) for n, a in initializers.items() if n not in constants]
+    kept = [helper.make_node(n.op_type, n.input, n.output, n.name, **attributes(n)) for n in nodes]
+    made = helper.make_graph(kept, "folded", graph.graph.input, graph.graph.output, tensors)
+    result = helper.make_model(made, opset_imports=graph.opset_import)
+    result.ir_version = graph.ir_version
+    onnx.save(result, stem + ".folded.onnx")
+
+
+def tflite():
+    import tensorflow as tf
+
+    layers = tf.keras.layers
+    start = layers.Input((height, width, channels), batch_size=1)
+    x, weights = start, []
+    for node in model.graph.node:
+        a = attributes(node)
+        if node.op_type == "Conv":
+            w = constants[node.input[1]]
+            stride, size = a["strides"][0], w.shape[2]
+            top, left, bottom, right = a.get("pads", [0] * 4)
+            same = stride == 1 and size == 3
+            if not same and any((top, left, bottom, right)):
+                x = layers.ZeroPadding2D(((top, bottom), (left, right)))(x)
+            mode = "same" if same else "valid"
+            if a.get("group", 1) > 1:
+                layer = layers.DepthwiseConv2D(size, stride, mode, use_bias=False)
+                weights.append((layer, [w.transpose(2, 3, 0, 1)]))
+            else:
+                layer = layers.Conv2D(w.shape[0], size, stride, mode, use_bias=False)
+                weights.append((layer, [w.transpose(2, 3, 1, 0)]))
+            x = layer(x)
+        elif node.op_type == "BatchNormalization":
+            layer = layers.BatchNormalization(epsilon=a.get("epsilon", 1e-5))
+            x = layer(x)
+            weights.append((layer, [constants[i] for i in node.input[1:]]))
+        elif node.op_type == "Relu":
+            x = layers.ReLU()(x)
+        elif node.op_type == "GlobalAveragePool":
+            x = layers.GlobalAveragePooling2D()(x)
+        elif node.op_type == "Gemm":
+            w = constants[node.input[1]]
+            layer = layers.Dense(w.shape[0])
+            x = layer(x)
+            weights.append((layer, [w.T, constants[node.input[2]]]))
+    keras = tf.keras.Model(start, x)
+    for layer, values in weights:
+        layer.set_weights(values)
+    with open(stem + ".tflite", "wb") as out:
+        out.write(tf.lite.TFLiteConverter.from_keras_model(keras).convert())
+
+
+def ncnn():
+    import pnnx
+
+    tool = pnnx.EXEC_PATH
+    with tempfile.TemporaryDirectory() as folder:
+        local = os.path.join(folder, "net.onnx")
+        onnx.save(model, local)
+        shape = f"inputshape=[1,{channels},{height},{width}]f32"
+        subprocess.run([tool, local, shape, "fp16=0"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        for ending in ("param", "bin"):
+            os.replace(os.path.join(folder, f"net.ncnn.{ending}"), f"{stem}.ncnn.{ending}")
+
+
+def mnn():
+    tool = os.path.join(os.path.dirname(sys.executable), "mnnconvert")
+    files = ["--modelFile", source, "--MNNModel", stem + ".mnn"]
+    subprocess.run([tool, "-f", "ONNX", *files, "--bizCode", "bench"], check=True, stdout=subprocess.DEVNULL)
+
+
+for step in (folded, tflite, ncnn, mnn):
+    try:
+        step()
+    except (Exception, SystemExit):
+        print(f"convert.py: {step.__name__} failed", file=sys.stderr)
+        traceback.print_exc()

@@ -1,0 +1,133 @@
+//! This project's own contenders: the emitted Rust, and the emitted C by each compiler at plain `-O3`.
+
+use crate::models::Random;
+use crate::peers::{home, succeed, work};
+use anyhow::{Context, Result};
+use mobilenet_compiler::Options;
+use mobilenet_compiler::emit::{self, Provenance};
+use mobilenet_compiler::graph::{self, Tensor};
+use mobilenet_compiler::plan::Plan;
+use mobilenet_compiler::{compile_file, onnx, reference};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Which of our paths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Variant {
+    /// Emitted Rust on the runtime crate.
+    Rust,
+    /// Emitted C by gcc.
+    Gcc,
+    /// Emitted C by clang.
+    Clang,
+}
+
+impl Variant {
+    /// Those that can run with so many threads.
+    pub fn all(threads: usize) -> Vec<Self> {
+        if threads == 1 { vec![Self::Rust, Self::Gcc, Self::Clang] } else { vec![Self::Rust] }
+    }
+
+    /// As printed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rust => "ours, Rust",
+            Self::Gcc => "ours, C by gcc",
+            Self::Clang => "ours, C by clang",
+        }
+    }
+}
+
+/// Writes `input.f32`, seeded normal deviates, and returns it with the reference's output.
+pub fn reference(model: &Path, folder: &Path) -> Result<(Vec<f32>, Vec<f32>)> {
+    let saved = folder.join("reference.f32");
+    let graph = graph::import(&onnx::Model::read(model)?, &Options::default())?;
+    let shape = &graph[graph.input].ty.shape;
+    let input = Random(7).normal(shape.iter().product(), 0.0, 1.0);
+    std::fs::write(folder.join("input.f32"), bytes(&input))?;
+    if let Ok(saved) = std::fs::read(&saved) {
+        return Ok((input, floats(&saved)));
+    }
+    let output = reference::run(&graph, &Tensor::f32(shape.clone(), input.clone()))?.to_f32().to_vec();
+    std::fs::write(saved, bytes(&output))?;
+    Ok((input, output))
+}
+
+/// Compiles the network in `folder` to a shared library that exports `run`.
+pub fn build(variant: Variant, folder: &Path, threads: usize) -> Result<PathBuf> {
+    let plan = compile_file(&folder.join("net.onnx"), &Options::default())?;
+    match variant {
+        Variant::Rust => rust(&plan, folder, threads),
+        Variant::Gcc => c(&plan, folder, "gcc"),
+        Variant::Clang => c(&plan, folder, "clang"),
+    }
+}
+
+fn rust(plan: &Plan, folder: &Path, threads: usize) -> Result<PathBuf> {
+    let project = folder.join("rust");
+    let provenance = Provenance { model: "net.onnx".into(), ..Provenance::default() };
+    emit::rust::files(plan, "Net", "net", &provenance)?.write_to(&project.join("src"))?;
+    let key = folder.file_name().and_then(|n| n.to_str()).unwrap_or("net").replace('.', "_");
+    let runtime = home().join("../runtime").canonicalize()?;
+    let features = if threads > 1 { r#""std", "threads""# } else { r#""std""# };
+    let manifest = format!(
+        "[package]\nname = \"ours-{key}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
+         [lib]\ncrate-type = [\"cdylib\"]\n\n[workspace]\n\n\
+         [dependencies.mobilenet-runtime]\npath = {runtime:?}\ndefault-features = false\nfeatures = [{features}]\n"
+    );
+    std::fs::write(project.join("Cargo.toml"), manifest)?;
+    std::fs::write(project.join("src/lib.rs"), LIBRARY)?;
+    let target = work().join(format!("cargo-{threads}"));
+    succeed(
+        Command::new("cargo")
+            .args(["build", "--release", "--manifest-path"])
+            .arg(project.join("Cargo.toml"))
+            .env("CARGO_TARGET_DIR", &target),
+    )?;
+    let library = folder.join("rust.so");
+    std::fs::copy(target.join(format!("release/libours_{}.so", key.replace('-', "_"))), &library)?;
+    Ok(library)
+}
+
+const LIBRARY: &str = "
+mod net;
+use net::Net;
+use std::cell::RefCell;
+
+thread_local!(static ARENA: RefCell<Box<net::NetArena>> = RefCell::new(Net::new_arena()));
+
+#[unsafe(no_mangle)]
+pub unsafe extern \"C\" fn run(input: *const f32, output: *mut f32) {
+    // SAFETY: the caller's buffers have the model's lengths.
+    let (input, output) = unsafe { (&*input.cast(), &mut *output.cast()) };
+    ARENA.with_borrow_mut(|arena| Net::run(input, output, arena));
+}
+";
+
+fn c(plan: &Plan, folder: &Path, compiler: &str) -> Result<PathBuf> {
+    let project = folder.join("c");
+    emit::c::emit(plan, &emit::c::COptions { name: "net".into(), ..emit::c::COptions::default() })?.write_to(&project)?;
+    std::fs::write(
+        project.join("run.c"),
+        "#include \"net.h\"\nstatic net_arena arena;\n\
+         void run(const float *input, float *output) { net_run(input, output, &arena); }\n",
+    )?;
+    let library = folder.join(format!("{compiler}.so"));
+    succeed(
+        Command::new(compiler)
+            .args(["-O3", "-shared", "-fPIC", "run.c", "net.c", "net_weights.c", "-o"])
+            .arg(&library)
+            .current_dir(&project),
+    )
+    .context("the emitted C")?;
+    Ok(library)
+}
+
+fn bytes(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|v| v.to_le_bytes()).collect()
+}
+
+/// Little-endian floats.
+pub fn floats(bytes: &[u8]) -> Vec<f32> {
+    bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+}
