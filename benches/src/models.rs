@@ -81,9 +81,11 @@ impl Spec {
 pub fn onnx(spec: &Spec) -> Result<Vec<u8>> {
     let [h, w, c] = spec.image();
     let mut file = Writer {
-        author: Author::new("mobilenet_v1", 13)
-            .input("input", DType::F32, dims(&[1, c, h, w]))
-            .output("output", DType::F32, dims(&[1, spec.classes])),
+        author: Author::new("mobilenet_v1", 13).input("input", DType::F32, dims(&[1, c, h, w])).output(
+            "output",
+            DType::F32,
+            dims(&[1, spec.classes]),
+        ),
         random: Random(1),
     };
     let mut channels = spec.width(32);

@@ -106,7 +106,8 @@ pub unsafe extern \"C\" fn run(input: *const f32, output: *mut f32) {
 
 fn c(plan: &Plan, folder: &Path, compiler: &str) -> Result<PathBuf> {
     let project = folder.join("c");
-    emit::c::emit(plan, &emit::c::COptions { name: "net".into(), ..emit::c::COptions::default() })?.write_to(&project)?;
+    emit::c::emit(plan, &emit::c::COptions { name: "net".into(), ..emit::c::COptions::default() })?
+        .write_to(&project)?;
     std::fs::write(
         project.join("run.c"),
         "#include \"net.h\"\nstatic net_arena arena;\n\

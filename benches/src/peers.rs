@@ -1,6 +1,6 @@
 //! Builds every contender, then serves them in turn: one live process each, so that the machine's drift cancels.
 
-use crate::table::{Row, median, render};
+use crate::table::{Row, Side, median, render};
 use crate::{models, ours, worker};
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -40,7 +40,7 @@ pub struct Arguments {
 /// One contender, ready to be started.
 struct Contender {
     name: String,
-    ours: bool,
+    side: Side,
     command: Command,
     output: PathBuf,
     note: String,
@@ -70,9 +70,7 @@ pub fn work() -> PathBuf {
 pub fn run(arguments: &Arguments) -> Result<()> {
     let python = match &arguments.python {
         Some(path) => Some(path.clone()),
-        None => virtual_environment()
-            .inspect_err(|error| eprintln!("Python peers are left out: {error:#}"))
-            .ok(),
+        None => virtual_environment().inspect_err(|error| eprintln!("Python peers are left out: {error:#}")).ok(),
     };
     let mut report = machine();
     for spec in &arguments.models {
@@ -103,20 +101,21 @@ fn one_model(spec: &models::Spec, arguments: &Arguments, python: Option<&Path>) 
     let mut contenders = own(spec, &folder, arguments, &mut rows);
     contenders.extend(rust_peers(spec, &folder, arguments));
     if let Some(python) = python {
+        convert(spec, &folder, python);
         contenders.extend(c_peers(spec, &folder, python, arguments, &mut rows));
         contenders.extend(python_peers(spec, &folder, python, arguments));
     }
     contenders.retain(|c| {
-        c.ours || arguments.only.is_empty() || arguments.only.iter().any(|o| c.name.contains(o.as_str()))
+        c.side != Side::Peer || arguments.only.is_empty() || arguments.only.iter().any(|o| c.name.contains(o.as_str()))
     });
     for contender in contenders {
-        let (name, ours) = (contender.name.clone(), contender.ours);
+        let (name, side) = (contender.name.clone(), contender.side);
         match Live::start(contender, arguments.slice_ms) {
             Ok(mut contender) => {
                 contender.row.error = difference(&contender.output, &expected)?;
                 live.push(contender);
             }
-            Err(error) => rows.push(missing(&name, ours, &error)),
+            Err(error) => rows.push(missing(&name, side, &error)),
         }
     }
     let mut peak = fma_worker(spec, &folder, arguments).and_then(|c| Live::start(c, 1)).ok();
@@ -141,9 +140,9 @@ fn one_model(spec: &models::Spec, arguments: &Arguments, python: Option<&Path>) 
     Ok(render(&title, spec.mult_adds(), arguments.threads, peak, &rows))
 }
 
-fn missing(name: &str, ours: bool, error: &anyhow::Error) -> Row {
-    let note = format!("{error:#}").lines().next().unwrap_or_default().to_string();
-    Row { name: name.to_string(), ours, samples: Vec::new(), error: 0.0, note }
+fn missing(name: &str, side: Side, error: &anyhow::Error) -> Row {
+    let note = format!("left out: {}", format!("{error:#}").lines().last().unwrap_or_default());
+    Row { name: name.to_string(), side, samples: Vec::new(), error: 0.0, note }
 }
 
 fn own(spec: &models::Spec, folder: &Path, arguments: &Arguments, rows: &mut Vec<Row>) -> Vec<Contender> {
@@ -152,13 +151,13 @@ fn own(spec: &models::Spec, folder: &Path, arguments: &Arguments, rows: &mut Vec
         match ours::build(variant, folder, arguments.threads) {
             Ok(library) => contenders.push(library_worker(
                 variant.name(),
-                variant == ours::Variant::Rust,
+                if variant == ours::Variant::Rust { Side::Ours } else { Side::AlsoOurs },
                 &library,
                 spec,
                 folder,
                 arguments,
             )),
-            Err(error) => rows.push(missing(variant.name(), false, &error)),
+            Err(error) => rows.push(missing(variant.name(), Side::AlsoOurs, &error)),
         }
     }
     contenders
@@ -172,7 +171,7 @@ fn rust_peers(spec: &models::Spec, folder: &Path, arguments: &Arguments) -> Vec<
     let model = folder.join("net.onnx");
     engines
         .into_iter()
-        .map(|(name, engine)| rust_worker(name, false, engine, &model, spec, folder, arguments))
+        .map(|(name, engine)| rust_worker(name, Side::Peer, engine, &model, spec, folder, arguments))
         .collect()
 }
 
@@ -188,18 +187,19 @@ fn c_peers(
     }
     match emx(spec, folder, python) {
         Ok(library) => {
-            let mut contender = library_worker("emx-onnx-cgen", false, &library, spec, folder, arguments);
+            let mut contender = library_worker("emx-onnx-cgen", Side::Peer, &library, spec, folder, arguments);
             contender.note = "gcc -O3 -march=native -ffast-math, batch norm folded first".into();
             vec![contender]
         }
         Err(error) => {
-            rows.push(missing("emx-onnx-cgen", false, &error));
+            rows.push(missing("emx-onnx-cgen", Side::Peer, &error));
             Vec::new()
         }
     }
 }
 
-fn python_peers(spec: &models::Spec, folder: &Path, python: &Path, arguments: &Arguments) -> Vec<Contender> {
+/// The forms that peers read instead of ONNX.
+fn convert(spec: &models::Spec, folder: &Path, python: &Path) {
     let stem = folder.join("converted");
     if !stem.with_extension("tflite").exists() {
         let [h, w, c] = spec.image();
@@ -214,6 +214,10 @@ fn python_peers(spec: &models::Spec, folder: &Path, python: &Path, arguments: &A
             eprintln!("some conversions failed; those peers are left out");
         }
     }
+}
+
+fn python_peers(spec: &models::Spec, folder: &Path, python: &Path, arguments: &Arguments) -> Vec<Contender> {
+    let stem = folder.join("converted");
     [
         ("onnxruntime", "onnxruntime", folder.join("net.onnx")),
         ("OpenVINO", "openvino", folder.join("net.onnx")),
@@ -230,25 +234,25 @@ fn python_peers(spec: &models::Spec, folder: &Path, python: &Path, arguments: &A
             .arg(home().join("peers/worker.py"))
             .args([Path::new(key), &model, &folder.join("input.f32"), &output])
             .args([h, w, c, arguments.threads].map(|n| n.to_string()));
-        Contender { name: name.into(), ours: false, command, output, note: String::new() }
+        Contender { name: name.into(), side: Side::Peer, command, output, note: String::new() }
     })
     .collect()
 }
 
 fn library_worker(
     name: &str,
-    ours: bool,
+    side: Side,
     library: &Path,
     spec: &models::Spec,
     folder: &Path,
     arguments: &Arguments,
 ) -> Contender {
-    rust_worker(name, ours, worker::Engine::Library, library, spec, folder, arguments)
+    rust_worker(name, side, worker::Engine::Library, library, spec, folder, arguments)
 }
 
 fn rust_worker(
     name: &str,
-    ours: bool,
+    side: Side,
     engine: worker::Engine,
     model: &Path,
     spec: &models::Spec,
@@ -267,11 +271,11 @@ fn rust_worker(
         .args([model, &folder.join("input.f32"), &output])
         .args([1, c, h, w].iter().flat_map(|n| ["--shape".to_string(), n.to_string()]))
         .args(["--outputs", &spec.classes.to_string(), "--threads", &arguments.threads.to_string()]);
-    Contender { name: name.into(), ours, command, output, note: String::new() }
+    Contender { name: name.into(), side, command, output, note: String::new() }
 }
 
 fn fma_worker(spec: &models::Spec, folder: &Path, arguments: &Arguments) -> Result<Contender> {
-    Ok(rust_worker("fma", false, worker::Engine::Fma, &folder.join("net.onnx"), spec, folder, arguments))
+    Ok(rust_worker("fma", Side::Peer, worker::Engine::Fma, &folder.join("net.onnx"), spec, folder, arguments))
 }
 
 /// A command bound to as many cores as there are threads.
@@ -279,13 +283,22 @@ fn pinned(arguments: &Arguments, program: &Path) -> Command {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let first = if arguments.core + arguments.threads <= cores { arguments.core } else { 0 };
     let mut command = Command::new("taskset");
+    // SAFETY: setrlimit is async-signal-safe. C peers keep their intermediates on the stack.
+    unsafe {
+        use std::os::unix::process::CommandExt;
+        command.pre_exec(|| {
+            let unlimited = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+            libc::setrlimit(libc::RLIMIT_STACK, &unlimited);
+            Ok(())
+        });
+    }
     command.args(["-c", &format!("{first}-{}", first + arguments.threads - 1)]).arg(program);
     command
 }
 
 impl Live {
     fn start(contender: Contender, slice_ms: u64) -> Result<Self> {
-        let Contender { name, ours, mut command, output, note } = contender;
+        let Contender { name, side, mut command, output, note } = contender;
         let _ = std::fs::remove_file(&output);
         let mut child = command
             .stdin(Stdio::piped())
@@ -304,7 +317,7 @@ impl Live {
                 break;
             }
         }
-        let row = Row { name, ours, samples: Vec::new(), error: 0.0, note };
+        let row = Row { name, side, samples: Vec::new(), error: 0.0, note };
         let mut live = Self { row, child, requests, answers, output, per_slice: 1 };
         let warm = live.ask(3)?;
         let once = median(&warm).unwrap_or(1e6).max(1.0);
@@ -348,23 +361,25 @@ fn emx(spec: &models::Spec, folder: &Path, python: &Path) -> Result<PathBuf> {
     if library.exists() {
         return Ok(library);
     }
-    let source = folder.join("emx.c");
     let tool = python.with_file_name("emx-onnx-cgen");
     succeed(
-        Command::new(tool).arg("compile").arg(folder.join("converted.folded.onnx")).arg(&source).current_dir(folder),
+        Command::new(tool)
+            .args(["compile", "--large-temp-threshold", "0", "--model-name", "model"])
+            .args(["converted.folded.onnx", "emx.c"])
+            .current_dir(folder),
     )?;
-    let text = std::fs::read_to_string(&source)?;
-    let entry = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("void ")?.split_once('('))
-        .map(|(name, _)| name.trim())
-        .last()
-        .context("no entry point in the emitted C")?;
+    let text = std::fs::read_to_string(folder.join("emx.c"))?;
+    let load = if text.contains("model_load(const char") {
+        let weights = folder.join("model.bin");
+        format!("__attribute__((constructor)) static void load(void) {{ model_load({:?}); }}\n", weights)
+    } else {
+        String::new()
+    };
     let [h, w, c] = spec.image();
+    let classes = spec.classes;
     let wrapper = format!(
-        "#include \"emx.c\"\nvoid run(const float *in, float *out) {{ \
-         {entry}((const float (*)[{c}][{h}][{w}])in, (float (*)[{}])out); }}\n",
-        spec.classes
+        "#include \"emx.c\"\n{load}void run(const float *in, float *out) {{\n    \
+         model((const float (*)[{c}][{h}][{w}])in, (float (*)[{classes}])out);\n}}\n"
     );
     std::fs::write(folder.join("emx_run.c"), wrapper)?;
     succeed(
@@ -403,9 +418,7 @@ fn virtual_environment() -> Result<PathBuf> {
 fn machine() -> String {
     let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let field = |key: &str| {
-        cpu.lines()
-            .find_map(|l| l.strip_prefix(key)?.split_once(": ").map(|(_, v)| v.to_string()))
-            .unwrap_or_default()
+        cpu.lines().find_map(|l| l.strip_prefix(key)?.split_once(": ").map(|(_, v)| v.to_string())).unwrap_or_default()
     };
     let isa = std::env::var("MOBILENET_ISA").unwrap_or_else(|_| "widest".into());
     format!("CPU: {} (family {}, model {}), ISA: {isa}\n\n", field("model name"), field("cpu family"), field("model\t"))

@@ -2,13 +2,24 @@
 
 use std::fmt::Write;
 
+/// Whose a row is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// This project's path that the ratios are of.
+    Ours,
+    /// Another path of this project.
+    AlsoOurs,
+    /// Somebody else's.
+    Peer,
+}
+
 /// One row's samples in nanoseconds.
 #[derive(Debug, Clone)]
 pub struct Row {
     /// What ran.
     pub name: String,
-    /// Whether it is this project.
-    pub ours: bool,
+    /// Whose it is.
+    pub side: Side,
     /// Latencies, all rounds together.
     pub samples: Vec<u64>,
     /// Largest difference from the reference output, relative to its largest magnitude.
@@ -42,7 +53,7 @@ pub fn render(title: &str, mult_adds: u64, threads: usize, peak: Option<f64>, ro
         let floor = mult_adds as f64 / peak / threads as f64 / 1e6;
         let _ = writeln!(text, "FMA peak of one core: {peak:.1} GMAC/s, so {floor:.3} ms at the least.\n");
     }
-    let ours = rows.iter().find(|r| r.ours).and_then(Row::median);
+    let ours = rows.iter().find(|r| r.side == Side::Ours).and_then(Row::median);
     text.push_str("| | median ms | best ms | ours / it | of peak | error | |\n|---|---|---|---|---|---|---|\n");
     let mut order: Vec<&Row> = rows.iter().collect();
     order.sort_by(|a, b| a.median().unwrap_or(f64::MAX).total_cmp(&b.median().unwrap_or(f64::MAX)));
@@ -56,14 +67,14 @@ pub fn render(title: &str, mult_adds: u64, threads: usize, peak: Option<f64>, ro
         let share = peak.map_or_else(String::new, |p| {
             format!("{:.0} %", 100.0 * mult_adds as f64 / (median * 1e6) / p / threads as f64)
         });
-        let name = if row.ours { format!("**{}**", row.name) } else { row.name.clone() };
+        let name = if row.side == Side::Peer { row.name.clone() } else { format!("**{}**", row.name) };
         let _ = writeln!(
             text,
             "| {name} | {median:.3} | {best:.3} | {ratio} | {share} | {:.0e} | {} |",
             row.error, row.note
         );
     }
-    let fastest = rows.iter().filter(|r| !r.ours).filter_map(|r| r.median()).reduce(f64::min);
+    let fastest = rows.iter().filter(|r| r.side == Side::Peer).filter_map(|r| r.median()).reduce(f64::min);
     if let (Some(ours), Some(fastest)) = (ours, fastest) {
         let _ = writeln!(text, "\nOurs over the fastest peer: **{:.3}**.", ours / fastest);
     }
