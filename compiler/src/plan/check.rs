@@ -11,7 +11,7 @@ pub(super) struct Check {
     /// The model's input.
     pub source: Source,
     at_output: Vec<bool>,
-    pooled: Vec<bool>,
+    summed: Vec<bool>,
     readers: Vec<u32>,
     names: Vec<(String, &'static str)>,
 }
@@ -45,8 +45,8 @@ impl Check {
         }
         match source {
             Ok(source) if problems.is_empty() => {
-                let (at_output, pooled) = (at_output(network, &readers), pooled(network));
-                Ok(Self { source, at_output, pooled, readers, names })
+                let (at_output, summed) = (at_output(network, &readers), summed(network));
+                Ok(Self { source, at_output, summed, readers, names })
             }
             _ => Err(Error { problems }),
         }
@@ -65,10 +65,10 @@ impl Check {
         self.at_output[map.0 as usize]
     }
 
-    /// Whether the map is averaged: its groups decide the order of that sum, which must not depend on memory, so that all
-    /// plans of a model agree bit for bit.
-    pub(super) fn pooled(&self, map: MapId) -> bool {
-        self.pooled[map.0 as usize]
+    /// Whether a mean or a dense layer sums over the map: its groups decide the order of that sum, which must not depend on
+    /// memory, so that all plans of a model agree bit for bit.
+    pub(super) fn summed(&self, map: MapId) -> bool {
+        self.summed[map.0 as usize]
     }
 
     /// How often the map is read.
@@ -139,20 +139,20 @@ fn readers(network: &Network) -> Vec<u32> {
     readers
 }
 
-/// Maps that are averaged, themselves or by way of pointwise stages, which keep the groups of their input.
-fn pooled(network: &Network) -> Vec<bool> {
-    let mut pooled = vec![false; network.maps.len()];
+/// Maps that are summed whole, themselves or by way of pointwise stages, which keep the groups of their input.
+fn summed(network: &Network) -> Vec<bool> {
+    let mut summed = vec![false; network.maps.len()];
     for stage in network.stages.iter().rev() {
         let grouped_alike = match stage.kind {
-            StageKind::GlobalAveragePool => true,
-            StageKind::Pointwise(_) => pooled[stage.output.0 as usize],
+            StageKind::GlobalAveragePool | StageKind::Dense(_) => true,
+            StageKind::Pointwise(_) => summed[stage.output.0 as usize],
             _ => false,
         };
         if grouped_alike {
-            stage.inputs.iter().for_each(|map| pooled[map.0 as usize] = true);
+            stage.inputs.iter().for_each(|map| summed[map.0 as usize] = true);
         }
     }
-    pooled
+    summed
 }
 
 /// Maps that live in the caller's output: the last one, and what a softmax there works on in place.

@@ -152,7 +152,7 @@ impl<'a> Lowering<'a, '_> {
         let k = depthwise.bias.len();
         let shape = Shape::new(depthwise, &out);
         let large = stage_bytes(self.network, stage) >= self.policy.from_bytes;
-        let slack = if large && !self.check.pooled(stage.output) { self.policy.slack } else { 0.0 };
+        let slack = if large && !self.check.summed(stage.output) { self.policy.slack } else { 0.0 };
         let rows = self.cost.rows(&shape, slack, shape.height);
         let (fused, split) = (self.cost.fused(&shape, rows), self.cost.split(&shape, rows));
         let costs = format!("{} cycles fused, {} split", cycles(fused), cycles(split));

@@ -73,7 +73,7 @@ fn placed(draft: Draft) -> Result<Placed, Error> {
     Ok((draft, offsets, arena_bytes))
 }
 
-/// Separables that follow the stem in a chain without other readers, up to a map that is averaged.
+/// Separables that follow the stem in a chain without other readers, up to a map that is summed whole.
 fn depth_limit(network: &Network, check: &Check) -> usize {
     let mut stages = network.stages.iter();
     let Some(stem) = stages.next().filter(|stage| matches!(stage.kind, StageKind::Stem(_))) else { return 0 };
@@ -81,7 +81,7 @@ fn depth_limit(network: &Network, check: &Check) -> usize {
     let chained = |stage: &&crate::network::Stage| {
         let chained =
             matches!(stage.kind, StageKind::Separable { .. }) && stage.inputs == [map] && check.readers(map) == 1;
-        let chained = chained && !check.pooled(stage.output);
+        let chained = chained && !check.summed(stage.output);
         map = stage.output;
         chained
     };
