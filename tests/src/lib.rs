@@ -4,6 +4,7 @@
 pub mod case;
 pub mod compare;
 pub mod draft;
+pub mod fixture;
 pub mod program;
 pub mod random;
 pub mod shared;
