@@ -76,7 +76,8 @@ fn rust(plan: &Plan, folder: &Path, threads: usize) -> Result<PathBuf> {
          [dependencies.mobilenet-runtime]\npath = {runtime:?}\ndefault-features = false\nfeatures = [{features}]\n"
     );
     std::fs::write(project.join("Cargo.toml"), manifest)?;
-    std::fs::write(project.join("src/lib.rs"), LIBRARY)?;
+    let source = if threads > 1 { LIBRARY_THREADS.replace("THREADS", &threads.to_string()) } else { LIBRARY.into() };
+    std::fs::write(project.join("src/lib.rs"), source)?;
     let target = work().join(format!("cargo-{threads}"));
     succeed(
         Command::new("cargo")
@@ -84,7 +85,7 @@ fn rust(plan: &Plan, folder: &Path, threads: usize) -> Result<PathBuf> {
             .arg(project.join("Cargo.toml"))
             .env("CARGO_TARGET_DIR", &target),
     )?;
-    let library = folder.join("rust.so");
+    let library = folder.join(format!("rust-{threads}.so"));
     std::fs::copy(target.join(format!("release/libours_{}.so", key.replace('-', "_"))), &library)?;
     Ok(library)
 }
@@ -101,6 +102,30 @@ pub unsafe extern \"C\" fn run(input: *const f32, output: *mut f32) {
     // SAFETY: the caller's buffers have the model's lengths.
     let (input, output) = unsafe { (&*input.cast(), &mut *output.cast()) };
     ARENA.with_borrow_mut(|arena| Net::run(input, output, arena));
+}
+";
+
+/// As a program would: one pool around many inferences.
+const LIBRARY_THREADS: &str = "
+mod net;
+use mobilenet_runtime::{ScopedThreads, with_pool};
+use net::Net;
+use std::time::Instant;
+
+#[unsafe(no_mangle)]
+pub unsafe extern \"C\" fn run_many(input: *const f32, output: *mut f32, nanoseconds: *mut u64, count: usize) {
+    // SAFETY: the caller's buffers have the model's lengths, and `count` times fit.
+    let (input, output, times) = unsafe {
+        (&*input.cast(), &mut *output.cast(), std::slice::from_raw_parts_mut(nanoseconds, count))
+    };
+    let mut arena = Net::new_arena();
+    with_pool(&ScopedThreads(THREADS), || {
+        for time in times {
+            let start = Instant::now();
+            Net::run(input, output, &mut arena);
+            *time = start.elapsed().as_nanos() as u64;
+        }
+    });
 }
 ";
 
