@@ -141,6 +141,11 @@ pub fn thousands(value: u64) -> String {
     text
 }
 
+/// A count of rows in words.
+pub(super) fn rows(rows: usize) -> String {
+    if rows == 1 { "1 row".into() } else { format!("{rows} rows") }
+}
+
 /// Modelled cycles, rounded for reading.
 pub(super) fn cycles(cycles: f64) -> String {
     match cycles {

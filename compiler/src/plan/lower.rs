@@ -4,7 +4,7 @@
 use super::arena::{ALIGN, Buffer, Overlap};
 use super::check::{Check, clamp};
 use super::cost::{Choice, CostModel, Shape};
-use super::display::{cycles, thousands};
+use super::display::{self, cycles, thousands};
 use super::pack::Section;
 use super::{Kernel, Map, Step, Target, padded_channels, stem_scratch_bytes};
 use crate::diagnostic::{Error, Problem};
@@ -75,7 +75,11 @@ impl<'a> Lowering<'a, '_> {
             StageKind::Stem(conv) => {
                 let map = self.row_map(output)?;
                 let kernel = self.stem_kernel(conv, map)?;
-                self.push(kernel, index, format!("reads the input where it lies, {} rows at a time", map.group));
+                self.push(
+                    kernel,
+                    index,
+                    format!("reads the input where it lies, {} at a time", display::rows(map.group)),
+                );
             }
             StageKind::Separable { depthwise, pointwise } => self.separable(index, depthwise, pointwise)?,
             StageKind::Depthwise(depthwise) => {
@@ -178,7 +182,7 @@ impl<'a> Lowering<'a, '_> {
         let kernel = self.separable_kernel(depthwise, pointwise, input, output, scratch)?;
         self.overlap(&input, &output, |q| first_row(&depthwise.window, (q + 1) * rows));
         let block = thousands(scratch_bytes as u64);
-        self.push(kernel, index, format!("fused in blocks of {rows} rows ({block} B): {costs}"));
+        self.push(kernel, index, format!("fused in blocks of {} ({block} B): {costs}", display::rows(rows)));
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use super::arena;
 use super::check::Check;
 use super::cost::{Choice, CostModel, Shape};
-use super::display::{cycles, thousands};
+use super::display::{self, cycles, thousands};
 use super::lower::{Draft, Lowering, Policy, bytes, first_row, lower, stage_bytes};
 use super::{Kernel, Map, Step};
 use crate::diagnostic::{Error, Problem};
@@ -133,7 +133,7 @@ impl Lowering<'_, '_> {
                     let fused = self.cost.fused(&shape, output.group);
                     self.draft.cycles += fused + self.cost.stream_spill(&maps[index - 1], rings + scratch_bytes);
                     let kernel = self.separable_kernel(depthwise, pointwise, maps[index - 1], output, scratch)?;
-                    (kernel, format!("fused in blocks of {} rows: {} cycles", output.group, cycles(fused)))
+                    (kernel, format!("fused in blocks of {}: {} cycles", display::rows(output.group), cycles(fused)))
                 }
                 StageKind::Stem(conv) => (self.stem_kernel(conv, output)?, "reads the input where it lies".into()),
                 _ => return Err(Problem::new("only a stem and separables can run by rows")),
