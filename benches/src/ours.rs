@@ -143,6 +143,7 @@ fn c(plan: &Plan, folder: &Path, compiler: &str) -> Result<PathBuf> {
         Command::new(compiler)
             .args(["-O3", "-shared", "-fPIC", "run.c", "net.c", "net_weights.c", "-o"])
             .arg(&library)
+            .args((std::env::var("MOBILENET_ISA").as_deref() == Ok("avx2")).then_some("-DNET_LEVEL=1"))
             .current_dir(&project),
     )
     .context("the emitted C")?;
