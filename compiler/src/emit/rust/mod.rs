@@ -135,7 +135,7 @@ fn surface(plan: &Plan, name: &Ident, arena: &Ident, runtime: &TokenStream, call
     let (arena_bytes, weight_bytes) = (size(plan.arena_bytes), size(plan.weights.len()));
     let mult_adds = int(plan.mult_adds());
     quote! {
-        #[allow(dead_code)]
+        #[allow(dead_code, clippy::unnecessary_box_returns)]
         impl #name {
             /// Shape of the input as the ONNX model has it, batch included, row-major.
             pub const INPUT_SHAPE: [usize; #input_rank] = [#(#input_shape),*];
