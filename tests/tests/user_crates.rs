@@ -1,0 +1,249 @@
+//! Crates that a user could write around `mobilenet_model!` and `Build`, each built as Cargo builds it.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use mobilenet_compiler::onnx::author::Storage;
+use mobilenet_tests::fixture;
+
+/// A crate in a folder of its own under the target folder.
+struct UserCrate {
+    folder: PathBuf,
+}
+
+impl UserCrate {
+    /// `dependencies` are the manifest's sections behind `[package]`; `ROOT` in them stands for the workspace.
+    fn new(name: &str, dependencies: &str, files: &[(&str, &str)]) -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the workspace");
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("user_crates").join(name);
+        let _ = fs::remove_dir_all(&folder);
+        let user = Self { folder };
+        let dependencies = dependencies.replace("ROOT", &root.display().to_string());
+        let manifest = format!(
+            "[package]\nname = \"user-{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n{dependencies}\n\n[workspace]\n"
+        );
+        user.write("Cargo.toml", &manifest);
+        for (file, text) in files {
+            user.write(file, text);
+        }
+        fs::copy(root.join("Cargo.lock"), user.folder.join("Cargo.lock")).expect("the workspace's Cargo.lock");
+        user
+    }
+
+    fn write(&self, file: &str, text: impl AsRef<[u8]>) {
+        let path = self.folder.join(file);
+        fs::create_dir_all(path.parent().expect("inside the folder")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    }
+
+    fn cargo<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Output {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("user_crates/target");
+        Command::new(env!("CARGO"))
+            .args(arguments)
+            .current_dir(&self.folder)
+            .env("CARGO_TARGET_DIR", target)
+            .env("CARGO_NET_OFFLINE", "true")
+            .env("CARGO_TERM_COLOR", "never")
+            .env_remove("RUSTFLAGS")
+            .output()
+            .expect("cargo starts")
+    }
+
+    /// What it prints, if it succeeds.
+    fn succeed(&self, arguments: &[&str]) -> (String, String) {
+        let output = self.cargo(arguments);
+        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "cargo {arguments:?} failed:\n{stdout}\n{stderr}");
+        (stdout, stderr)
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn model(seed: u64) -> Vec<u8> {
+    fixture::plain(seed, Storage::Raw).to_bytes()
+}
+
+const RUNTIME: &str = "[dependencies]\nmobilenet-runtime = { path = \"ROOT/runtime\" }";
+
+const SCORES: &str = r#"
+fn main() {
+    let image: [f32; Net::INPUT_LEN] = core::array::from_fn(|i| (i % 7) as f32 / 7.0);
+    let mut scores = [0.0; Net::OUTPUT_LEN];
+    Net::run(&image, &mut scores, &mut Net::new_arena());
+    println!("{scores:?}");
+}
+"#;
+
+#[test]
+fn an_edited_model_rebuilds_the_crate_and_an_unchanged_one_does_not() {
+    let main = format!("mobilenet_runtime::mobilenet_model!(\"net.onnx\");\n{SCORES}");
+    let user = UserCrate::new("edited", RUNTIME, &[("src/main.rs", &main)]);
+    user.write("net.onnx", model(1));
+    let (first, _) = user.succeed(&["run"]);
+    let (_, log) = user.succeed(&["build", "--verbose"]);
+    assert!(log.contains("Fresh user-edited"), "{log}");
+    user.write("net.onnx", model(2));
+    let (second, _) = user.succeed(&["run"]);
+    assert_ne!(first, second);
+}
+
+#[test]
+fn edited_external_data_rebuilds_the_crate() {
+    let main = format!("mobilenet_runtime::mobilenet_model!(\"net.onnx\");\n{SCORES}");
+    let user = UserCrate::new("external", RUNTIME, &[("src/main.rs", &main)]);
+    let net = |seed| fixture::plain(seed, Storage::External("weights.bin".into()));
+    net(1).write(user.folder.join("net.onnx")).expect("writable");
+    let (first, _) = user.succeed(&["run"]);
+    let model = fs::read(user.folder.join("net.onnx")).expect("readable");
+    net(2).write(user.folder.join("net.onnx")).expect("writable");
+    assert_eq!(fs::read(user.folder.join("net.onnx")).ok(), Some(model), "only the external data differs");
+    let (second, _) = user.succeed(&["run"]);
+    assert_ne!(first, second);
+}
+
+#[test]
+fn strict_lints_find_nothing() {
+    let lib = r#"//! A crate with strict lints.
+#![forbid(unsafe_code)]
+#![deny(missing_docs, warnings, clippy::all, clippy::pedantic)]
+
+mobilenet_runtime::mobilenet_model!("net.onnx", pub struct First);
+mobilenet_runtime::mobilenet_model!(
+    "net.onnx",
+    /// The second of two models in one module.
+    pub(crate) struct Second,
+    resolution = [32, 24],
+    batch = 2,
+);
+
+/// Scores of both.
+#[must_use]
+pub fn scores(image: &[f32; First::INPUT_LEN]) -> f32 {
+    let (mut first, mut second) = ([0.0; First::OUTPUT_LEN], [0.0; Second::OUTPUT_LEN]);
+    First::run(image, &mut first, &mut First::new_arena());
+    Second::run(&Second::new_input(), &mut second, &mut Second::new_arena());
+    first[0] + second[0]
+}
+"#;
+    let user = UserCrate::new("strict", RUNTIME, &[("src/lib.rs", lib)]);
+    user.write("net.onnx", model(1));
+    let clippy = Command::new(env!("CARGO")).args(["clippy", "--version"]).output().is_ok_and(|o| o.status.success());
+    user.succeed(&[if clippy { "clippy" } else { "check" }]);
+}
+
+#[test]
+fn the_runtime_may_be_renamed_and_the_crate_without_std() {
+    let lib = r#"//! A `no_std` crate without an allocator.
+#![no_std]
+#![forbid(unsafe_code)]
+#![deny(missing_docs, warnings)]
+
+use nets::TakeOnce;
+
+nets::mobilenet_model!("net.onnx", pub struct Net);
+
+static ARENA: TakeOnce<NetArena> = TakeOnce::new(NetArena::new());
+
+/// Scores of an image, once.
+pub fn scores(image: &[f32; Net::INPUT_LEN]) -> Option<[f32; Net::OUTPUT_LEN]> {
+    let mut scores = [0.0; Net::OUTPUT_LEN];
+    Net::run(image, &mut scores, ARENA.take()?);
+    Some(scores)
+}
+"#;
+    let dependencies = "[dependencies.nets]\npackage = \"mobilenet-runtime\"\npath = \"ROOT/runtime\"\ndefault-features = false\nfeatures = [\"macros\"]";
+    let user = UserCrate::new("bare", dependencies, &[("src/lib.rs", lib)]);
+    user.write("net.onnx", model(1));
+    user.succeed(&["check"]);
+}
+
+#[test]
+fn a_build_script_gives_what_the_macro_gives() {
+    let build = r#"//! Compiles the models.
+fn main() {
+    mobilenet_compiler::Build::new("models/my-net.onnx").name("Net").compile();
+}
+"#;
+    let with_macro = format!("mobilenet_runtime::mobilenet_model!(\"models/my-net.onnx\", struct Net);\n{SCORES}");
+    let with_build = format!("include!(concat!(env!(\"OUT_DIR\"), \"/my-net.rs\"));\n{SCORES}");
+    let dependencies = format!(
+        "{RUNTIME}\n\n[build-dependencies]\nmobilenet-compiler = {{ path = \"ROOT/compiler\", default-features = false }}"
+    );
+    let user = UserCrate::new("script", &dependencies, &[("build.rs", build), ("src/main.rs", &with_build)]);
+    user.write("models/my-net.onnx", model(1));
+    let (built, _) = user.succeed(&["run"]);
+    let (_, log) = user.succeed(&["build", "--verbose"]);
+    assert!(log.contains("Fresh user-script"), "{log}");
+    user.write("src/main.rs", &with_macro);
+    let (expanded, _) = user.succeed(&["run"]);
+    assert_eq!(built, expanded);
+
+    user.write("models/my-net.onnx", model(2));
+    user.write("src/main.rs", &with_build);
+    let (rebuilt, _) = user.succeed(&["run"]);
+    assert_ne!(built, rebuilt);
+
+    user.write("models/my-net.onnx", b"not a model");
+    let broken = user.cargo(&["build"]);
+    assert!(!broken.status.success());
+    assert!(text(&broken.stderr).contains("models/my-net.onnx"), "{}", text(&broken.stderr));
+    assert!(!text(&broken.stderr).contains("panicked"), "{}", text(&broken.stderr));
+}
+
+#[test]
+fn several_models_share_a_module() {
+    let user = UserCrate::new("several", RUNTIME, &[("src/main.rs", SEVERAL)]);
+    user.write("net.onnx", model(1));
+    user.succeed(&["run"]);
+}
+
+const SEVERAL: &str = r#"//! Several models in one module, one of them named by its file, one in a function.
+#![forbid(unsafe_code)]
+#![deny(missing_docs, warnings)]
+
+use mobilenet_runtime::mobilenet_model;
+
+mobilenet_model!("net.onnx");
+mobilenet_model!("net.onnx", /** A larger one. */ #[derive(PartialEq)] pub struct Large, resolution = [48, 32]);
+mobilenet_model!("net.onnx", struct Batch, batch = 3,);
+
+/// Two classes may not share a name with anything in the prelude: `Vec`, `Option`.
+pub mod prelude {
+    mobilenet_runtime::mobilenet_model!("net.onnx", pub struct Option);
+}
+
+fn main() {
+    assert_eq!(Net::INPUT_SHAPE, [1, 3, 16, 16]);
+    assert_eq!(Large::INPUT_SHAPE, [1, 3, 48, 32]);
+    assert_eq!(Batch::INPUT_SHAPE, [3, 3, 16, 16]);
+    assert_eq!(Batch::OUTPUT_LEN, 3 * Net::OUTPUT_LEN);
+    assert_eq!(prelude::Option::WEIGHT_BYTES, Net::WEIGHT_BYTES);
+    assert!(Large == Large);
+
+    let mut one = [0.0; Net::OUTPUT_LEN];
+    let mut image = [0.25; Net::INPUT_LEN];
+    image[7] = 1.0;
+    Net::run(&image, &mut one, &mut Net::new_arena());
+
+    let mut images = Batch::new_input();
+    images[Net::INPUT_LEN..2 * Net::INPUT_LEN].copy_from_slice(&image);
+    let mut three = [0.0; Batch::OUTPUT_LEN];
+    Batch::run(&images, &mut three, &mut Batch::new_arena());
+    assert_eq!(three[Net::OUTPUT_LEN..2 * Net::OUTPUT_LEN], one);
+    assert_eq!(three[..Net::OUTPUT_LEN], three[2 * Net::OUTPUT_LEN..]);
+
+    in_function();
+}
+
+fn in_function() {
+    mobilenet_model!("net.onnx", struct Inner);
+    let mut scores = [0.0; Inner::OUTPUT_LEN];
+    Inner::run(&[0.0; Inner::INPUT_LEN], &mut scores, &mut InnerArena::new());
+    assert!(scores.iter().all(|score| score.is_finite()));
+}
+"#;
