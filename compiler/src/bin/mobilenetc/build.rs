@@ -1,7 +1,7 @@
 //! `mobilenetc build`
 
 use crate::args::{Build, Language, Target, Weights};
-use crate::failure::Failure;
+use crate::failure::{Failure, plain};
 use crate::inputs::{self, Random};
 use crate::session::Session;
 use crate::terminal::{Style, Terminal};
@@ -21,7 +21,9 @@ pub fn build(args: &Build, terminal: &mut Terminal) -> Result<(), Failure> {
         Language::C => emit_c(args, &session, &plan)?,
         Language::Rust => emit_rust(args, &session, &plan)?,
     };
-    files.write_to(&args.output).map_err(|error| Failure::Other(Problem::new(format!("can't write {error}"))))?;
+    files
+        .write_to(&args.output)
+        .map_err(|error| Failure::Other(Problem::new(format!("can't write {}", plain(&error)))))?;
     let mut table = Table::new(&["wrote", ">size"]);
     for (name, contents) in files.iter() {
         table.row([args.output.join(name).display().to_string(), bytes(contents.len())]);

@@ -68,7 +68,7 @@ impl From<io::Error> for Failure {
 }
 
 /// The message without "(os error n)".
-fn plain(error: &io::Error) -> String {
+pub fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     let end = text.find(" (os error").unwrap_or(text.len());
     text[..end].to_string()

@@ -2,10 +2,17 @@
 
 use crate::args::{Fit, Normalize};
 use crate::failure::Failure;
+use image::{DynamicImage, ImageReader, Limits};
 use mobilenet_compiler::Problem;
 use mobilenet_compiler::graph::DType;
 use mobilenet_compiler::network::{Layout, Port};
+use std::io::Cursor;
 use std::path::Path;
+
+/// Rows and columns of an image file.
+const MAX_SIDE: u32 = 16_384;
+/// Memory that decoding may take.
+const MAX_BYTES: u64 = 256 << 20;
 
 /// The image axes of a model's input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,9 +100,9 @@ fn list(values: &[f32]) -> String {
 /// Reads an image file into values in the model's own layout; values of a byte input are whole numbers in its range.
 pub fn load(path: &Path, shape: &Shape, scaling: &Scaling, fit: Fit) -> Result<Vec<f32>, Failure> {
     let bytes = std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
-    let image = image::load_from_memory(&bytes).map_err(|error| {
+    let image = decode(&bytes).map_err(|message| {
         Failure::Other(
-            Problem::new(format!("can't decode {}: {error}", path.display())).hint("the formats read are PNG and JPEG"),
+            Problem::new(format!("can't decode {}: {message}", path.display())).hint("PNG and JPEG files are read"),
         )
     })?;
     let (width, height) = (image.width() as usize, image.height() as usize);
@@ -107,6 +114,21 @@ pub fn load(path: &Path, shape: &Shape, scaling: &Scaling, fit: Fit) -> Result<V
         Pixels { height, width, channels: shape.channels, values: bytes.iter().copied().map(f32::from).collect() };
     let resized = resize(&pixels, shape.height, shape.width, fit);
     Ok(arrange(&resized, shape, scaling))
+}
+
+/// Decodes within limits: a small file can unfold to a huge image.
+fn decode(bytes: &[u8]) -> Result<DynamicImage, String> {
+    let mut limits = Limits::default();
+    (limits.max_image_width, limits.max_image_height) = (Some(MAX_SIDE), Some(MAX_SIDE));
+    limits.max_alloc = Some(MAX_BYTES);
+    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
+    let mut reader = reader.map_err(|error| error.to_string())?;
+    reader.limits(limits);
+    let image = reader.decode().map_err(|error| error.to_string())?;
+    match (image.width(), image.height()) {
+        (0, _) | (_, 0) => Err("it has no pixels".to_string()),
+        _ => Ok(image),
+    }
 }
 
 /// An image as `[H][W][C]`.

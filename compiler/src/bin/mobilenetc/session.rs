@@ -6,7 +6,7 @@ use mobilenet_compiler::emit::Provenance;
 use mobilenet_compiler::graph::{self, Graph};
 use mobilenet_compiler::network::{self, Network};
 use mobilenet_compiler::plan::{self, CostModel, Plan};
-use mobilenet_compiler::{Error, Options, onnx, passes};
+use mobilenet_compiler::{Error, Options, Problem, onnx, passes};
 use std::fs::File;
 use std::path::PathBuf;
 
@@ -24,7 +24,10 @@ impl Session {
     pub fn open(model: &args::Model, batch: Option<u32>) -> Result<Self, Failure> {
         let path = model.path.clone();
         // A file that can't be opened says nothing about the model in it.
-        File::open(&path).map_err(|error| Failure::file("read", &path, &error))?;
+        let file = File::open(&path).and_then(|file| file.metadata());
+        if !file.map_err(|error| Failure::file("read", &path, &error))?.is_file() {
+            return Err(Failure::Other(Problem::new(format!("can't read {}: it is not a file", path.display()))));
+        }
         let options = model.options(batch);
         let model = onnx::Model::read(&path).map_err(|error| Failure::Model(path.clone(), error))?;
         Ok(Self { path, model, options })

@@ -36,14 +36,14 @@ pub fn verify(args: &Verify, terminal: &mut Terminal) -> Result<(), Failure> {
     let aside = terminal.paint(Style::Dim, aside).to_string();
     writeln!(terminal, "{title}  {aside}\n")?;
     let mut all = Vec::new();
-    for (name, values) in &inputs.given {
-        all.push((name.clone(), pair.compare(values.iter().map(Vec::as_slice))?));
+    for (name, values) in inputs.given {
+        all.push((name, pair.compare(values.into_iter())?));
     }
     if args.samples > 0 {
         let mut random = Random::new(args.seed);
-        let drawn: Vec<Vec<f32>> = (0..args.samples).map(|_| random.input(port)).collect();
+        let drawn = (0..args.samples).map(|_| random.input(port));
         let name = format!("{} random, seed {}", args.samples, args.seed);
-        all.push((name, pair.compare(drawn.iter().map(Vec::as_slice))?));
+        all.push((name, pair.compare(drawn)?));
     }
     let mut table = Table::new(&["inputs", ">max abs", ">max relative", ">top-1 agrees"]);
     for (name, seen) in &all {
@@ -120,12 +120,12 @@ struct Pair<'a> {
 }
 
 impl Pair<'_> {
-    fn compare<'b>(&mut self, all: impl Iterator<Item = &'b [f32]>) -> Result<Agreement, Failure> {
+    fn compare(&mut self, all: impl Iterator<Item = Vec<f32>>) -> Result<Agreement, Failure> {
         let mut seen = Agreement::default();
         for values in all {
-            let actual = self.compiled.run(&inputs::bytes(self.port, values));
+            let actual = self.compiled.run(&inputs::bytes(self.port, &values));
             let actual = actual.map_err(|error| engine::host_failure(&error))?;
-            let expected = reference::run(self.graph, &inputs::tensor(self.port, values));
+            let expected = reference::run(self.graph, &inputs::tensor(self.port, &values));
             let expected = expected.map_err(|error| self.session.failure(error))?.to_f64();
             let row = |len: usize| len.div_ceil(self.batch.max(1)).max(1);
             for (actual, expected) in actual.chunks(row(actual.len())).zip(expected.chunks(row(expected.len()))) {
