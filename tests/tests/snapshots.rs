@@ -3,6 +3,7 @@
 //! `INSTA_UPDATE=always cargo test -p mobilenet-tests snapshots` blesses what is printed now.
 
 use mobilenet_compiler::emit::Files;
+use mobilenet_compiler::emit::c::Target;
 use mobilenet_compiler::plan::CostModel;
 use mobilenet_tests::case::Case;
 use mobilenet_tests::small;
@@ -54,7 +55,8 @@ mod snapshots {
                 ("network", case.plan.network.to_string()),
                 ("plan", case.plan.to_string()),
                 ("rust", show(&case.rust().expect("Rust").files)),
-                ("c", show(&case.c().expect("C").files)),
+                // One set of kernels is enough to review.
+                ("c", show(&case.c_for(Target::Portable).expect("C").files)),
             ];
             for (stage, text) in stages {
                 insta::assert_snapshot!(format!("{name}_{stage}"), text);
