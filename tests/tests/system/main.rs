@@ -2,7 +2,6 @@
 //! reason.
 
 mod c_forms;
-mod c_forms;
 mod cross;
 mod differential;
 mod memory;

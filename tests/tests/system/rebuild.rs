@@ -52,7 +52,8 @@ fn write(folder: &Path) -> std::io::Result<()> {
     // The weights of these models are few: their compiler may be slow, and compiles quickly itself.
     let manifest = format!(
         "[package]\nname = \"rebuild\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n\
-         mobilenet-runtime = {{ path = {runtime:?} }}\n"
+         mobilenet-runtime = {{ path = {runtime:?} }}\n\n\
+         [profile.dev.package.mobilenet-runtime]\nopt-level = 3\n"
     );
     fs::write(folder.join("Cargo.toml"), manifest)?;
     fs::copy(workspace().join("Cargo.lock"), folder.join("Cargo.lock"))?;
