@@ -1,7 +1,7 @@
 //! One inference on several threads: the caller's threads, or scoped ones.
 
 use core::cell::{Cell, UnsafeCell};
-use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::Mutex;
 
 /// Threads that can be asked to do something at the same time: an adapter over the caller's thread pool.
@@ -83,12 +83,24 @@ pub(crate) fn with_crew<R>(f: impl FnOnce(Option<&Crew>) -> R) -> R {
 /// A leader and its helpers. The leader publishes a task of some parts; whoever is free claims the next part.
 pub(crate) struct Crew {
     threads: usize,
-    /// Number of the task, its parts and the parts that have been claimed: 32, 16 and 16 bits.
+    posted: Posted,
+    done: Done,
+}
+
+/// What helpers watch, in a cache line of its own.
+#[repr(align(128))]
+struct Posted {
+    /// Number of the task, its parts and the parts that have been claimed: 32, 16 and 16 bits. [`FINISHED`] at the end.
     state: AtomicU64,
-    done: AtomicUsize,
-    finished: AtomicBool,
     task: UnsafeCell<Option<Task>>,
 }
+
+/// What the leader watches: how many parts the others have done.
+#[repr(align(128))]
+struct Done(AtomicUsize);
+
+/// A task of no parts that is the last.
+const FINISHED: u64 = u64::MAX << 32;
 
 /// A task without its lifetime.
 type Task = *const (dyn Fn(usize) + Sync);
@@ -98,13 +110,8 @@ unsafe impl Sync for Crew {}
 
 impl Crew {
     fn new(threads: usize) -> Self {
-        Self {
-            threads,
-            state: AtomicU64::new(0),
-            done: AtomicUsize::new(0),
-            finished: AtomicBool::new(false),
-            task: UnsafeCell::new(None),
-        }
+        let posted = Posted { state: AtomicU64::new(0), task: UnsafeCell::new(None) };
+        Self { threads, posted, done: Done(AtomicUsize::new(0)) }
     }
 
     pub(crate) fn threads(&self) -> usize {
@@ -116,7 +123,7 @@ impl Crew {
         impl Drop for Leading<'_> {
             fn drop(&mut self) {
                 CREW.set(self.1);
-                self.0.finished.store(true, Ordering::Release);
+                self.0.posted.state.store(FINISHED, Ordering::Release);
             }
         }
         let _leading = Leading(self, CREW.replace(self));
@@ -124,54 +131,65 @@ impl Crew {
     }
 
     fn help(&self) {
-        let mut idle = 0u32;
-        while !self.finished.load(Ordering::Acquire) {
-            if self.work() {
-                idle = 0;
-            } else if idle < 10_000 {
-                idle += 1;
-                core::hint::spin_loop();
-            } else {
-                std::thread::yield_now();
+        let mut idle = 0;
+        loop {
+            let state = self.posted.state.load(Ordering::Acquire);
+            if state == FINISHED {
+                return;
             }
+            if self.claim(state) { idle = 0 } else { pause(&mut idle) }
         }
     }
 
     /// Calls `task` with every number below `parts` and returns when all calls have returned.
     pub(crate) fn share(&self, parts: usize, task: &(dyn Fn(usize) + Sync)) {
-        let next = (self.state.load(Ordering::Relaxed) >> 32).wrapping_add(1) << 32;
+        let number = ((self.posted.state.load(Ordering::Relaxed) >> 32) + 1) & 0x7fff_ffff;
         // SAFETY: the previous task is done, so nobody reads the cell. The lifetime ends after the last call: `share`
-        // does not return or unwind before.
-        unsafe { *self.task.get() = Some(core::mem::transmute::<*const (dyn Fn(usize) + Sync + '_), Task>(task)) };
-        self.done.store(0, Ordering::Relaxed);
-        self.state.store(next | (parts as u64) << 16, Ordering::Release);
-        while self.work() {}
-        let mut idle = 0u32;
-        while self.done.load(Ordering::Acquire) < parts {
-            idle += 1;
-            if idle < 10_000 { core::hint::spin_loop() } else { std::thread::yield_now() }
+        // neither returns nor unwinds before.
+        unsafe {
+            *self.posted.task.get() = Some(core::mem::transmute::<*const (dyn Fn(usize) + Sync + '_), Task>(task))
+        };
+        self.done.0.store(0, Ordering::Relaxed);
+        // The first part is the leader's own.
+        self.posted.state.store(number << 32 | (parts as u64) << 16 | 1, Ordering::Release);
+        let abort = AbortOnUnwind;
+        task(0);
+        core::mem::forget(abort);
+        while self.claim(self.posted.state.load(Ordering::Relaxed)) {}
+        let mut idle = 0;
+        while self.done.0.load(Ordering::Acquire) + 1 < parts {
+            pause(&mut idle);
         }
     }
 
-    /// Claims a part and does it; false if there was none.
-    fn work(&self) -> bool {
-        let state = self.state.load(Ordering::Acquire);
+    /// Claims a part of the task in `state` and does it; false if there was none left.
+    fn claim(&self, state: u64) -> bool {
         let (parts, claimed) = (state >> 16 & 0xffff, state & 0xffff);
         if claimed >= parts {
             return false;
         }
-        if self.state.compare_exchange(state, state + 1, Ordering::AcqRel, Ordering::Relaxed).is_err() {
+        if self.posted.state.compare_exchange(state, state + 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
             return true;
         }
         let abort = AbortOnUnwind;
         // SAFETY: the task stays until the part that this thread has claimed is done.
-        if let Some(task) = unsafe { *self.task.get() } {
+        if let Some(task) = unsafe { *self.posted.task.get() } {
             // SAFETY: as above.
             unsafe { (*task)(claimed as usize) };
         }
         core::mem::forget(abort);
-        self.done.fetch_add(1, Ordering::Release);
+        self.done.0.fetch_add(1, Ordering::Release);
         true
+    }
+}
+
+/// Waits a moment; lets other threads run after many moments.
+fn pause(idle: &mut u32) {
+    if *idle < 10_000 {
+        *idle += 1;
+        core::hint::spin_loop();
+    } else {
+        std::thread::yield_now();
     }
 }
 

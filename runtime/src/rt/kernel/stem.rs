@@ -8,7 +8,7 @@ use crate::rt::{Clamp, isa::Simd};
 #[derive(Clone, Copy)]
 pub(crate) struct Row {
     /// The staged rows, a ring.
-    pub scratch: *mut f32,
+    pub scratch: *const f32,
     /// Floats per staged row.
     pub row: usize,
     /// Staged rows.
@@ -30,7 +30,8 @@ pub(crate) struct Row {
     pub n: usize,
     pub clamp: Clamp,
     pub out: RowView,
-    pub width: usize,
+    /// First and end of the output pixels to compute.
+    pub pixels: (usize, usize),
 }
 
 /// `WIDE`, `SINGLE` and `NARROW` are the vectors per pixel of a tile of `COLUMNS`, 16 and 8 channels; `PW`, `PS` and `PN`
@@ -85,25 +86,25 @@ unsafe fn pixels<S: Simd, const NV: usize, const BW: usize, const PX: usize>(s: 
     }
 }
 
-/// The whole row, in tiles of `PX`; the last one moves left to end with the row and computes some pixels twice.
+/// The row's pixels in tiles of `PX`; the last one moves left to end with the row and computes some pixels twice.
 #[inline(always)]
 unsafe fn tiles<S: Simd, const NV: usize, const BW: usize, const PX: usize, const TAPS: usize, const STEP: usize>(
     s: S,
     row: &Row,
     channel: usize,
 ) {
-    // SAFETY: `x + PX <= width`, or one pixel at a time.
+    // SAFETY: `x + PX <= end`, or one pixel at a time.
     unsafe {
-        let mut x = 0;
-        if row.width < PX {
-            while x < row.width {
+        let (mut x, end) = row.pixels;
+        if end - x < PX {
+            while x < end {
                 tile::<S, 1, NV, BW, 0, 0>(s, row, channel, x);
                 x += 1;
             }
             return;
         }
-        while x < row.width {
-            x = x.min(row.width - PX);
+        while x < end {
+            x = x.min(end - PX);
             tile::<S, PX, NV, BW, TAPS, STEP>(s, row, channel, x);
             x += PX;
         }
@@ -128,7 +129,7 @@ unsafe fn tile<S: Simd, const PX: usize, const NV: usize, const BW: usize, const
         let mut w = panel.add(BW);
         let mut slot = row.slot;
         for _ in 0..row.kernel {
-            let mut a = row.scratch.cast_const().add(slot * row.row + x * pixel);
+            let mut a = row.scratch.add(slot * row.row + x * pixel);
             for _ in 0..row.runs {
                 run::<S, PX, NV, BW>(s, &mut acc, Run { a, pixel, tap: row.tap, taps, w, panel: panel_floats });
                 a = a.wrapping_add(row.run);

@@ -2,14 +2,11 @@
 
 use super::Run;
 use crate::rt::image::{self, Element};
-use crate::rt::isa::Kernels;
 use crate::rt::kernel::{View, stem};
 use crate::rt::share::{self, Shared};
-use crate::rt::{Layout, Map, Stem, check};
-use core::ops::Range;
+use crate::rt::{Layout, Stem, check};
 
 /// A stem whose descriptor has been checked, and how far its input is staged.
-#[derive(Clone, Copy)]
 pub(crate) struct StemJob {
     /// End of the staged input rows.
     staged: isize,
@@ -18,30 +15,8 @@ pub(crate) struct StemJob {
     row: stem::Row,
 }
 
-/// Floats of staging rows that a thread has of its own where several compute a stem's rows.
-const STAGING: usize = 4096;
-
-/// Some rows of a stem, in order.
-fn stem_rows<T: Element>(kernels: &Kernels, job: &mut StemJob, stem: &Stem, input: &[T], rows: Range<usize>) {
-    let Stem { input: source, window, .. } = stem;
-    for y in rows {
-        let top = (y * window.stride[0]) as isize - window.pad[0] as isize;
-        let end = top + job.row.span as isize;
-        for row in job.staged.max(top)..end {
-            let slot = (row + window.pad[0] as isize) as usize % job.row.span;
-            // SAFETY: the scratch holds `span` rows; nothing else refers to them now.
-            let to = unsafe { core::slice::from_raw_parts_mut(job.row.scratch.add(slot * job.row.row), job.row.row) };
-            image::stage(source, input, row, window.pad[1], stem.pad_values, job.padded_width, to);
-        }
-        job.staged = end;
-        job.row.slot = (y * window.stride[0]) % job.row.span;
-        // SAFETY: the row exists, and `begin_stem` checked the extents.
-        unsafe {
-            job.row.out = job.output.row(y);
-            (kernels.stem)(&job.row);
-        }
-    }
-}
+/// Pixels that a thread computes at least where several share a row.
+const UNIT: usize = 16;
 
 impl Run<'_> {
     /// First convolution of a float image.
@@ -110,26 +85,36 @@ impl Run<'_> {
                 clamp: stem.clamp,
                 // SAFETY: a map has at least one row.
                 out: unsafe { view.row(0) },
-                width: output.width,
+                pixels: (0, output.width),
             },
         }
     }
 
     /// The rows of output group `q`; groups must come in order.
     pub(crate) fn stem_group<T: Element>(&mut self, job: &mut StemJob, stem: &Stem, input: &[T], q: usize) {
-        let Map { height, group, .. } = stem.output;
-        let rows = q * group..((q + 1) * group).min(height);
+        let Stem { input: source, window, output, .. } = stem;
         let kernels = self.kernels;
-        if share::parts().min(rows.len()) == 1 || job.row.span * job.row.row > STAGING {
-            return stem_rows(kernels, job, stem, input, rows);
+        for y in q * output.group..((q + 1) * output.group).min(output.height) {
+            let top = (y * window.stride[0]) as isize - window.pad[0] as isize;
+            let end = top + job.row.span as isize;
+            for row in job.staged.max(top)..end {
+                let slot = (row + window.pad[0] as isize) as usize % job.row.span;
+                // SAFETY: `begin_stem` checked the scratch rows; nothing else refers to them now.
+                let to = unsafe {
+                    core::slice::from_raw_parts_mut(job.row.scratch.cast_mut().add(slot * job.row.row), job.row.row)
+                };
+                image::stage(source, input, row, window.pad[1], stem.pad_values, job.padded_width, to);
+            }
+            job.staged = end;
+            job.row.slot = (y * window.stride[0]) % job.row.span;
+            // SAFETY: the row exists.
+            job.row.out = unsafe { job.output.row(y) };
+            let row = Shared::new(job.row);
+            share::split(output.width.div_ceil(UNIT), |units| {
+                let pixels = (units.start * UNIT, (units.end * UNIT).min(output.width));
+                // SAFETY: `begin_stem` checked the extents; every thread has pixels of its own.
+                unsafe { (kernels.stem)(&stem::Row { pixels, ..*row.get() }) };
+            });
         }
-        let job = Shared::new(*job);
-        share::split(rows.len(), |part| {
-            let mut own = [0.0; STAGING];
-            let mut job = *job.get();
-            job.staged = isize::MIN;
-            job.row.scratch = own.as_mut_ptr();
-            stem_rows(kernels, &mut job, stem, input, rows.start + part.start..rows.start + part.end);
-        });
     }
 }
