@@ -41,8 +41,7 @@ void net_profile_take(uint64_t *nanoseconds)
     memset(spent, 0, sizeof spent);
 }
 
-/* CHAINS multiply-adds that do not wait for each other, as many as cover their latency, all in registers. The factor
-   that changes is a product's, so that no compiler can make a cheaper addition of it. */
+/* CHAINS multiply-adds that do not wait for each other, as many as cover their latency, all in registers. */
 #define LOOP(T, SET, MULTIPLY_ADD)                     \
     const T by = SET(0.5f), plus = SET(0.25f);         \
     T a[CHAINS];                                       \
@@ -53,19 +52,19 @@ void net_profile_take(uint64_t *nanoseconds)
     }                                                  \
     for (i = 0; i < rounds; i++) {                     \
         for (j = 0; j < CHAINS; j++) {                 \
-            a[j] = MULTIPLY_ADD(a[j], by, plus);       \
+            a[j] = MULTIPLY_ADD(by, plus, a[j]);       \
         }                                              \
     }                                                  \
     for (j = 0; j < CHAINS; j++) {                     \
-        memcpy(sink + 16 * j, &a[j], sizeof a[j]);     \
+        memcpy(sink[j], &a[j], sizeof a[j]);           \
     }
 
-/* Seen from outside, so that every chain must be computed. */
-float sink[16 * 24];
+/* Every chain ends here, so that none is optimised away. */
+float sink[24][16];
 
 #if defined(__x86_64__)
 #define CHAINS 12
-#define MULTIPLY_ADD_128(a, b, c) _mm_add_ps(_mm_mul_ps(a, b), c)
+#define MULTIPLY_ADD_128(a, b, c) _mm_add_ps(_mm_mul_ps(a, c), b)
 
 __attribute__((target("avx512f"))) static void loop_512(uint64_t rounds)
 {
@@ -127,7 +126,7 @@ uint64_t net_profile_peak(uint64_t rounds)
         }
     }
     for (j = 0; j < CHAINS; j++) {
-        sink[j] = a[j];
+        sink[j][0] = a[j];
     }
     return CHAINS;
 }
