@@ -2,12 +2,10 @@
 //!
 //! `cargo run --release --manifest-path benches/Cargo.toml -- peers`
 
-mod contenders;
 mod fma;
 mod models;
 mod ours;
 mod peers;
-mod place;
 mod table;
 mod worker;
 

@@ -279,6 +279,18 @@ fn bench_names_every_step() {
 }
 
 #[test]
+fn bench_compares_plans() {
+    let (stdout, _) = expect(0, &["bench", &fashion(), "--compare-plans", "--runs", "2", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&stdout).expect("JSON");
+    let plans = json["plans"].as_array().expect("plans");
+    assert!(plans.len() > 3, "{stdout}");
+    assert_eq!((&plans[0]["plan"], &plans[0]["over_chosen"]), (&"chosen".into(), &1.0.into()));
+    assert!(plans.iter().all(|plan| plan["best_microseconds"].as_f64().is_some_and(|time| time > 0.0)), "{stdout}");
+    let (stdout, _) = expect(0, &["bench", &fashion(), "--compare-plans", "--runs", "1"]);
+    assert!(stdout.contains("chosen") && stdout.contains("separables split"), "{stdout}");
+}
+
+#[test]
 fn all_problems_are_told_at_once() {
     let folder = folder();
     let path = folder.path().join("odd.onnx");

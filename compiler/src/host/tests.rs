@@ -6,7 +6,7 @@ use crate::emit::c::{COptions, Target, WeightStorage, emit};
 use crate::graph::DType;
 use crate::network::{Layout, Network};
 use crate::plan::testing::{Random, mobilenet_v1, random_network};
-use crate::plan::{Choice, CostModel, plan};
+use crate::plan::{Choice, CostModel, Plan, plan, plan_as};
 
 /// What emitted C must pass silently.
 const STRICT: [&str; 5] = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"];
@@ -123,6 +123,23 @@ fn mobilenets_compute_what_they_say() {
     for (turn, (alpha, stream)) in [(0.25, Choice::Always), (0.75, Choice::Never)].into_iter().enumerate() {
         let cost = CostModel { stream, ..CostModel::default() };
         check(mobilenet_v1(alpha, 32, 10), &cost, turn, &format!("alpha {alpha}, streams {stream:?}"), &["-O2"]);
+    }
+}
+
+#[test]
+fn whatever_is_decided_computes_the_same() {
+    let Some(compiler) = compilers().into_iter().next() else { return };
+    let network = mobilenet_v1(0.25, 64, 10);
+    let (bytes, _) = input(&network, 1);
+    let compiler = compiler.flags(["-O1"]);
+    let bits = |plan: &Plan| -> Vec<u32> {
+        compiler.compile(plan).unwrap().run(&bytes).unwrap().iter().map(|x| x.to_bits()).collect()
+    };
+    let chosen = plan(network.clone(), &CostModel::default()).unwrap();
+    let expected = bits(&chosen);
+    for (name, decisions) in chosen.decisions.alternatives() {
+        let plan = plan_as(network.clone(), &CostModel::default(), &decisions).unwrap();
+        assert_eq!(bits(&plan), expected, "{name}");
     }
 }
 

@@ -4,6 +4,7 @@
 use super::arena::{ALIGN, Buffer, Overlap};
 use super::check::{Check, clamp};
 use super::cost::{Choice, CostModel, Shape};
+use super::decisions::Decisions;
 use super::display::{self, cycles, thousands};
 use super::pack::Section;
 use super::{Kernel, Map, Step, Target, padded_channels, stem_scratch_bytes};
@@ -21,28 +22,19 @@ pub(super) struct Draft<'a> {
     pub sections: Vec<Section<'a>>,
 }
 
-/// What [`choose`](super::stream::choose) tries out.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Policy {
-    /// Separables that run depth-first behind the stem.
-    pub depth: usize,
-    /// How much slower than the best, as a share, fewer rows per block may be,
-    pub slack: f64,
-    /// in stages that read and write at least this many bytes: where the arena is largest.
-    pub from_bytes: u64,
-}
-
-/// Lowers a network that [`Check`] has accepted, by a policy.
+/// Lowers a network that [`Check`] has accepted.
 pub(super) fn lower<'a>(
     network: &'a Network,
     check: &Check,
     cost: &CostModel,
-    policy: Policy,
+    decisions: Decisions,
 ) -> Result<Draft<'a>, Error> {
     let draft =
         Draft { steps: Vec::new(), cycles: 0.0, buffers: Vec::new(), overlaps: Vec::new(), sections: Vec::new() };
-    let mut lowering = Lowering { network, check, cost, policy, draft, maps: vec![None; network.maps.len()] };
-    let streamed = if policy.depth > 0 { policy.depth + 1 } else { 0 };
+    let most = network.stages.iter().skip(decisions.depth).map(|stage| stage_bytes(network, stage)).max().unwrap_or(0);
+    let maps = vec![None; network.maps.len()];
+    let mut lowering = Lowering { network, check, cost, decisions, slack_from: most / 2, draft, maps };
+    let streamed = if decisions.depth > 0 { decisions.depth + 1 } else { 0 };
     if streamed > 0 {
         lowering.stream(streamed).map_err(|problem| problem.at(check.node(0), check.op(0)))?;
     }
@@ -63,7 +55,9 @@ pub(super) struct Lowering<'a, 'c> {
     pub network: &'a Network,
     pub check: &'c Check,
     pub cost: &'c CostModel,
-    pub policy: Policy,
+    pub decisions: Decisions,
+    /// Blocks may be slower than the fastest in stages that read and write at least this many bytes.
+    pub slack_from: u64,
     pub draft: Draft<'a>,
     pub maps: Vec<Option<Map>>,
 }
@@ -155,12 +149,13 @@ impl<'a> Lowering<'a, '_> {
         let out = self.network.maps[stage.output.0 as usize];
         let k = depthwise.bias.len();
         let shape = Shape::new(depthwise, &out);
-        let large = stage_bytes(self.network, stage) >= self.policy.from_bytes;
-        let slack = if large && !self.check.summed(stage.output) { self.policy.slack } else { 0.0 };
-        let rows = self.cost.rows(&shape, slack, shape.height);
+        let (fixed, large) = (self.check.summed(stage.output), stage_bytes(self.network, stage) >= self.slack_from);
+        let slack = if large && !fixed { self.decisions.slack } else { 0.0 };
+        let fastest = self.cost.rows(&shape, slack, shape.height);
+        let rows = if fixed { fastest } else { self.decisions.blocks.apply(fastest, shape.height) };
         let (fused, split) = (self.cost.fused(&shape, rows), self.cost.split(&shape, rows));
         let costs = format!("{} cycles fused, {} split", cycles(fused), cycles(split));
-        let chosen = match self.cost.separable {
+        let chosen = match self.decisions.separable {
             Choice::Auto => fused <= split,
             Choice::Always => true,
             Choice::Never => false,

@@ -24,6 +24,7 @@
 mod arena;
 mod check;
 mod cost;
+mod decisions;
 mod display;
 mod facts;
 mod lower;
@@ -37,6 +38,7 @@ pub(crate) mod testing;
 mod tests;
 
 pub use cost::{Choice, CostModel};
+pub use decisions::{Blocks, Decisions};
 pub use display::thousands;
 
 use crate::diagnostic::{Error, Problem};
@@ -253,6 +255,10 @@ pub struct Plan {
     pub weights: Vec<u8>,
     /// Size of the arena, a multiple of 64.
     pub arena_bytes: usize,
+    /// What was decided for the plan as a whole.
+    pub decisions: Decisions,
+    /// Modelled cycles of what decisions change; a model without separables has none.
+    pub cycles: f64,
 }
 
 /// Bytes of a stem's staging rows: `((kh - 1) * dilation_h + 1)` rows, each `channels` planes (NCHW) or one
@@ -271,16 +277,32 @@ pub fn stem_scratch_bytes(channels: usize, window: &Window, out_width: usize) ->
 ///
 /// All stages that no kernel computes, or the first whose buffers or weights are too large.
 pub fn plan(network: Network, cost: &CostModel) -> Result<Plan, Error> {
-    let (steps, weights, arena_bytes) = {
+    finish(network, |network, check| stream::choose(network, check, cost))
+}
+
+/// As [`plan`], with given decisions, as far as the network allows them.
+///
+/// # Errors
+///
+/// As [`plan`].
+pub fn plan_as(network: Network, cost: &CostModel, decisions: &Decisions) -> Result<Plan, Error> {
+    finish(network, |network, check| stream::follow(network, check, cost, decisions))
+}
+
+fn finish<F>(network: Network, lower: F) -> Result<Plan, Error>
+where
+    F: for<'a> Fn(&'a Network, &check::Check) -> Result<(Decisions, stream::Placed<'a>), Error>,
+{
+    let (steps, weights, arena_bytes, decisions, cycles) = {
         let check = check::Check::new(&network)?;
-        let (mut draft, offsets, arena_bytes) = stream::choose(&network, &check, cost)?;
+        let (decisions, (mut draft, offsets, arena_bytes)) = lower(&network, &check)?;
         let (sections, weights) = pack::pack(&draft.sections).ok_or_else(too_large)?;
         for step in &mut draft.steps {
             step.kernel.visit_offsets(&mut |slot| *slot = offsets[*slot], &mut |slot| *slot = sections[*slot]);
         }
-        (draft.steps, weights, arena_bytes)
+        (draft.steps, weights, arena_bytes, decisions, draft.cycles)
     };
-    Ok(Plan { network, steps, weights, arena_bytes })
+    Ok(Plan { network, steps, weights, arena_bytes, decisions, cycles })
 }
 
 fn too_large() -> Error {

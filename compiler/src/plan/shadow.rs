@@ -97,7 +97,7 @@ fn blocks(map: &Map) -> impl Iterator<Item = std::ops::Range<usize>> + use<> {
 }
 
 /// Plays all steps.
-fn play(plan: &Plan) {
+pub(super) fn play(plan: &Plan) {
     let mut shadow = Shadow::new(plan.arena_bytes);
     let mut live: Option<Live> = None;
     for (i, step) in plan.steps.iter().enumerate() {

@@ -3,8 +3,9 @@
 use super::arena;
 use super::check::Check;
 use super::cost::{Choice, CostModel, Shape};
+use super::decisions::{Blocks, Decisions};
 use super::display::{self, cycles, thousands};
-use super::lower::{Draft, Lowering, Policy, bytes, first_row, lower, stage_bytes};
+use super::lower::{Draft, Lowering, bytes, first_row, lower};
 use super::{Kernel, Map, Step};
 use crate::diagnostic::{Error, Problem};
 use crate::graph::Window;
@@ -24,46 +25,69 @@ pub(super) type Placed<'a> = (Draft<'a>, Vec<usize>, usize);
 
 /// Lowers with every depth there is, in larger and in smaller blocks, and takes the smallest arena among the plans whose
 /// modelled time is near the best.
-pub(super) fn choose<'a>(network: &'a Network, check: &Check, cost: &CostModel) -> Result<Placed<'a>, Error> {
+pub(super) fn choose<'a>(
+    network: &'a Network,
+    check: &Check,
+    cost: &CostModel,
+) -> Result<(Decisions, Placed<'a>), Error> {
     let deepest = match (cost.stream, cost.separable) {
         (Choice::Never, _) | (_, Choice::Never) => 0,
         _ => depth_limit(network, check),
     };
     let mut drafts = Vec::new();
     for depth in 0..=deepest {
-        let most = network.stages.iter().skip(depth).map(|stage| stage_bytes(network, stage)).max().unwrap_or(0);
         for slack in SLACKS {
-            let policy = Policy { depth, slack, from_bytes: most / 2 };
-            drafts.push((depth, lower(network, check, cost, policy)?));
+            let decisions = Decisions { depth, slack, blocks: Blocks::Modelled, separable: cost.separable };
+            drafts.push((decisions, lower(network, check, cost, decisions)?));
         }
     }
-    let whole = placed(lower(network, check, cost, Policy { depth: 0, slack: 0.0, from_bytes: 0 })?)?;
     let limit = match cost.stream {
         Choice::Always => f64::INFINITY,
         _ => drafts.iter().map(|(_, draft)| draft.cycles).fold(f64::INFINITY, f64::min) * TOLERANCE,
     };
-    let mut best: Option<Placed> = None;
-    for (depth, draft) in drafts {
-        let unwanted = cost.stream == Choice::Always && deepest > 0 && depth == 0;
+    let mut best: Option<(Decisions, Placed)> = None;
+    for (decisions, draft) in drafts {
+        let unwanted = cost.stream == Choice::Always && deepest > 0 && decisions.depth == 0;
         if draft.cycles > limit || unwanted {
             continue;
         }
         let plan = placed(draft)?;
-        if best.as_ref().is_none_or(|best| plan.2 < best.2) {
-            best = Some(plan);
+        if best.as_ref().is_none_or(|(_, best)| plan.2 < best.2) {
+            best = Some((decisions, plan));
         }
     }
-    let mut best = best.ok_or_else(super::too_large)?;
-    if let Some(Step { kernel: Kernel::Stream { .. }, reason, .. }) = best.0.steps.first_mut() {
-        *reason = format!(
-            "arena {} B, {} cycles; with whole maps {} B, {} cycles",
-            thousands(best.2 as u64),
-            cycles(best.0.cycles),
-            thousands(whole.2 as u64),
-            cycles(whole.0.cycles),
-        );
-    }
-    Ok(best)
+    let (decisions, mut best) = best.ok_or_else(super::too_large)?;
+    compare_with_whole(&mut best, network, check, cost)?;
+    Ok((decisions, best))
+}
+
+/// Lowers as decided, as far as the network allows.
+pub(super) fn follow<'a>(
+    network: &'a Network,
+    check: &Check,
+    cost: &CostModel,
+    decisions: &Decisions,
+) -> Result<(Decisions, Placed<'a>), Error> {
+    let deepest = if decisions.separable == Choice::Never { 0 } else { depth_limit(network, check) };
+    let decisions = Decisions { depth: decisions.depth.min(deepest), ..*decisions };
+    let mut plan = placed(lower(network, check, cost, decisions)?)?;
+    compare_with_whole(&mut plan, network, check, cost)?;
+    Ok((decisions, plan))
+}
+
+/// Says of a stream what the same network comes to without.
+fn compare_with_whole(plan: &mut Placed, network: &Network, check: &Check, cost: &CostModel) -> Result<(), Error> {
+    let (draft, _, arena) = plan;
+    let Some(Step { kernel: Kernel::Stream { .. }, reason, .. }) = draft.steps.first_mut() else { return Ok(()) };
+    let (whole, _, whole_arena) = placed(lower(network, check, cost, Decisions::whole(cost))?)?;
+    *reason = format!(
+        "arena {} B, {} cycles; with whole maps {} B, {} cycles",
+        thousands(*arena as u64),
+        cycles(draft.cycles),
+        thousands(whole_arena as u64),
+        cycles(whole.cycles),
+    );
+    Ok(())
 }
 
 fn placed(draft: Draft) -> Result<Placed, Error> {
@@ -95,9 +119,10 @@ impl Lowering<'_, '_> {
         let groups = stages.iter().map(|stage| match &stage.kind {
             StageKind::Separable { depthwise, .. } => {
                 let shape = Shape::new(depthwise, &self.network.maps[stage.output.0 as usize]);
-                self.cost.rows(&shape, self.policy.slack, self.cost.most_stream_rows(&shape))
+                let rows = self.cost.rows(&shape, self.decisions.slack, self.cost.most_stream_rows(&shape));
+                self.decisions.blocks.apply(rows, shape.height)
             }
-            _ if self.policy.slack > 0.01 => 1,
+            _ if self.decisions.slack > 0.01 => 1,
             _ => self.row_map_rows(stage.output),
         });
         let groups: Vec<usize> = groups.collect();

@@ -68,6 +68,50 @@ fn fused_or_split_compute_the_same_stages() {
 }
 
 #[test]
+fn a_plan_as_chosen_is_the_chosen_plan() {
+    for seed in 0..20 {
+        let chosen = plan(random_network(seed), &CostModel::default()).unwrap();
+        assert_eq!(plan_as(random_network(seed), &CostModel::default(), &chosen.decisions).unwrap(), chosen);
+    }
+}
+
+#[test]
+fn decisions_are_followed() {
+    let network = || mobilenet_v1(0.5, 96, 10);
+    let chosen = plan(network(), &CostModel::default()).unwrap();
+    let with = |decisions| plan_as(network(), &CostModel::default(), &decisions).unwrap();
+    let base = Decisions { depth: 0, separable: Choice::Always, ..chosen.decisions };
+    let streamed = with(Decisions { depth: 3, ..base });
+    assert!(matches!(&streamed.steps[0].kernel, Kernel::Stream { steps } if steps.len() == 4), "{streamed}");
+    assert_eq!(streamed.decisions.depth, 3);
+    assert_eq!(with(Decisions { depth: 1000, ..base }).decisions.depth, 12);
+    let rows = |blocks| -> Vec<usize> {
+        let plan = with(Decisions { blocks, ..base });
+        let groups = plan.steps.iter().filter(|step| step.kernel.name() == "separable");
+        groups.filter_map(|step| step.kernel.output()).map(|map| map.group).collect()
+    };
+    let (modelled, halved, doubled) = (rows(Blocks::Modelled), rows(Blocks::Halved), rows(Blocks::Doubled));
+    assert_eq!(modelled.len(), 13);
+    assert!(modelled[12] == halved[12] && modelled[12] == doubled[12], "its sums have one order");
+    for i in 0..12 {
+        assert_eq!(halved[i], (modelled[i] / 2).max(1));
+        assert!(doubled[i] == modelled[i] * 2 || doubled[i] < modelled[i] * 2 && doubled[i] >= modelled[i]);
+    }
+    let split = with(Decisions { depth: 5, separable: Choice::Never, ..base });
+    assert!(split.flat_steps().all(|step| step.kernel.name() != "separable" && step.kernel.name() != "stream"));
+}
+
+#[test]
+fn no_decision_loses_a_live_row() {
+    for seed in 0..10 {
+        let chosen = plan(random_network(seed), &CostModel::default()).unwrap();
+        for (_, decisions) in chosen.decisions.alternatives() {
+            shadow::play(&plan_as(random_network(seed), &CostModel::default(), &decisions).unwrap());
+        }
+    }
+}
+
+#[test]
 fn every_stage_that_no_kernel_computes_is_named() {
     let mut network = mobilenet_v1(0.25, 32, 10);
     for index in [2, 5] {

@@ -289,6 +289,7 @@ Examples:
   mobilenetc bench net.onnx
   mobilenetc bench net.onnx --runs 500 --cc clang
   taskset -c 1 mobilenetc bench net.onnx             pinned to one core
+  mobilenetc bench net.onnx --compare-plans          was the cost model right?
 
 The peak is that of a loop of independent multiply-adds in registers, timed between the runs in the same process, so \
 a share of it stays comparable when the clock drifts.")]
@@ -297,7 +298,10 @@ pub struct Bench {
     pub model: Model,
     #[command(flatten)]
     pub batch: Batch,
-    /// Timed inferences; as many as fit in two seconds by default
+    /// Time the chosen plan against others: whole maps, deeper and shallower streams, other row blocks, fused or split
+    #[arg(long)]
+    pub compare_plans: bool,
+    /// Timed inferences; as many as fit in two seconds by default, with --compare-plans one second per plan
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub runs: Option<u32>,
     /// C compiler that builds the emitted code: a command such as gcc or clang

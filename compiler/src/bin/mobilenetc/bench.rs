@@ -1,6 +1,7 @@
 //! `mobilenetc bench`
 
 use crate::args::{Bench, Format};
+use crate::compare::compare;
 use crate::engine;
 use crate::failure::Failure;
 use crate::inputs::{self, Random};
@@ -21,6 +22,9 @@ const PEAK_ROUNDS: u64 = 50_000;
 /// Times emitted C step by step.
 pub fn bench(args: &Bench, terminal: &mut Terminal) -> Result<(), Failure> {
     let session = Session::open(&args.model, args.batch.batch)?;
+    if args.compare_plans {
+        return compare(args, &session, terminal);
+    }
     let plan = session.plan()?;
     let compiler = engine::compiler(args.cc.as_deref())?;
     let measured = Measured::new(&compiler, &plan, args.runs)?;

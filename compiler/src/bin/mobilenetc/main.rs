@@ -3,6 +3,7 @@
 mod args;
 mod bench;
 mod build;
+mod compare;
 mod engine;
 mod failure;
 mod inputs;
