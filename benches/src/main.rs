@@ -2,10 +2,12 @@
 //!
 //! `cargo run --release --manifest-path benches/Cargo.toml -- peers`
 
+mod contenders;
 mod fma;
 mod models;
 mod ours;
 mod peers;
+mod place;
 mod table;
 mod worker;
 

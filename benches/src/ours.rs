@@ -1,7 +1,7 @@
 //! This project's own contenders: the emitted Rust, and the emitted C by each compiler at plain `-O3`.
 
 use crate::models::Random;
-use crate::peers::{home, succeed, work};
+use crate::place::{home, succeed, work};
 use anyhow::{Context, Result};
 use mobilenet_compiler::Options;
 use mobilenet_compiler::emit::{self, Provenance};
@@ -38,19 +38,19 @@ impl Variant {
     }
 }
 
-/// Writes `input.f32`, seeded normal deviates, and returns it with the reference's output.
-pub fn reference(model: &Path, folder: &Path) -> Result<(Vec<f32>, Vec<f32>)> {
+/// Writes `input.f32`, seeded normal deviates, and returns the reference's output for it.
+pub fn reference(model: &Path, folder: &Path) -> Result<Vec<f32>> {
     let saved = folder.join("reference.f32");
     let graph = graph::import(&onnx::Model::read(model)?, &Options::default())?;
     let shape = &graph[graph.input].ty.shape;
     let input = Random(7).normal(shape.iter().product(), 0.0, 1.0);
     std::fs::write(folder.join("input.f32"), bytes(&input))?;
     if let Ok(saved) = std::fs::read(&saved) {
-        return Ok((input, floats(&saved)));
+        return Ok(floats(&saved));
     }
-    let output = reference::run(&graph, &Tensor::f32(shape.clone(), input.clone()))?.to_f32().to_vec();
+    let output = reference::run(&graph, &Tensor::f32(shape.clone(), input))?.to_f32().to_vec();
     std::fs::write(saved, bytes(&output))?;
-    Ok((input, output))
+    Ok(output)
 }
 
 /// Compiles the network in `folder` to a shared library that exports `run`.

@@ -29,6 +29,12 @@ pub struct Row {
 }
 
 impl Row {
+    /// A contender that could not be measured.
+    pub fn missing(name: &str, side: Side, error: &anyhow::Error) -> Self {
+        let note = format!("left out: {}", format!("{error:#}").lines().last().unwrap_or_default());
+        Self { name: name.to_string(), side, samples: Vec::new(), error: 0.0, note }
+    }
+
     /// The median latency in milliseconds.
     pub fn median(&self) -> Option<f64> {
         median(&self.samples).map(|ns| ns / 1e6)

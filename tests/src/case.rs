@@ -1,7 +1,7 @@
 //! A model compiled for a test, with the oracle's answer to any input.
 
 use crate::program::{c, rust};
-use mobilenet_compiler::emit::c::COptions;
+use mobilenet_compiler::emit::c::{COptions, Target};
 use mobilenet_compiler::emit::{self, Provenance};
 use mobilenet_compiler::graph::{self, DType, Data, Graph, Tensor, Type};
 use mobilenet_compiler::onnx::Model;
@@ -79,12 +79,21 @@ impl Case {
         Ok(rust::Module { type_name, stem: self.name.clone(), files })
     }
 
-    /// As C.
+    /// As C for any target.
     ///
     /// # Errors
     /// What the compiler says.
     pub fn c(&self) -> Result<c::Module, Error> {
-        let options = COptions { name: self.name.clone(), provenance: self.provenance.clone(), ..COptions::default() };
+        self.c_for(Target::Auto)
+    }
+
+    /// As C.
+    ///
+    /// # Errors
+    /// What the compiler says.
+    pub fn c_for(&self, target: Target) -> Result<c::Module, Error> {
+        let (name, provenance) = (self.name.clone(), self.provenance.clone());
+        let options = COptions { name, provenance, target, ..COptions::default() };
         let files = emit::c::emit(&self.plan, &options)?;
         Ok(c::Module { prefix: emit::c::prefix(&self.name), files })
     }

@@ -1,7 +1,7 @@
 //! Rewrites of the graph, each of which keeps what the graph computes.
 //!
 //! [`list`] gives the passes in the order in which [`run`] sweeps them over the graph, again and again until none fires. A pass
-//! visits the nodes once, in order, and may look back at what was emitted before; see [`sweep::Sweep`].
+//! visits the nodes once, in order, and may look back at what was emitted before; see `sweep::Sweep`.
 //! What is left is the canonical graph: convolutions, pooling, fully connected layers and softmax, activations inside
 //! the operator that computes their argument, at most a cast and a transpose at the model's input, and views (`Reshape`).
 

@@ -1,6 +1,7 @@
 //! Tests that build and run whole programs. Where a model, compiler or emulator is absent they show as ignored, with the
 //! reason.
 
+mod c_forms;
 mod cross;
 mod differential;
 mod memory;
@@ -56,6 +57,7 @@ fn scratch() -> &'static Path {
 
 fn main() -> ExitCode {
     let trials = [
+        c_forms::trials(),
         cross::trials(),
         differential::trials(),
         memory::trials(),

@@ -5,7 +5,7 @@ use libtest_mimic::Trial;
 use mobilenet_tests::case::Case;
 use mobilenet_tests::compare::agree;
 use mobilenet_tests::program::c::Toolchain;
-use mobilenet_tests::program::{Io, Program, Request, isas};
+use mobilenet_tests::program::{Io, Program, Request, isas, rust};
 use mobilenet_tests::shared::{RealModel, float_models, models};
 
 pub fn trials() -> Vec<Trial> {
@@ -22,19 +22,31 @@ pub fn trials() -> Vec<Trial> {
     for compiler in ["gcc", "clang"] {
         trials.push(trial(format!("real_models::c_{compiler}"), move || every_row(&c(compiler)?, None)));
     }
+    trials.push(trial("real_models::rust_release", || every_row(&release()?, None)));
     trials.push(trial("real_models::quantised_models_are_refused", quantised));
     trials
 }
 
-fn c(compiler: &'static str) -> Result<Program, Stop> {
-    let toolchain = Toolchain::host(compiler);
+fn cases() -> Result<Vec<Case>, Stop> {
     let models = float_models().map_err(Stop::Absent)?;
-    toolchain.present().map_err(Stop::Absent)?;
-    let modules = models
+    Ok(models
         .iter()
         .enumerate()
-        .map(|(i, model)| Case::read(&format!("model{i}"), &model.path)?.c())
-        .collect::<Result<Vec<_>, _>>()?;
+        .map(|(i, model)| Case::read(&format!("model{i}"), &model.path))
+        .collect::<Result<_, _>>()?)
+}
+
+/// Emitted Rust, optimised, with weights in files; on a stack of 64 KiB like every program here.
+fn release() -> Result<Program, Stop> {
+    let modules = cases()?.iter().map(Case::rust).collect::<Result<Vec<_>, _>>()?;
+    Ok(rust::build(&scratch().join("real-release"), &scratch().join("target"), &modules, true)?)
+}
+
+fn c(compiler: &'static str) -> Result<Program, Stop> {
+    let toolchain = Toolchain::host(compiler);
+    let cases = cases()?;
+    toolchain.present().map_err(Stop::Absent)?;
+    let modules = cases.iter().map(Case::c).collect::<Result<Vec<_>, _>>()?;
     Ok(toolchain.build(&scratch().join(format!("real-{compiler}")), &modules)?)
 }
 

@@ -3,12 +3,16 @@
 //! The output is C99 without libc beyond `<string.h>`, without heap and without variable-length arrays. Only kernels that
 //! the plan needs are emitted, their tiles in exactly the sizes it uses.
 
+mod descriptors;
 mod header;
 mod isa;
+mod kernels;
 mod names;
 mod needs;
 mod project;
 mod source;
+mod stem;
+mod steps;
 mod text;
 mod tiles;
 mod weights;

@@ -41,7 +41,6 @@ pub(super) struct Needs<'a> {
     /// A depthwise convolution that no tile computes.
     pub any_window: bool,
     pub kernel_rows: usize,
-    pub block_rows: usize,
     pub tails: Tails,
 }
 
@@ -121,9 +120,7 @@ impl<'a> Needs<'a> {
     }
 
     fn depthwise(&mut self, window: &Window, input: &Map, output: &Map) {
-        let span = (window.kernel[0] - 1) * window.dilation[0] + 1;
         self.kernel_rows = self.kernel_rows.max(window.kernel[0]);
-        self.block_rows = self.block_rows.max((output.group - 1) * window.stride[0] + span);
         if !is_tiled(window, input, output) {
             self.any_window = true;
             return;
@@ -131,6 +128,11 @@ impl<'a> Needs<'a> {
         for width in widths(input.channels) {
             self.rows.insert((window.stride[1], width, output.width));
         }
+    }
+
+    /// Output rows of a depthwise convolution whose input rows are looked up at a time: few, for the stack's sake.
+    pub(super) fn chunk(&self) -> usize {
+        (32 / self.kernel_rows.max(1)).clamp(1, 8)
     }
 
     /// Heights of pointwise tiles of a width.

@@ -141,8 +141,7 @@ pub(super) fn incbin(prefix: &str, banner: &str, file: &str) -> String {
     let text = format!(
         "#ifndef @@WEIGHTS_ASM_SECTION\n#if defined(__APPLE__)\n#define @@WEIGHTS_ASM_SECTION .const\n#else\n\
          #define @@WEIGHTS_ASM_SECTION .section .rodata\n#endif\n#endif\n\
-         #define @@PASTE(a, b) a##b\n#define @@NAME(a, b) @@PASTE(a, b)\n\
-         #if defined(__USER_LABEL_PREFIX__)\n#define @@SYMBOL @@NAME(__USER_LABEL_PREFIX__, @weights)\n\
+         #if defined(__APPLE__)\n#define @@SYMBOL _@weights\n\
          #else\n#define @@SYMBOL @weights\n#endif\n\n\
          @@WEIGHTS_ASM_SECTION\n    .balign 64\n    .globl @@SYMBOL\n@@SYMBOL:\n    .incbin \"{file}\", {HEADER}\n    .byte 0\n\
          #if defined(__linux__) && defined(__ELF__)\n    .section .note.GNU-stack,\"\",%progbits\n#endif\n"

@@ -1,38 +1,45 @@
-/* Rows y0 to y1 of a depthwise convolution, as [C/16][(y1 - y0) * width][16]. */
-static $T void @depthwise_block_$I(const @map *in, const @window *w, const float *panel, @clamp clamp, size_t width,
-                                  size_t y0, size_t y1, float *arena, float *out)
+/* Rows y0 to y1 of a depthwise convolution, as [C/16][(y1 - y0) * width][16], a few rows of all channels at a time. */
+static $T void @depthwise_block_$I(const @map *in, const @window *w, const float *panels, @clamp clamp, size_t width,
+                                  size_t y0, size_t y1, float *arena, float *result)
 {
-    @row rows[@@BLOCK_ROWS];
+    @row rows[@@CHUNK][@@KERNEL_ROWS];
     @depthwise_row d;
-    const size_t top = y0 * w->stride[0];
-    const size_t bottom = (y1 - 1) * w->stride[0] + (w->kernel[0] - 1) * w->dilation[0] + 1;
-    size_t y, c, i;
-    for (y = top; y < bottom; y++) {
-        if (y >= w->pad[0] && y - w->pad[0] < in->height) {
-            rows[y - top] = @row_at(in, arena, y - w->pad[0]);
-        }
-    }
+    size_t first, y, c, i;
     d.width = width;
     d.in_width = in->width;
     d.window = w;
     d.clamp = clamp;
-    for (c = 0; c < in->channels; c += 16) {
-        const size_t block = @block(in->channels, c);
-        d.bias = panel;
-        for (y = y0; y < y1; y++) {
-            d.rows = 0;
-            d.weights = panel + block;
+    for (first = y0; first < y1; first += @@CHUNK) {
+        const size_t end = y1 - first < @@CHUNK ? y1 : first + @@CHUNK;
+        const float *panel = panels;
+        float *plane = result;
+        for (y = first; y < end; y++) {
             for (i = 0; i < w->kernel[0]; i++) {
                 const size_t at = y * w->stride[0] + i * w->dilation[0];
-                if (at < w->pad[0]) {
-                    d.weights += w->kernel[1] * block;
-                } else if (at - w->pad[0] < in->height) {
-                    d.row[d.rows++] = @row_block(&rows[at - top], c, block);
+                if (at >= w->pad[0] && at - w->pad[0] < in->height) {
+                    rows[y - first][i] = @row_at(in, arena, at - w->pad[0]);
                 }
             }
-%DISPATCH%            out += width * block;
         }
-        panel += (1 + w->kernel[0] * w->kernel[1]) * block;
+        for (c = 0; c < in->channels; c += 16) {
+            const size_t block = @block(in->channels, c);
+            float *out = plane + (first - y0) * width * block;
+            d.bias = panel;
+            for (y = first; y < end; y++, out += width * block) {
+                d.rows = 0;
+                d.weights = panel + block;
+                for (i = 0; i < w->kernel[0]; i++) {
+                    const size_t at = y * w->stride[0] + i * w->dilation[0];
+                    if (at < w->pad[0]) {
+                        d.weights += w->kernel[1] * block;
+                    } else if (at - w->pad[0] < in->height) {
+                        d.row[d.rows++] = @row_block(&rows[y - first][i], c, block);
+                    }
+                }
+%DISPATCH%            }
+            panel += (1 + w->kernel[0] * w->kernel[1]) * block;
+            plane += (y1 - y0) * width * block;
+        }
     }
 }
 

@@ -1,3 +1,7 @@
+#if defined(__FAST_MATH__)
+#error "softmax rounds by adding and subtracting, which -ffast-math deletes: compile this file without it"
+#endif
+
 /* 2^n for -126 <= n <= 127. */
 static float @power(int32_t n)
 {
