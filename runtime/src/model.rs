@@ -41,7 +41,7 @@ pub trait Model {
     const INPUT_LEN: usize;
     /// Elements of the output, the whole batch.
     const OUTPUT_LEN: usize;
-    /// Bytes of working memory: the largest that any instruction set compiled in needs.
+    /// Bytes of working memory, the same for every instruction set.
     const ARENA_BYTES: usize;
     /// Bytes of packed weights in the binary.
     const WEIGHT_BYTES: usize;

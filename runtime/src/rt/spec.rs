@@ -1,5 +1,13 @@
 //! Stage descriptors, `static` in emitted code. Offsets are bytes: into the arena for maps and scratch, into the packed
 //! blob for weights. The compiler's `plan` module documents both layouts.
+//!
+//! # Memory that is used twice
+//!
+//! A stage computes its output one group at a time, in order. Its output may share bytes with its input on one condition:
+//! a group may overwrite only input rows that neither it nor any later group still reads. In a stream this holds for every
+//! stage at the moment it computes a group, and a ring keeps all groups that the next stage has yet to read. Scratch shares
+//! bytes with neither. The kernels rely on this and don't check it (a plan that breaks it computes nonsense, but stays inside
+//! the arena); the compiler proves it for every plan of its tests.
 
 /// A feature map in the arena: groups of rows, channels blocked by 16 inside a group.
 #[derive(Debug, Clone, Copy)]
