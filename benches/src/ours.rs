@@ -130,20 +130,24 @@ pub unsafe extern \"C\" fn run_many(input: *const f32, output: *mut f32, nanosec
 ";
 
 fn c(plan: &Plan, folder: &Path, compiler: &str) -> Result<PathBuf> {
-    let project = folder.join("c");
-    emit::c::emit(plan, &emit::c::COptions { name: "net".into(), ..emit::c::COptions::default() })?
-        .write_to(&project)?;
-    std::fs::write(
-        project.join("run.c"),
+    let isa = std::env::var("MOBILENET_ISA").unwrap_or_default();
+    let project = folder.join(format!("c-{compiler}{isa}"));
+    let library = project.join("net.so");
+    let mut files = emit::c::emit(plan, &emit::c::COptions { name: "net".into(), ..emit::c::COptions::default() })?;
+    files.insert(
+        "run.c",
         "#include \"net.h\"\nstatic net_arena arena;\n\
          void run(const float *input, float *output) { net_run(input, output, &arena); }\n",
-    )?;
-    let library = folder.join(format!("{compiler}.so"));
+    );
+    let same = |(name, contents): (&str, &[u8])| std::fs::read(project.join(name)).is_ok_and(|found| found == contents);
+    if library.exists() && files.iter().all(same) {
+        return Ok(library);
+    }
+    files.write_to(&project)?;
     succeed(
         Command::new(compiler)
-            .args(["-O3", "-shared", "-fPIC", "run.c", "net.c", "net_weights.c", "-o"])
-            .arg(&library)
-            .args((std::env::var("MOBILENET_ISA").as_deref() == Ok("avx2")).then_some("-DNET_LEVEL=1"))
+            .args(["-O3", "-shared", "-fPIC", "run.c", "net.c", "net_weights.c", "-o", "net.so"])
+            .args((isa == "avx2").then_some("-DNET_LEVEL=1"))
             .current_dir(&project),
     )
     .context("the emitted C")?;
