@@ -8,6 +8,9 @@ pub const MAX_ELEMENTS: usize = 1 << 31;
 /// No value may have more axes.
 pub const MAX_RANK: usize = 16;
 
+/// No pool may have a larger window: unlike a convolution's, no weights in the file bound it.
+const MAX_POOL_WINDOW: usize = 1 << 20;
+
 /// The type an operator returns for inputs of these types.
 ///
 /// `declared` is the output value's own type, which [`Op::Reshape`], [`Op::Expand`], [`Op::Slice`] (shape), [`Op::Cast`]
@@ -233,6 +236,10 @@ fn pad(x: &Type, before: &[i64], after: &[i64]) -> Result<Type, String> {
 
 fn pool(x: &Type, window: &Window) -> Result<Type, String> {
     let [n, c, height, width] = image(x)?;
+    let [rows, columns] = window.kernel;
+    check(rows.checked_mul(columns).is_some_and(|size| size <= MAX_POOL_WINDOW), || {
+        format!("a window of {rows}x{columns} is too large, at most {MAX_POOL_WINDOW} elements are possible")
+    })?;
     for axis in 0..2 {
         let extent = window.kernel[axis].saturating_sub(1).saturating_mul(window.dilation[axis]).saturating_add(1);
         for pad in [window.pads[axis], window.pads[axis + 2]] {

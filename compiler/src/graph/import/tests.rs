@@ -188,6 +188,22 @@ fn outputs_that_are_not_computed_may_not_be_read() {
 }
 
 #[test]
+fn absurd_windows_are_refused() {
+    let w = Tensor::f32([1, 1, 0, 3], vec![]);
+    let node = Node::new("Conv", ["x", "w"], ["y"]).string("auto_pad", "SAME_UPPER");
+    let empty = author(13, &[1, 1, 8, 8]).initializer("w", &w, Storage::Raw).node(node);
+    assert!(refusal(&empty, &Options::default()).contains("the kernel is empty"));
+    for (kernel, pad) in [(1_i64 << 62, 1_i64 << 61), (1 << 31, 0), (1 << 31, (1 << 31) - 1)] {
+        let pool = Node::new("AveragePool", ["x"], ["y"])
+            .ints("kernel_shape", [kernel, kernel])
+            .ints("strides", [kernel - 1, kernel - 1])
+            .ints("pads", [pad, pad, kernel - 1, kernel - 1])
+            .int("ceil_mode", 1);
+        refusal(&one(13, &[1, 1, 8, 8], pool, &[]), &Options::default());
+    }
+}
+
+#[test]
 fn ceil_mode_extends_the_padding_behind() {
     let pool = |size: usize, ceil: i64| {
         let node = Node::new("MaxPool", ["x"], ["y"]).ints("kernel_shape", [3, 3]).ints("strides", [2, 2]);

@@ -171,7 +171,7 @@ fn window(call: &Call, kernel: [usize; 2], size: [usize; 2]) -> Result<Window, P
             let mut pads = [0; 4];
             for axis in 0..2 {
                 let total = same_padding(size[axis], kernel[axis], stride[axis], dilation[axis])
-                    .ok_or_else(|| Problem::new("the kernel is too large"))?;
+                    .ok_or_else(|| Problem::new("the kernel is empty or too large"))?;
                 let (small, large) = (total / 2, total - total / 2);
                 (pads[axis], pads[axis + 2]) = if auto_pad == "SAME_UPPER" { (small, large) } else { (large, small) };
             }
@@ -192,7 +192,7 @@ fn window(call: &Call, kernel: [usize; 2], size: [usize; 2]) -> Result<Window, P
 
 /// Padding in total with which the output has `ceil(size / stride)` elements.
 fn same_padding(size: usize, kernel: usize, stride: usize, dilation: usize) -> Option<i64> {
-    let extent = (kernel - 1).checked_mul(dilation)?.checked_add(1)?;
+    let extent = kernel.checked_sub(1)?.checked_mul(dilation)?.checked_add(1)?;
     let needed = (size.div_ceil(stride).saturating_sub(1)).checked_mul(stride)?.checked_add(extent)?;
     i64::try_from(needed.saturating_sub(size)).ok()
 }
@@ -210,7 +210,9 @@ fn round_up(call: &Call, mut window: Window, size: [usize; 2]) -> Result<Window,
         let padded = size as i64 + window.pads[axis] + window.pads[axis + 2];
         let inside = start < size as i64 + window.pads[axis];
         if inside && start < padded && (len - 1) * stride + extent < padded as usize {
-            window.pads[axis + 2] += start + extent as i64 - padded;
+            let more = start - padded + extent as i64;
+            let pad = window.pads[axis + 2].checked_add(more);
+            window.pads[axis + 2] = pad.ok_or_else(|| Problem::new("the padding is too large"))?;
         }
     }
     Ok(window)
