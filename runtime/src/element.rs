@@ -101,13 +101,13 @@ pub trait Zeroable: Sealed + Sized + Send + 'static {
         let bytes = if layout.size() == 0 {
             core::ptr::without_provenance_mut(layout.align())
         } else {
-            // Safety: the size is not zero.
+            // SAFETY: the size is not zero.
             unsafe { alloc::alloc::alloc_zeroed(layout) }
         };
         if bytes.is_null() {
             alloc::alloc::handle_alloc_error(layout);
         }
-        // Safety: allocated here with the layout of `Self` by the allocator of `Box` (or dangling and aligned, for a size
+        // SAFETY: allocated here with the layout of `Self` by the allocator of `Box` (or dangling and aligned, for a size
         // of zero), and zero bytes are a valid `Self`: the trait is sealed, its implementors are arrays of numbers.
         unsafe { Box::from_raw(bytes.cast()) }
     }

@@ -20,7 +20,7 @@ pub struct TakeOnce<T> {
     value: UnsafeCell<T>,
 }
 
-// Safety: `take` is the only access and hands out at most one reference, to one thread, which `T: Send` allows.
+// SAFETY: `take` is the only access and hands out at most one reference, to one thread, which `T: Send` allows.
 unsafe impl<T: Send> Sync for TakeOnce<T> {}
 
 impl<T> TakeOnce<T> {
@@ -35,7 +35,7 @@ impl<T> TakeOnce<T> {
         if self.taken.swap(true, Ordering::AcqRel) {
             return None;
         }
-        // Safety: the swap lets one caller pass, once, and nothing else reads or writes the value; it lives as long as
+        // SAFETY: the swap lets one caller pass, once, and nothing else reads or writes the value; it lives as long as
         // `&'static self`.
         Some(unsafe { &mut *self.value.get() })
     }
