@@ -124,9 +124,9 @@ pub enum Format {
 #[command(after_long_help = "\
 Examples:
   mobilenetc build net.onnx --emit c --name net -o out/
-  mobilenetc build net.onnx --emit c --weights bin -o out/    weights in net.bin, loaded by net_load()
-  mobilenetc build net.onnx --emit c --self-test -o out/      with net_self_test() and a test program
-  mobilenetc build net.onnx --emit rust -o src/               what mobilenet_model!() expands to, formatted
+  mobilenetc build net.onnx --weights bin -o out/   net.bin, loaded by net_load()
+  mobilenetc build net.onnx --self-test -o out/     with net_self_test() and a test program
+  mobilenetc build net.onnx --emit rust -o src/     what mobilenet_model!() expands to
 
 Nothing is written unless everything can be.")]
 pub struct Build {
@@ -254,7 +254,7 @@ Examples:
   mobilenetc verify net.onnx
   mobilenetc verify net.onnx --samples 100 --seed 7
   mobilenetc verify net.onnx --image cat.png --cc clang
-  mobilenetc verify net.onnx --input batch.npy       float32 or bytes, rows in the model's own layout
+  mobilenetc verify net.onnx --input batch.npy   float32 or bytes, in the model's own layout
 
 The reference runs the graph as it stands in the file, before any rewrite, and accumulates in f64. The outputs must \
 agree within 1e-4 of the largest magnitude of their row; the exit status is 1 when they don't.")]

@@ -85,16 +85,17 @@ struct Rendered {
 
 impl Rendered {
     fn model(path: &Path, error: Error) -> Self {
-        let count = match error.problems.len() {
-            1 => String::new(),
-            n => format!(": {n} problems"),
-        };
-        Self {
-            place: None,
-            message: format!("{} can't be compiled{count}", path.display()),
-            help: None,
-            related: error.problems.into_iter().map(Self::problem).collect(),
+        let title = format!("{} can't be compiled", path.display());
+        let mut related: Vec<_> = error.problems.into_iter().map(Self::problem).collect();
+        if let [only @ Self { place: None, .. }] = related.as_mut_slice() {
+            let message = format!("{title}: {}", only.message);
+            return Self { place: None, message, help: only.help.take(), related: Vec::new() };
         }
+        for problem in &mut related {
+            problem.place.get_or_insert_with(|| "the model".to_string());
+        }
+        let count = if related.len() > 1 { format!(": {} problems", related.len()) } else { String::new() };
+        Self { place: None, message: title + &count, help: None, related }
     }
 
     fn problem(problem: Problem) -> Self {
