@@ -291,6 +291,17 @@ fn bench_compares_plans() {
 }
 
 #[test]
+fn a_truncated_model_is_one_error_that_names_the_file() {
+    let folder = folder();
+    let path = folder.path().join("cut.onnx");
+    let bytes = fs::read(fashion()).expect("readable");
+    fs::write(&path, &bytes[..bytes.len() / 2]).expect("writable");
+    let (_, stderr) = expect(1, &["inspect", &text(path)]);
+    assert_eq!(stderr.matches('×').count(), 1, "{stderr}");
+    assert!(stderr.contains("cut.onnx") && stderr.contains("cut short"), "{stderr}");
+}
+
+#[test]
 fn all_problems_are_told_at_once() {
     let folder = folder();
     let path = folder.path().join("odd.onnx");

@@ -39,11 +39,14 @@ impl Pool for ScopedThreads {
 /// for bit, as with one thread.
 ///
 /// The pool is asked once; between stages its threads wait without sleeping. So do several inferences in one `body`, and
-/// use no more threads than there are idle cores.
+/// use no more threads than there are idle cores. An inference is shared by 64 threads at most.
 ///
 /// ```ignore
 /// with_pool(&ScopedThreads(2), || Classifier::run(&image, &mut scores, &mut arena));
 /// ```
+///
+/// # Panics
+/// Where `body` does, and where the pool returns without having called its task.
 pub fn with_pool<R: Send>(pool: &dyn Pool, body: impl FnOnce() -> R + Send) -> R {
     let crew = Crew::new(pool.threads().clamp(1, MOST_THREADS));
     let body = Mutex::new(Some(body));
