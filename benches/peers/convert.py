@@ -1,9 +1,10 @@
 """Converts one benchmark ONNX model for the peers that do not read ONNX.
 
-usage: convert.py MODEL.onnx OUTPUT_STEM H W C
+usage: convert.py MODEL.onnx OUTPUT_STEM H W C FORM...
 
-Writes OUTPUT_STEM.tflite (the same layers in Keras, converted with batch norm folded), OUTPUT_STEM.ncnn.{param,bin} and
-OUTPUT_STEM.mnn, and OUTPUT_STEM.folded.onnx (batch norm folded) for the C generators. What can't be made is said on standard error; the peer is then left out.
+The forms: `tflite` writes OUTPUT_STEM.tflite (the same layers in Keras, converted with batch norm folded), `ncnn`
+OUTPUT_STEM.ncnn.{param,bin}, `mnn` OUTPUT_STEM.mnn, `folded` OUTPUT_STEM.folded.onnx (batch norm folded) for the C
+generators. What can't be made is said on standard error; the peer is then left out.
 """
 
 import os
@@ -124,9 +125,9 @@ def mnn():
     subprocess.run([tool, "-f", "ONNX", *files, "--bizCode", "bench"], check=True, stdout=subprocess.DEVNULL)
 
 
-for step in (folded, tflite, ncnn, mnn):
+for form in sys.argv[6:]:
     try:
-        step()
+        {"folded": folded, "tflite": tflite, "ncnn": ncnn, "mnn": mnn}[form]()
     except (Exception, SystemExit):
-        print(f"convert.py: {step.__name__} failed", file=sys.stderr)
+        print(f"convert.py: {form} failed", file=sys.stderr)
         traceback.print_exc()

@@ -35,6 +35,8 @@ pub struct Site<'a> {
     pub threads: usize,
     /// First core to pin to.
     pub core: usize,
+    /// Names of the only peers to run, by substring; all when empty.
+    pub only: &'a [String],
 }
 
 impl Site<'_> {
@@ -50,14 +52,16 @@ impl Site<'_> {
             }
         }
         let model = self.folder.join("net.onnx");
-        ready.push(self.rust("rten", Side::Peer, worker::Engine::Rten, &model));
-        if self.threads == 1 {
+        if self.wanted("rten") {
+            ready.push(self.rust("rten", Side::Peer, worker::Engine::Rten, &model));
+        }
+        if self.threads == 1 && self.wanted("tract") {
             ready.push(self.rust("tract", Side::Peer, worker::Engine::Tract, &model));
         }
         if let Some(python) = self.python {
             self.convert(python);
             ready.extend(self.python_peers(python));
-            if self.threads == 1 {
+            if self.threads == 1 && self.wanted("emx-onnx-cgen") {
                 match self.emx(python) {
                     Ok(contender) => ready.push(contender),
                     Err(error) => missing.push(Row::missing("emx-onnx-cgen", Side::Peer, &error)),
@@ -72,16 +76,33 @@ impl Site<'_> {
         self.rust("fma", Side::Peer, worker::Engine::Fma, &self.folder.join("net.onnx"))
     }
 
+    /// Whether a peer is asked for.
+    fn wanted(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| name.contains(only.as_str()))
+    }
+
     /// The forms that peers read instead of ONNX.
     fn convert(&self, python: &Path) {
+        let forms = [
+            ("XNNPACK (LiteRT)", "tflite", "tflite"),
+            ("ncnn", "ncnn", "ncnn.param"),
+            ("MNN", "mnn", "mnn"),
+            ("emx-onnx-cgen", "folded", "folded.onnx"),
+        ];
         let stem = self.folder.join("converted");
-        if stem.with_extension("tflite").exists() {
+        let missing: Vec<&str> = forms
+            .into_iter()
+            .filter(|(peer, _, ending)| self.wanted(peer) && !stem.with_extension(ending).exists())
+            .map(|(_, form, _)| form)
+            .collect();
+        if missing.is_empty() {
             return;
         }
         let done = Command::new(python)
             .arg(home().join("peers/convert.py"))
             .args([self.folder.join("net.onnx"), stem])
             .args(self.spec.image().map(|n| n.to_string()))
+            .args(missing)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status();
@@ -100,6 +121,7 @@ impl Site<'_> {
             ("MNN", "mnn", stem.with_extension("mnn")),
         ]
         .into_iter()
+        .filter(|(name, ..)| self.wanted(name))
         .map(|(name, key, model)| {
             let output = self.folder.join(format!("{key}.f32"));
             let [h, w, c] = self.spec.image();

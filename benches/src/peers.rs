@@ -2,7 +2,7 @@
 
 use crate::contenders::{Contender, Site, virtual_environment};
 use crate::place::work;
-use crate::table::{Row, Side, median, render};
+use crate::table::{Row, median, render};
 use crate::{models, ours};
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -79,11 +79,9 @@ fn one_model(spec: &models::Spec, arguments: &Arguments, python: Option<&Path>) 
         std::fs::write(&model, bytes)?;
     }
     let expected = ours::reference(&model, &folder)?;
-    let site = Site { spec, folder: &folder, python, threads: arguments.threads, core: arguments.core };
-    let (mut contenders, mut rows) = site.contenders();
-    contenders.retain(|c| {
-        c.side != Side::Peer || arguments.only.is_empty() || arguments.only.iter().any(|o| c.name.contains(o.as_str()))
-    });
+    let site =
+        Site { spec, folder: &folder, python, threads: arguments.threads, core: arguments.core, only: &arguments.only };
+    let (contenders, mut rows) = site.contenders();
     let mut live = Vec::new();
     for contender in contenders {
         let (name, side) = (contender.name.clone(), contender.side);
