@@ -19,12 +19,24 @@ pub struct Module {
     pub files: Files,
 }
 
-/// Writes a crate of all `modules` to `folder` and builds it, optimised or not, sharing `target` with other crates.
+/// How a crate is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// A debug build of everything.
+    Plain,
+    /// A debug build on an optimised runtime.
+    Debug,
+    /// A release build.
+    Release,
+}
+
+/// Writes a crate of all `modules` to `folder` and builds it, sharing `target` with other crates.
 ///
 /// # Errors
 /// What cargo said.
-pub fn build(folder: &Path, target: &Path, modules: &[Module], release: bool) -> Result<Program, String> {
-    write_program(folder, modules).map_err(|e| format!("{}: {e}", folder.display()))?;
+pub fn build(folder: &Path, target: &Path, modules: &[Module], profile: Profile) -> Result<Program, String> {
+    let release = profile == Profile::Release;
+    write_program(folder, modules, profile).map_err(|e| format!("{}: {e}", folder.display()))?;
     let mut command = cargo(env!("CARGO"), folder, target);
     command.arg("--offline");
     if release {
@@ -55,7 +67,7 @@ pub fn can_cross() -> Result<(), String> {
 /// What cargo said.
 pub fn build_aarch64(folder: &Path, target: &Path, modules: &[Module]) -> Result<Program, String> {
     const TARGET: &str = "aarch64-unknown-linux-gnu";
-    write_program(folder, modules).map_err(|e| format!("{}: {e}", folder.display()))?;
+    write_program(folder, modules, Profile::Release).map_err(|e| format!("{}: {e}", folder.display()))?;
     let mut command = system_cargo(folder, target, TARGET, "std,panic_abort");
     command.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc");
     check(&mut command)?;
@@ -87,8 +99,8 @@ fn system_cargo(folder: &Path, target: &Path, triple: &str, library: &str) -> Co
     command
 }
 
-fn write_program(folder: &Path, modules: &[Module]) -> std::io::Result<()> {
-    start(folder, &["std"])?;
+fn write_program(folder: &Path, modules: &[Module], profile: Profile) -> std::io::Result<()> {
+    start(folder, &["std"], profile)?;
     fs::write(folder.join("src/serve.rs"), include_str!("serve.rs"))?;
     let mut main = String::from("//! Emitted models.\nmod serve;\n");
     let mut servers = String::new();
@@ -106,22 +118,25 @@ fn write_program(folder: &Path, modules: &[Module]) -> std::io::Result<()> {
 }
 
 fn write_library(folder: &Path, module: &Module) -> std::io::Result<()> {
-    start(folder, &[])?;
+    start(folder, &[], Profile::Release)?;
     module.files.write_to(&folder.join("src"))?;
     let source = format!("//! An emitted model.\n#![no_std]\n#![forbid(unsafe_code)]\n\npub mod {};\n", module.stem);
     fs::write(folder.join("src/lib.rs"), source)
 }
 
 /// The manifest, and an empty `src`.
-fn start(folder: &Path, features: &[&str]) -> std::io::Result<()> {
+fn start(folder: &Path, features: &[&str], profile: Profile) -> std::io::Result<()> {
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     let _ = fs::remove_dir_all(folder.join("src"));
     fs::create_dir_all(folder.join("src"))?;
     let runtime = workspace().join("runtime").canonicalize()?;
+    let optimised = match profile {
+        Profile::Debug => "[profile.dev.package.mobilenet-runtime]\nopt-level = 3\n",
+        Profile::Plain | Profile::Release => "",
+    };
     let manifest = format!(
         "[package]\nname = {name:?}\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n\
-         mobilenet-runtime = {{ path = {runtime:?}, default-features = false, features = {features:?} }}\n\n\
-         [profile.dev.package.mobilenet-runtime]\nopt-level = 3\n"
+         mobilenet-runtime = {{ path = {runtime:?}, default-features = false, features = {features:?} }}\n\n{optimised}"
     );
     fs::write(folder.join("Cargo.toml"), manifest)
 }

@@ -8,7 +8,8 @@ use mobilenet_compiler::plan::CostModel;
 use mobilenet_tests::case::Case;
 use mobilenet_tests::compare::agree;
 use mobilenet_tests::program::c::Toolchain;
-use mobilenet_tests::program::{Program, Request, rust};
+use mobilenet_tests::program::rust::{self, Profile};
+use mobilenet_tests::program::{Program, Request};
 use mobilenet_tests::small;
 use mobilenet_tests::weights::Noise;
 use std::path::Path;
@@ -36,7 +37,10 @@ pub fn trials() -> Vec<Trial> {
         trial("names::rust_compiles_under_evil_names", || {
             let cases = cases()?;
             let modules = cases.iter().map(Case::rust).collect::<Result<Vec<_>, _>>()?;
-            same(&rust::build(&scratch().join("names-rust"), &scratch().join("target"), &modules, false)?, &cases)
+            same(
+                &rust::build(&scratch().join("names-rust"), &scratch().join("target"), &modules, Profile::Debug)?,
+                &cases,
+            )
         }),
         trial("names::evil_files_give_types", || {
             for name in EVIL {

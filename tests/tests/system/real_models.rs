@@ -5,7 +5,8 @@ use libtest_mimic::Trial;
 use mobilenet_tests::case::Case;
 use mobilenet_tests::compare::agree;
 use mobilenet_tests::program::c::Toolchain;
-use mobilenet_tests::program::{Io, Program, Request, isas, rust};
+use mobilenet_tests::program::rust::{self, Profile};
+use mobilenet_tests::program::{Io, Program, Request, isas};
 use mobilenet_tests::shared::{RealModel, float_models, models};
 
 pub fn trials() -> Vec<Trial> {
@@ -39,7 +40,7 @@ fn cases() -> Result<Vec<Case>, Stop> {
 /// Emitted Rust, optimised, with weights in files; on a stack of 64 KiB like every program here.
 fn release() -> Result<Program, Stop> {
     let modules = cases()?.iter().map(Case::rust).collect::<Result<Vec<_>, _>>()?;
-    Ok(rust::build(&scratch().join("real-release"), &scratch().join("target"), &modules, true)?)
+    Ok(rust::build(&scratch().join("real-release"), &scratch().join("target"), &modules, Profile::Release)?)
 }
 
 fn c(compiler: &'static str) -> Result<Program, Stop> {

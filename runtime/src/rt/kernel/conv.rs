@@ -52,7 +52,8 @@ pub(crate) unsafe fn row<
     }
 }
 
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
+#[cfg_attr(unoptimised, inline(never))]
 unsafe fn pixels<S: Simd, const NV: usize, const PW: usize, const PX: usize>(
     s: S,
     row: &Row,
@@ -78,7 +79,8 @@ unsafe fn pixels<S: Simd, const NV: usize, const PW: usize, const PX: usize>(
     }
 }
 
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
+#[cfg_attr(unoptimised, inline(never))]
 unsafe fn tile<S: Simd, const PX: usize, const NV: usize, const PW: usize>(
     s: S,
     row: &Row,

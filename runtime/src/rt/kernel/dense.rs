@@ -36,7 +36,8 @@ pub(crate) unsafe fn dense<S: Simd, const NV: usize, const NARROW: usize, const 
 }
 
 /// One panel, its taps dealt to `SPLIT` sums in turn so that several multiply-adds are under way at any time.
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
+#[cfg_attr(unoptimised, inline(never))]
 unsafe fn panel<S: Simd, const NV: usize, const SPLIT: usize, const PW: usize>(s: S, job: &Job, channel: usize) {
     const AHEAD: usize = 4096;
     // SAFETY: `1 + k` rows of `PW` floats, as the caller vouches.

@@ -48,7 +48,8 @@ pub(crate) unsafe fn rows<S: Simd>(s: S, job: &Job) {
     }
 }
 
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
+#[cfg_attr(unoptimised, inline(never))]
 unsafe fn blocks<S: Simd, const ST: usize>(s: S, job: &Job) {
     let (wide, _) = job.input.blocks();
     let Range { start, end } = job.blocks;
@@ -71,7 +72,8 @@ fn fits(job: &Job) -> Option<usize> {
 
 /// Picks the width of tiles that spreads a row over as few as possible. Narrow blocks are rare: theirs have 4 pixels at
 /// most.
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
+#[cfg_attr(unoptimised, inline(never))]
 unsafe fn choose<S: Simd, const BW: usize, const ST: usize>(s: S, job: &Job, blocks: Range<usize>) {
     let most = if BW == 8 { 4 } else { S::PIXELS };
     // SAFETY: as for `rows`.
@@ -117,7 +119,8 @@ impl Chunk {
     }
 }
 
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
+#[cfg_attr(unoptimised, inline(never))]
 unsafe fn spread<S: Simd, const BW: usize, const PX: usize, const ST: usize>(s: S, job: &Job, blocks: Range<usize>) {
     let mut first = 0;
     while first < job.rows {
@@ -131,7 +134,8 @@ unsafe fn spread<S: Simd, const BW: usize, const PX: usize, const ST: usize>(s: 
 }
 
 /// The rows of a chunk in one channel block.
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
+#[cfg_attr(unoptimised, inline(never))]
 unsafe fn block<S: Simd, const BW: usize, const PX: usize, const ST: usize>(
     s: S,
     job: &Job,
@@ -174,7 +178,8 @@ struct Strip<'a> {
 
 impl Strip<'_> {
     /// The row in tiles of `PX`; the last one moves left to end with the row. `WHOLE`: no kernel row is left out.
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
+    #[cfg_attr(unoptimised, inline(never))]
     unsafe fn run<S: Simd, const BW: usize, const PX: usize, const ST: usize, const WHOLE: bool>(
         &self,
         s: S,
@@ -193,7 +198,8 @@ impl Strip<'_> {
         }
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
+    #[cfg_attr(unoptimised, inline(never))]
     unsafe fn tile<S: Simd, const BW: usize, const PX: usize, const ST: usize, const WHOLE: bool>(
         &self,
         s: S,
@@ -241,7 +247,8 @@ struct Taps {
 }
 
 impl Taps {
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
+    #[cfg_attr(unoptimised, inline(never))]
     unsafe fn accumulate<S: Simd, const BW: usize, const PX: usize, const ST: usize>(self, s: S, acc: &mut [S::V; PX]) {
         let columns = (PX - 1) * ST + 3;
         let zeros = ZEROS.0.as_ptr();

@@ -1,4 +1,5 @@
 //! The kernels: bodies over [`Simd`](super::isa::Simd), inlined into one outer function per instruction set.
+//! (Unoptimised, which `build.rs` tells, they are calls instead: inlined frames would not fit small stacks.)
 //!
 //! All of them work on raw pointers into the arena, because a stage's output may overlap rows of its input that are no
 //! longer needed; [`Run`](super::Run) checks every extent before it calls them.

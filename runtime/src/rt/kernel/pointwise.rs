@@ -118,7 +118,8 @@ pub(crate) unsafe fn block(job: &Block, tiles: &Tiles) {
 ///
 /// # Safety
 /// As for [`block`].
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
+#[cfg_attr(unoptimised, inline(never))]
 pub(crate) unsafe fn tiles<S: Simd, const MR: usize, const NV: usize, const PW: usize>(
     s: S,
     strip: &Strip,
@@ -186,7 +187,8 @@ pub(super) fn at<S: Simd, const PW: usize>(v: usize, panel: usize) -> usize {
 }
 
 /// The `rest` taps of a partial block whose pixels are `RS` apart.
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
+#[cfg_attr(unoptimised, inline(never))]
 unsafe fn partial<S: Simd, const MR: usize, const NV: usize, const PW: usize, const RS: usize>(
     s: S,
     acc: &mut [[S::V; NV]; MR],
@@ -224,7 +226,8 @@ unsafe fn partial<S: Simd, const MR: usize, const NV: usize, const PW: usize, co
 }
 
 /// Four taps of pixels that are `RS` apart.
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
+#[cfg_attr(unoptimised, inline(never))]
 unsafe fn four<S: Simd, const MR: usize, const NV: usize, const PW: usize, const RS: usize>(
     s: S,
     acc: &mut [[S::V; NV]; MR],

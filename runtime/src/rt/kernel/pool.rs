@@ -29,7 +29,8 @@ pub(crate) unsafe fn mean<S: Simd>(s: S, job: &Job) {
 }
 
 /// Four sums per vector hide the latency of the additions.
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
+#[cfg_attr(unoptimised, inline(never))]
 unsafe fn sum<S: Simd, const BW: usize>(s: S, job: &Job, block: usize) {
     let input = &job.input;
     let scale = s.splat(1.0 / (input.height * input.width) as f32);

@@ -74,7 +74,8 @@ pub(crate) unsafe fn row<
 
 /// Picks the tiles: those for 3 taps in a run and windows 2 or 6 floats apart, as 3x3 kernels of stride 2 over three
 /// planes or three interleaved channels have, or those for anything.
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
+#[cfg_attr(unoptimised, inline(never))]
 unsafe fn pixels<S: Simd, const NV: usize, const BW: usize, const PX: usize>(s: S, row: &Row, channel: usize) {
     // SAFETY: as for `row`.
     unsafe {
@@ -87,7 +88,8 @@ unsafe fn pixels<S: Simd, const NV: usize, const BW: usize, const PX: usize>(s: 
 }
 
 /// The row's pixels in tiles of `PX`; the last one moves left to end with the row and computes some pixels twice.
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
+#[cfg_attr(unoptimised, inline(never))]
 unsafe fn tiles<S: Simd, const NV: usize, const BW: usize, const PX: usize, const TAPS: usize, const STEP: usize>(
     s: S,
     row: &Row,
@@ -112,7 +114,8 @@ unsafe fn tiles<S: Simd, const NV: usize, const BW: usize, const PX: usize, cons
 }
 
 /// `TAPS` and `STEP` are `taps` and `pixel` of the row where known, 0 where not.
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
+#[cfg_attr(unoptimised, inline(never))]
 unsafe fn tile<S: Simd, const PX: usize, const NV: usize, const BW: usize, const TAPS: usize, const STEP: usize>(
     s: S,
     row: &Row,

@@ -21,7 +21,8 @@ pub(super) struct Run {
 }
 
 /// Loads the bias of a tile; `panel` is its first vector's bias.
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
+#[cfg_attr(unoptimised, inline(never))]
 pub(super) unsafe fn bias<S: Simd, const PX: usize, const NV: usize, const PW: usize>(
     s: S,
     panel: *const f32,
@@ -39,7 +40,8 @@ pub(super) unsafe fn bias<S: Simd, const PX: usize, const NV: usize, const PW: u
 }
 
 /// Accumulates a run.
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
+#[cfg_attr(unoptimised, inline(never))]
 pub(super) unsafe fn run<S: Simd, const PX: usize, const NV: usize, const PW: usize>(
     s: S,
     acc: &mut [[S::V; NV]; PX],
@@ -66,7 +68,8 @@ pub(super) unsafe fn run<S: Simd, const PX: usize, const NV: usize, const PW: us
 }
 
 /// Clamps and stores a tile; vectors of further panels lie `block` floats apart.
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
+#[cfg_attr(unoptimised, inline(never))]
 pub(super) unsafe fn store<S: Simd, const PX: usize, const NV: usize, const PW: usize>(
     s: S,
     acc: &[[S::V; NV]; PX],

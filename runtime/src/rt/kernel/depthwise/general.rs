@@ -27,7 +27,8 @@ pub(super) unsafe fn rows<S: Simd>(s: S, job: &Job) {
     }
 }
 
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
+#[cfg_attr(unoptimised, inline(never))]
 unsafe fn row<S: Simd, const BW: usize>(s: S, job: &Job, inputs: &Rows, y: usize, block: usize) {
     let Window { kernel, stride, dilation, pad } = job.window;
     let span = (kernel[1] - 1) * dilation[1] + 1;
@@ -54,7 +55,8 @@ unsafe fn row<S: Simd, const BW: usize>(s: S, job: &Job, inputs: &Rows, y: usize
     }
 }
 
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
+#[cfg_attr(unoptimised, inline(never))]
 #[allow(clippy::too_many_arguments)]
 unsafe fn tile<S: Simd, const BW: usize, const PX: usize>(
     s: S,
