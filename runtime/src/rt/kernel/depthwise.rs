@@ -258,28 +258,42 @@ impl Taps {
             let first = select_unpredictable(self.left, zeros, self.p);
             let last = select_unpredictable(self.right, zeros, self.p.wrapping_add((columns - 1) * BW));
             // Spelled out: a loop this long would not be unrolled, and its sums not stay in registers.
-            macro_rules! column {
+            macro_rules! columns {
                 ($($q:literal)*) => {$(
                     if $q < columns {
-                        let v = s.load(match $q {
+                        let p = match $q {
                             0 => first,
                             q if q == columns - 1 => last,
                             q => self.p.wrapping_add(q * BW),
-                        });
-                        let tap = |j: usize| usize::wrapping_sub($q, j);
-                        if tap(0) % ST == 0 && tap(0) / ST < PX {
-                            acc[tap(0) / ST] = s.mul_add(w[0], v, acc[tap(0) / ST]);
-                        }
-                        if tap(1) % ST == 0 && tap(1) / ST < PX {
-                            acc[tap(1) / ST] = s.mul_add(w[1], v, acc[tap(1) / ST]);
-                        }
-                        if tap(2) % ST == 0 && tap(2) / ST < PX {
-                            acc[tap(2) / ST] = s.mul_add(w[2], v, acc[tap(2) / ST]);
-                        }
+                        };
+                        column::<S, PX, ST, $q>(s, &w, p, acc);
                     }
                 )*};
             }
-            column!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16);
+            columns!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16);
         }
+    }
+}
+
+/// Column `Q` of a tile, at `p`, in the sums of all pixels whose window holds it.
+#[cfg_attr(not(unoptimised), inline(always))]
+#[cfg_attr(unoptimised, inline(never))]
+unsafe fn column<S: Simd, const PX: usize, const ST: usize, const Q: usize>(
+    s: S,
+    w: &[S::V; 3],
+    p: *const f32,
+    acc: &mut [S::V; PX],
+) {
+    // SAFETY: the caller vouches for the column.
+    let v = unsafe { s.load(p) };
+    let tap = |j: usize| usize::wrapping_sub(Q, j);
+    if tap(0) % ST == 0 && tap(0) / ST < PX {
+        acc[tap(0) / ST] = s.mul_add(w[0], v, acc[tap(0) / ST]);
+    }
+    if tap(1) % ST == 0 && tap(1) / ST < PX {
+        acc[tap(1) / ST] = s.mul_add(w[1], v, acc[tap(1) / ST]);
+    }
+    if tap(2) % ST == 0 && tap(2) / ST < PX {
+        acc[tap(2) / ST] = s.mul_add(w[2], v, acc[tap(2) / ST]);
     }
 }
