@@ -8,6 +8,7 @@ use super::kernel::{View, conv, dense, depthwise, padded_channels, pointwise, po
 use super::share::{self, Shared};
 use super::*;
 use core::marker::PhantomData;
+use core::ops::Range;
 pub(crate) use stem::StemJob;
 
 /// A separable stage whose descriptor has been checked.
@@ -78,32 +79,64 @@ impl<'a> Run<'a> {
         let SeparableJob { input, output, .. } = *job;
         // SAFETY: the group exists.
         let (out, rows) = unsafe { output.group(q) };
+        let depthwise = depthwise::Job {
+            blocks: 0..input.channels.div_ceil(16),
+            input,
+            window: job.window,
+            weights: job.depthwise,
+            clamp: job.depthwise_clamp,
+            first: q * output.group,
+            rows,
+            width: output.width,
+            columns: 0..output.width,
+            out: job.scratch,
+        };
+        let total = rows * output.width;
+        let pointwise = pointwise::Block {
+            channels: 0..padded_channels(output.channels),
+            a: job.scratch,
+            k: input.channels,
+            panels: job.pointwise,
+            n: output.channels,
+            out,
+            pixels: 0..total,
+            total,
+            clamp: job.clamp,
+            again: (q + 1) * output.group < output.height,
+            behind: self.behind(job.pointwise),
+        };
         // SAFETY: `begin_separable` checked the extents.
         unsafe {
-            self.depthwise_group(depthwise::Job {
-                blocks: 0..0,
-                input,
-                window: job.window,
-                weights: job.depthwise,
-                clamp: job.depthwise_clamp,
-                first: q * output.group,
-                rows,
-                width: output.width,
-                out: job.scratch,
-            });
-            self.pointwise_group(pointwise::Block {
-                channels: 0..0,
-                a: job.scratch,
-                k: input.channels,
-                panels: job.pointwise,
-                n: output.channels,
-                out,
-                pixels: rows * output.width,
-                clamp: job.clamp,
-                again: (q + 1) * output.group < output.height,
-                behind: self.behind(job.pointwise),
-            });
+            if by_columns(input.channels, output.channels, output.width) {
+                self.separable_columns(depthwise, pointwise);
+            } else {
+                self.depthwise_group(depthwise);
+                self.pointwise_group(pointwise);
+            }
         }
+    }
+
+    /// A block of rows, every thread with columns of its own: no thread reads what another has written.
+    ///
+    /// # Safety
+    /// As for the kernels; the output lies where no row of the block is still read.
+    unsafe fn separable_columns(&self, depthwise: depthwise::Job, pointwise: pointwise::Block) {
+        let (kernels, rows, width) = (self.kernels, depthwise.rows, depthwise.width);
+        let jobs = Shared::new((depthwise, pointwise));
+        share::split(width, |columns| {
+            let (depthwise, pointwise) = jobs.get();
+            // SAFETY: as for this function.
+            unsafe {
+                let Range { start, end } = columns;
+                (kernels.depthwise)(&depthwise::Job { columns, blocks: depthwise.blocks.clone(), ..*depthwise });
+                for y in 0..rows {
+                    let pixels = y * width + start..y * width + end;
+                    let channels = pointwise.channels.clone();
+                    let again = pointwise.again || y + 1 < rows;
+                    pointwise::block(&pointwise::Block { pixels, channels, again, ..*pointwise }, &kernels.pointwise);
+                }
+            }
+        });
     }
 
     /// All channel blocks of some rows.
@@ -114,7 +147,7 @@ impl<'a> Run<'a> {
         let (kernels, units, job) = (self.kernels, job.input.channels.div_ceil(16), Shared::new(job));
         share::split(units, |blocks| {
             // SAFETY: as for this function; every thread has blocks of its own.
-            unsafe { (kernels.depthwise)(&depthwise::Job { blocks, ..*job.get() }) };
+            unsafe { (kernels.depthwise)(&depthwise::Job { blocks, columns: 0..job.get().width, ..*job.get() }) };
         });
     }
 
@@ -130,7 +163,9 @@ impl<'a> Run<'a> {
         share::split(padded.div_ceil(unit), |units| {
             let channels = units.start * unit..(units.end * unit).min(padded);
             // SAFETY: as for this function; every thread has panels of its own.
-            unsafe { pointwise::block(&pointwise::Block { channels, ..*block.get() }, tiles) };
+            unsafe {
+                pointwise::block(&pointwise::Block { channels, pixels: 0..block.get().total, ..*block.get() }, tiles)
+            };
         });
     }
 
@@ -157,6 +192,7 @@ impl<'a> Run<'a> {
                     first: q * output.group,
                     rows,
                     width: output.width,
+                    columns: 0..output.width,
                     out,
                 });
             }
@@ -183,7 +219,8 @@ impl<'a> Run<'a> {
                     panels,
                     n: output.channels,
                     out,
-                    pixels: rows * output.width,
+                    pixels: 0..rows * output.width,
+                    total: rows * output.width,
                     clamp: stage.clamp,
                     again: (q + 1) * output.group < output.height,
                     behind: self.behind(panels),
@@ -350,4 +387,11 @@ impl<'a> Run<'a> {
         // SAFETY: checked.
         unsafe { self.weights.as_ptr().add(offset) }.cast()
     }
+}
+
+/// Whether threads had better share a separable stage by columns than by channels: where each has tiles enough, and the
+/// pointwise weights are few enough for all threads to read all of them.
+fn by_columns(k: usize, n: usize, width: usize) -> bool {
+    let parts = share::parts();
+    parts > 1 && width >= 14 * parts && k * n <= 64 << 10
 }

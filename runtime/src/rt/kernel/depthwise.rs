@@ -22,6 +22,8 @@ pub(crate) struct Job {
     pub first: usize,
     pub rows: usize,
     pub width: usize,
+    /// Output columns to compute.
+    pub columns: Range<usize>,
     pub out: *mut f32,
 }
 
@@ -78,7 +80,7 @@ unsafe fn choose<S: Simd, const BW: usize, const ST: usize>(s: S, job: &Job, blo
     let most = if BW == 8 { 4 } else { S::PIXELS };
     // SAFETY: as for `rows`.
     unsafe {
-        match job.width.div_ceil(job.width.div_ceil(most)) {
+        match job.columns.len().div_ceil(job.columns.len().div_ceil(most)) {
             1 => spread::<S, BW, 1, ST>(s, job, blocks),
             2 => spread::<S, BW, 2, ST>(s, job, blocks),
             3 => spread::<S, BW, 3, ST>(s, job, blocks),
@@ -177,7 +179,7 @@ struct Strip<'a> {
 }
 
 impl Strip<'_> {
-    /// The row in tiles of `PX`; the last one moves left to end with the row. `WHOLE`: no kernel row is left out.
+    /// The columns in tiles of `PX`; the last one moves left to end with them. `WHOLE`: no kernel row is left out.
     #[cfg_attr(not(unoptimised), inline(always))]
     #[cfg_attr(unoptimised, inline(never))]
     unsafe fn run<S: Simd, const BW: usize, const PX: usize, const ST: usize, const WHOLE: bool>(
@@ -187,10 +189,10 @@ impl Strip<'_> {
     ) {
         let mut lane = 0;
         while lane < BW {
-            let mut x = 0;
-            while x < self.job.width {
-                x = x.min(self.job.width - PX);
-                // SAFETY: the tile's pixels lie in the row.
+            let Range { start: mut x, end } = self.job.columns;
+            while x < end {
+                x = x.min(end - PX);
+                // SAFETY: the tile's pixels lie in the columns.
                 unsafe { self.tile::<S, BW, PX, ST, WHOLE>(s, x, lane, bounds) };
                 x += PX;
             }

@@ -7,7 +7,7 @@ use super::padded_channels;
 use crate::rt::{Clamp, isa::Simd};
 use core::ops::Range;
 
-/// A block of pixels through all panels or some of them.
+/// A block of pixels, or some of them, through all panels or some of them.
 pub(crate) struct Block {
     /// Output channels: whole panels.
     pub channels: Range<usize>,
@@ -16,7 +16,9 @@ pub(crate) struct Block {
     pub panels: *const f32,
     pub n: usize,
     pub out: *mut f32,
-    pub pixels: usize,
+    /// Which of the block's `total` pixels.
+    pub pixels: Range<usize>,
+    pub total: usize,
     pub clamp: Clamp,
     /// The panels will be read again for another block.
     pub again: bool,
@@ -81,8 +83,9 @@ pub(crate) unsafe fn block(job: &Block, tiles: &Tiles) {
         } else {
             (16, 16, tiles.single)
         };
-        let count = job.pixels.div_ceil(list.len());
-        let (base, more) = (job.pixels / count, job.pixels % count);
+        let first = job.pixels.start;
+        let count = job.pixels.len().div_ceil(list.len());
+        let (base, more) = (job.pixels.len() / count, job.pixels.len() % count);
         let next = channel + columns;
         // With half panels the two halves prefetch one half of the next panel each.
         let ahead = if next >= end && job.again { start } else { channel + columns.max(width) };
@@ -94,21 +97,21 @@ pub(crate) unsafe fn block(job: &Block, tiles: &Tiles) {
             let strip = Strip {
                 a: job.a,
                 blocks: job.k / 16,
-                block: job.pixels * 16,
+                block: job.total * 16,
                 rest: job.k % 16,
                 narrow: padded_channels(job.k) % 16 == 8,
                 panel: job.panels.add(channel / 16 * 16 * panel_taps + channel % 16),
                 panel_floats: 16 * panel_taps,
-                out: job.out.add(channel / 16 * 16 * job.pixels + channel % 16),
-                out_block: job.pixels * 16,
+                out: job.out.add(channel / 16 * 16 * job.total + channel % 16),
+                out_block: job.total * 16,
                 clamp: job.clamp,
                 step,
                 far,
             };
             if more > 0 {
-                list[base](&strip, 0, more, ahead);
+                list[base](&strip, first, more, ahead);
             }
-            list[base - 1](&strip, more * (base + 1), count - more, ahead.wrapping_add(more * share));
+            list[base - 1](&strip, first + more * (base + 1), count - more, ahead.wrapping_add(more * share));
         }
         channel = next;
     }

@@ -85,13 +85,13 @@ fn threads_change_nothing() {
     let window = |stride| Window { kernel: [3, 3], stride: [stride; 2], dilation: [1, 1], pad: [1, 1] };
     let (bias, weights) = (random.floats(128), random.floats(65536));
     let stem = Stem {
-        input: Source { height: 41, width: 37, channels: 3, layout: Layout::Nchw },
+        input: Source { height: 41, width: 111, channels: 3, layout: Layout::Nchw },
         window: window(2),
         weights: blob.panels(24, 27, &bias, |n, t| weights[n * 27 + t]),
         pad_values: &[0.1, 0.2, 0.3],
         clamp,
-        output: layout.map([21, 19, 24], 4),
-        scratch: layout.take(3 * 3 * 40 * 4),
+        output: layout.map([21, 56, 24], 4),
+        scratch: layout.take(3 * 3 * 128 * 4),
     };
     let separable = Separable {
         input: stem.output,
@@ -100,21 +100,30 @@ fn threads_change_nothing() {
         depthwise_clamp: clamp,
         pointwise: blob.panels(104, 24, &bias, |n, t| weights[n * 24 + t]),
         clamp,
-        output: layout.map([21, 19, 104], 4),
-        scratch: layout.take(4 * 19 * 24 * 4),
+        output: layout.map([21, 56, 104], 4),
+        scratch: layout.take(4 * 56 * 24 * 4),
+    };
+    let large = Separable {
+        input: separable.output,
+        window: Window { kernel: [5, 5], pad: [2, 2], ..window(1) },
+        depthwise: blob.panels(104, 25, &bias, |c, t| weights[c * 25 + t]),
+        pointwise: blob.panels(40, 104, &bias, |n, t| weights[n * 104 + t]),
+        output: layout.map([21, 56, 40], 2),
+        scratch: layout.take(2 * 56 * 104 * 4),
+        ..separable
     };
     let conv = Conv {
-        input: separable.output,
+        input: large.output,
         window: window(2),
-        weights: blob.panels(33, 9 * 104, &bias, |n, t| weights[n * 9 * 104 + t]),
+        weights: blob.panels(33, 9 * 40, &bias, |n, t| weights[n * 9 * 40 + t]),
         clamp,
-        output: layout.map([11, 10, 33], 3),
+        output: layout.map([11, 28, 33], 3),
     };
     let mean = layout.take(40 * 4);
     let dense =
         Dense { input: mean, k: 33, n: 100, weights: blob.panels(100, 33, &bias, |n, t| weights[n * 33 + t]), clamp };
-    let (input, blob) = (random.floats(41 * 37 * 3), blob.leak());
-    let stream = Stream { stem: Some(stem), stages: std::vec![separable].leak() };
+    let (input, blob) = (random.floats(41 * 111 * 3), blob.leak());
+    let stream = Stream { stem: Some(stem), stages: std::vec![separable, large].leak() };
     for kernels in available() {
         let once = |streamed: bool| {
             let mut memory = Memory::new(layout.end);
@@ -125,6 +134,7 @@ fn threads_change_nothing() {
             } else {
                 run.stem_f32(&stem, &input);
                 run.separable(&separable);
+                run.separable(&large);
             }
             run.conv(&conv);
             run.global_average_pool(&conv.output, mean);
