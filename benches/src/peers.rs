@@ -9,6 +9,7 @@ use clap::Args;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::time::Duration;
 
 /// Options of `peers`.
 #[derive(Debug, Args)]
@@ -102,6 +103,10 @@ fn one_model(spec: &models::Spec, arguments: &Arguments, python: Option<&Path>) 
         let count = live.len();
         for i in 0..count {
             let contender = &mut live[(i + round) % count];
+            if arguments.threads > 1 {
+                // The one before may still have a thread that waits without sleeping.
+                std::thread::sleep(Duration::from_millis(100));
+            }
             contender.ask(1)?;
             let times = contender.ask(contender.per_slice)?;
             contender.row.samples.extend(times);

@@ -22,6 +22,8 @@ pub(crate) struct SeparableJob {
     pointwise: *const f32,
     clamp: Clamp,
     scratch: *mut f32,
+    /// Threads had better share it by columns than by channels.
+    by_columns: bool,
 }
 
 /// One inference under way: weights, arena and the kernels that suit this CPU.
@@ -71,6 +73,7 @@ impl<'a> Run<'a> {
             clamp: separable.clamp,
             // SAFETY: checked above.
             scratch: unsafe { self.arena.add(separable.scratch) }.cast(),
+            by_columns: by_columns(input, output),
         }
     }
 
@@ -107,7 +110,7 @@ impl<'a> Run<'a> {
         };
         // SAFETY: `begin_separable` checked the extents.
         unsafe {
-            if by_columns(input.channels, output.channels, output.width) {
+            if job.by_columns {
                 self.separable_columns(depthwise, pointwise);
             } else {
                 self.depthwise_group(depthwise);
@@ -119,7 +122,7 @@ impl<'a> Run<'a> {
     /// A block of rows, every thread with columns of its own: no thread reads what another has written.
     ///
     /// # Safety
-    /// As for the kernels; the output lies where no row of the block is still read.
+    /// As for the kernels; the output lies apart from the input.
     unsafe fn separable_columns(&self, depthwise: depthwise::Job, pointwise: pointwise::Block) {
         let (kernels, rows, width) = (self.kernels, depthwise.rows, depthwise.width);
         let jobs = Shared::new((depthwise, pointwise));
@@ -389,9 +392,12 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Whether threads had better share a separable stage by columns than by channels: where each has tiles enough, and the
-/// pointwise weights are few enough for all threads to read all of them.
-fn by_columns(k: usize, n: usize, width: usize) -> bool {
+/// Whether threads had better share a separable stage by columns than by channels: where each has tiles enough, where the
+/// pointwise weights are few enough for all threads to read all of them, and where the output lies apart from the input, of
+/// which another thread may still read what this one would overwrite.
+fn by_columns(input: &Map, output: &Map) -> bool {
     let parts = share::parts();
-    parts > 1 && width >= 14 * parts && k * n <= 64 << 10
+    let (from, to) = (check::bytes(input), check::bytes(output));
+    let apart = from.end <= to.start || to.end <= from.start;
+    parts > 1 && apart && output.width >= 14 * parts && input.channels * output.channels <= 64 << 10
 }

@@ -4,7 +4,8 @@
 //! # Memory that is used twice
 //!
 //! A stage computes its output one group at a time, in order. Its output may share bytes with its input on one condition:
-//! a group may overwrite only input rows that neither it nor any later group still reads. In a stream this holds for every
+//! a group may overwrite only input rows that no later group still reads. (Its own it has read by then: a fused stage writes
+//! only when the depthwise half of the whole group is done.) In a stream this holds for every
 //! stage at the moment it computes a group, and a ring keeps all groups that the next stage has yet to read. Scratch shares
 //! bytes with neither. The kernels rely on this and don't check it (a plan that breaks it computes nonsense, but stays inside
 //! the arena); the compiler proves it for every plan of its tests.
