@@ -126,7 +126,8 @@ impl<'a> Run<'a> {
     unsafe fn separable_columns(&self, depthwise: depthwise::Job, pointwise: pointwise::Block) {
         let (kernels, rows, width) = (self.kernels, depthwise.rows, depthwise.width);
         let jobs = Shared::new((depthwise, pointwise));
-        share::split(width, |columns| {
+        share::split(width.div_ceil(COLUMNS), |parts| {
+            let columns = parts.start * COLUMNS..(parts.end * COLUMNS).min(width);
             let (depthwise, pointwise) = jobs.get();
             // SAFETY: as for this function.
             unsafe {
@@ -392,6 +393,9 @@ impl<'a> Run<'a> {
     }
 }
 
+/// Columns that a thread takes at least: a tile of AVX-512.
+const COLUMNS: usize = 14;
+
 /// Whether threads had better share a separable stage by columns than by channels: where each has tiles enough, where the
 /// pointwise weights are few enough for all threads to read all of them, and where the output lies apart from the input, of
 /// which another thread may still read what this one would overwrite.
@@ -399,5 +403,5 @@ fn by_columns(input: &Map, output: &Map) -> bool {
     let parts = share::parts();
     let (from, to) = (check::bytes(input), check::bytes(output));
     let apart = from.end <= to.start || to.end <= from.start;
-    parts > 1 && apart && output.width >= 14 * parts && input.channels * output.channels <= 64 << 10
+    parts > 1 && apart && output.width >= COLUMNS * parts && input.channels * output.channels <= 64 << 10
 }

@@ -7,7 +7,7 @@ pub(crate) fn parts() -> usize {
     1
 }
 
-/// Calls `work` with ranges that make up `0..units`, one per thread, and returns when all have been done.
+/// Calls `work` with all of `0..units`.
 #[cfg(not(feature = "threads"))]
 #[inline(always)]
 pub(crate) fn split(units: usize, work: impl Fn(Range<usize>) + Sync) {
@@ -20,12 +20,16 @@ pub(crate) fn parts() -> usize {
     crate::threads::with_crew(|crew| crew.map_or(1, |crew| crew.threads()))
 }
 
-/// Calls `work` with ranges that make up `0..units`, one per thread, and returns when all have been done.
+/// Parts per thread, so that a thread whose core is busy otherwise gets less to do.
+#[cfg(feature = "threads")]
+const SHARES: usize = 4;
+
+/// Calls `work` with ranges that make up `0..units`, a few per thread, and returns when all have been done.
 #[cfg(feature = "threads")]
 pub(crate) fn split(units: usize, work: impl Fn(Range<usize>) + Sync) {
     crate::threads::with_crew(|crew| match crew {
         Some(crew) if units > 1 => {
-            let parts = crew.threads().min(units);
+            let parts = (crew.threads() * SHARES).min(units);
             crew.share(parts, &|part| work(units * part / parts..units * (part + 1) / parts));
         }
         _ => work(0..units),
