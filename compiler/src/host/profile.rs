@@ -23,13 +23,13 @@ impl Compiler {
     ///
     /// What the emitter, the compiler or the loader reports.
     pub fn profile(&self, plan: &Plan) -> Result<Profiled, HostError> {
-        let options = COptions { name: "net".into(), ..COptions::default() };
+        let options = COptions { name: "net".into(), stage_hooks: true, ..COptions::default() };
         let mut files = emit(plan, &options).map_err(|error| std::io::Error::other(error.to_string()))?;
         files.insert("profile.h", include_str!("profile/profile.h"));
         files.insert("profile.c", include_str!("profile/profile.c"));
         let steps = plan.steps.len();
-        let clocks = [format!("-DPROFILE_STEPS={}", steps.max(1)), "-DNET_CONFIG=\"profile.h\"".to_string()];
-        let compiled = self.clone().and_flags(clocks).forced("net").build(&files, "net", plan)?;
+        let hooks = ["-DNET_CONFIG=\"profile.h\"".to_string()];
+        let compiled = self.clone().and_flags(hooks).forced("net").build(&files, "net", plan)?;
         // SAFETY: profile.c defines the functions with these types.
         let (take, peak) = unsafe { (compiled.symbol("net_profile_take")?, compiled.symbol("net_profile_peak")?) };
         Ok(Profiled { compiled, take, peak, steps })

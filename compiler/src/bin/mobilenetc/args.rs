@@ -149,6 +149,9 @@ pub struct Build {
     /// Also emit a self-test with an embedded input and its expected output (C)
     #[arg(long)]
     pub self_test: bool,
+    /// Call NET_STAGE_BEGIN(i) and NET_STAGE_END(i), macros you may define, around each step (C)
+    #[arg(long)]
+    pub stage_hooks: bool,
     /// Instruction sets the C code holds kernels for
     #[arg(long, value_enum, default_value_t)]
     pub target: Target,

@@ -52,6 +52,7 @@ fn refuse_contradictions(args: &Build) -> Result<(), Failure> {
     let of_c = [
         ("--weights", args.weights != Weights::default()),
         ("--self-test", args.self_test),
+        ("--stage-hooks", args.stage_hooks),
         ("--target", args.target != Target::default()),
     ];
     match of_c.iter().find(|(_, given)| *given && args.emit == Language::Rust) {
@@ -75,7 +76,8 @@ fn emit_c(args: &Build, session: &Session, plan: &Plan) -> Result<Files, Failure
     };
     let self_test = if args.self_test { Some(self_test(session, plan)?) } else { None };
     let provenance = session.provenance(&[("weights", weights_text), ("target", target_text)]);
-    let options = c::COptions { name: name(args), weights, target, self_test, provenance };
+    let stage_hooks = args.stage_hooks;
+    let options = c::COptions { name: name(args), weights, target, self_test, stage_hooks, provenance };
     c::emit(plan, &options).map_err(|error| session.failure(error))
 }
 

@@ -1,7 +1,7 @@
 //! `net.h`.
 
 use super::text::expand;
-use super::{COptions, WeightStorage};
+use super::{COptions, WeightStorage, steps};
 use crate::graph::DType;
 use crate::network::{Layout, Port};
 use crate::plan::Plan;
@@ -47,23 +47,67 @@ pub(super) fn header(plan: &Plan, options: &COptions, prefix: &str, banner: &str
         plan.weights.len(),
         plan.mult_adds()
     );
-    text += "#define @@OK 0\n#define @@ERROR_NULL 1 /* a pointer is null */\n";
+    text += &errors(options);
+    text += &arena(options);
+    if options.stage_hooks {
+        text += &stages(plan);
+    }
+    text += &functions(options, prefix);
+    text += "\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n";
+    format!("{banner}{}", expand(&text, prefix))
+}
+
+fn errors(options: &COptions) -> String {
+    let mut text = String::from(
+        "#define @@OK 0\n\
+         #define @@ERROR_NULL 1       /* a pointer is null */\n\
+         #define @@ERROR_ALIGNMENT 3  /* floats at an address that is no multiple of 4 */\n",
+    );
     if options.weights == WeightStorage::Bin {
         text += "#define @@ERROR_NOT_LOADED 2 /* no weights: call @load first */\n\
-                 #define @@ERROR_ALIGNMENT 3  /* the weights lie at an address that is no multiple of 4 */\n\
                  #define @@ERROR_FORMAT 4     /* not a file of weights */\n\
-                 #define @@ERROR_SIZE 5       /* weights of another model, or cut short */\n\
-                 #define @@ERROR_HASH 6       /* weights of another model, or damaged */\n";
+                 #define @@ERROR_SIZE 5       /* weights of another model, or cut short */\n";
     }
-    text += "\n/* Scratch memory of one inference at a time; it may lie at any address. */\ntypedef struct @arena {\n";
+    if options.weights == WeightStorage::Bin || options.self_test.is_some() {
+        text += "#define @@ERROR_HASH 6       /* weights of another model, or damaged */\n";
+    }
+    if options.self_test.is_some() {
+        text += "#define @@ERROR_OUTPUT 64    /* plus i: element i of the self-test's output is wrong */\n";
+    }
+    text + "\n"
+}
+
+fn arena(options: &COptions) -> String {
+    let mut text = String::from(
+        "/* Scratch memory of one inference at a time; it may lie at any address. */\ntypedef struct @arena {\n",
+    );
     if options.weights == WeightStorage::Bin {
-        text += "    const void *weights; /* set by @load */\n";
+        text += "    unsigned char weights[sizeof(const void *) + 8]; /* set by @load */\n";
     }
-    text += "    unsigned char bytes[@@ARENA_BYTES + 63];\n} @arena;\n\n";
-    text += "/* Reads @@INPUT_LEN elements, writes @@OUTPUT_LEN. No allocation, no I/O, no failure. */\n\
-             void @run(const @@INPUT_TYPE *input, @@OUTPUT_TYPE *output, @arena *arena);\n\n\
-             /* The same, with a check of the arguments: @@OK or an error from above. */\n\
-             int @run_checked(const @@INPUT_TYPE *input, @@OUTPUT_TYPE *output, @arena *arena);\n";
+    text += "    unsigned char bytes[@@ARENA_BYTES + 63];\n";
+    if options.self_test.is_some() {
+        text += "    unsigned char output[@@OUTPUT_LEN * sizeof(@@OUTPUT_TYPE) + 3]; /* of @self_test */\n";
+    }
+    text + "} @arena;\n\n"
+}
+
+fn stages(plan: &Plan) -> String {
+    let names: Vec<_> = plan.steps.iter().map(|step| format!("    \"{}\"", steps::name(plan, step))).collect();
+    format!(
+        "/* Steps of one image, with @@STAGE_BEGIN(i) before and @@STAGE_END(i) after each: macros that @@CONFIG may define. */\n\
+         #define @@STAGES {}\n#define @@STAGE_NAMES {{ \\\n{} }}\n\n",
+        names.len(),
+        names.join(", \\\n")
+    )
+}
+
+fn functions(options: &COptions, prefix: &str) -> String {
+    let mut text = String::from(
+        "/* Reads @@INPUT_LEN elements, writes @@OUTPUT_LEN. No allocation, no I/O, no failure. */\n\
+         void @run(const @@INPUT_TYPE *input, @@OUTPUT_TYPE *output, @arena *arena);\n\n\
+         /* The same, with a check of the arguments: @@OK or an error from above. */\n\
+         int @run_checked(const @@INPUT_TYPE *input, @@OUTPUT_TYPE *output, @arena *arena);\n",
+    );
     if options.weights == WeightStorage::Bin {
         text += &format!(
             "\n/* Checks the contents of {prefix}.bin, which must stay where they are, best at a multiple of 64. */\n\
@@ -71,11 +115,10 @@ pub(super) fn header(plan: &Plan, options: &COptions, prefix: &str, banner: &str
         );
     }
     if options.self_test.is_some() {
-        text += "\n/* Runs the vector that is embedded in @test.c: 0 when its output comes out, else 1 plus the first wrong element. */\n\
-                 int @self_test(@arena *arena);\n"
-            .replace("@test.c", &format!("{prefix}_test.c"))
-            .as_str();
+        text += &format!(
+            "\n/* Hashes the weights and runs the input of {prefix}_test.c: @@OK, or an error from above. */\n\
+             int @self_test(@arena *arena);\n"
+        );
     }
-    text += "\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n";
-    format!("{banner}{}", expand(&text, prefix))
+    text
 }

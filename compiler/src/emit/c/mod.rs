@@ -10,6 +10,7 @@ mod kernels;
 mod names;
 mod needs;
 mod project;
+mod self_test;
 mod source;
 mod stem;
 mod steps;
@@ -64,6 +65,8 @@ pub struct COptions {
     pub target: Target,
     /// Emits `net_test.c`.
     pub self_test: Option<SelfTest>,
+    /// Calls `NET_STAGE_BEGIN(i)` and `NET_STAGE_END(i)` around each step.
+    pub stage_hooks: bool,
     /// For the comment at the head of each file.
     pub provenance: Provenance,
 }
@@ -93,7 +96,7 @@ pub fn emit(plan: &Plan, options: &COptions) -> Result<Files, Error> {
         }
     }
     if let Some(test) = &options.self_test {
-        files.insert(format!("{prefix}_test.c"), project::self_test(plan, test, &prefix, &banner));
+        files.insert(format!("{prefix}_test.c"), self_test::unit(plan, test, options, &prefix, &banner));
     }
     Ok(files)
 }
@@ -108,15 +111,7 @@ fn check(plan: &Plan, options: &COptions) -> Result<(), Error> {
             );
         }
     }
-    if let Some(test) = &options.self_test {
-        let (input, output) = plan.lengths();
-        let expected = (input.saturating_mul(plan.network.input.dtype.bytes()), output);
-        let found = (test.input.len(), test.expected.len());
-        if expected != found {
-            let [expected, found] = [expected, found].map(|(i, o)| format!("{i} bytes in, {o} values out"));
-            problems.push(Problem::new("the self-test does not fit the model").expected(expected, found));
-        }
-    }
+    problems.extend(options.self_test.as_ref().and_then(|test| self_test::check(plan, test)));
     if problems.is_empty() { Ok(()) } else { Err(Error { problems }) }
 }
 

@@ -8,6 +8,7 @@ use super::stem::stage_row;
 use super::steps::run_steps;
 use super::text::{expand, instantiate};
 use super::{COptions, Target, WeightStorage, weights};
+use crate::graph::DType;
 use crate::network::Layout;
 use crate::plan::Plan;
 use std::fmt::Write;
@@ -31,7 +32,7 @@ pub(super) fn source(plan: &Plan, options: &COptions, prefix: &str, banner: &str
     for isa in &isas {
         let _ = writeln!(text, "\n#if {}\n", isa.guard);
         text += &instantiate(&kernels(isa, &needs), isa);
-        text += &instantiate(&run_steps(plan), isa);
+        text += &instantiate(&run_steps(plan, options.stage_hooks), isa);
         text += "#endif\n";
     }
     text += &entry(plan, options, &isas);
@@ -48,8 +49,15 @@ fn isas(target: Target) -> Vec<Isa> {
 
 fn prelude(plan: &Plan, options: &COptions, needs: &Needs) -> String {
     let mut text = String::from(kernel!("config"));
+    if options.stage_hooks {
+        text += kernel!("hooks");
+    }
     text += kernel!("vectors");
     text += &weights_declaration(plan, options);
+    if options.weights == WeightStorage::Bin {
+        text += kernel!("hash");
+        text += &load(plan);
+    }
     text += kernel!("types");
     text += kernel!("row");
     if needs.kernel_rows > 0 {
@@ -94,7 +102,8 @@ fn prelude(plan: &Plan, options: &COptions, needs: &Needs) -> String {
     text
 }
 
-fn weights_declaration(plan: &Plan, options: &COptions) -> String {
+/// What a file needs to see before it can name the weights.
+pub(super) fn weights_declaration(plan: &Plan, options: &COptions) -> String {
     match options.weights {
         WeightStorage::C => format!(
             "#ifndef @@WEIGHTS_LINKAGE\n#define @@WEIGHTS_LINKAGE extern\n#endif\n\
@@ -103,8 +112,25 @@ fn weights_declaration(plan: &Plan, options: &COptions) -> String {
             weights::union(plan.weights.len(), "float", 4)
         ),
         WeightStorage::Incbin => "extern const float @weights[];\n\n".into(),
-        WeightStorage::Bin => weights::load(&plan.weights),
+        WeightStorage::Bin => kernel!("loaded").replace("%HASH%", &weights::hash_literal(&plan.weights)),
     }
+}
+
+/// The expression for the weights' address, where there is an `arena`.
+pub(super) fn weights_address(options: &COptions) -> &'static str {
+    match options.weights {
+        WeightStorage::C => "@weights.values",
+        WeightStorage::Bin => "@loaded(arena)",
+        WeightStorage::Incbin => "@weights",
+    }
+}
+
+fn load(plan: &Plan) -> String {
+    let header = weights::header(&plan.weights).map(|b| b.to_string());
+    kernel!("load")
+        .replace("%HEADER%", &weights::HEADER.to_string())
+        .replace("%BYTES%", &header.join(", "))
+        .replace("%HASH%", &weights::hash_literal(&plan.weights))
 }
 
 fn index(layout: Layout, height: usize, width: usize, channels: usize) -> String {
@@ -119,11 +145,6 @@ fn entry(plan: &Plan, options: &COptions, isas: &[Isa]) -> String {
     if isas.len() > 1 {
         text += kernel!("level");
     }
-    let weights = match options.weights {
-        WeightStorage::C => "@weights.values",
-        WeightStorage::Bin => "(const float *)arena->weights",
-        WeightStorage::Incbin => "@weights",
-    };
     let (input_len, output_len) = plan.lengths();
     let batch = plan.network.batch.max(1);
     let call = if isas.len() > 1 {
@@ -132,7 +153,7 @@ fn entry(plan: &Plan, options: &COptions, isas: &[Isa]) -> String {
         format!("        @run_{}(input, output, floats, weights);\n", isas[0].suffix)
     };
     text += &kernel!("entry")
-        .replace("%WEIGHTS%", weights)
+        .replace("%WEIGHTS%", weights_address(options))
         .replace("%CALL%\n", &call)
         .replace(
             "%LEVEL%",
@@ -141,8 +162,12 @@ fn entry(plan: &Plan, options: &COptions, isas: &[Isa]) -> String {
         .replace("%IN%", &(input_len / batch).to_string())
         .replace("%OUT%", &(output_len / batch).to_string());
     let loaded = match options.weights {
-        WeightStorage::Bin => "    if (arena->weights == NULL) {\n        return @@ERROR_NOT_LOADED;\n    }\n",
+        WeightStorage::Bin => "    if (@loaded(arena) == NULL) {\n        return @@ERROR_NOT_LOADED;\n    }\n",
         _ => "",
     };
-    text + &kernel!("checked").replace("%LOADED%", loaded)
+    let aligned = match plan.network.input.dtype {
+        DType::F32 => "((uintptr_t)input | (uintptr_t)output)",
+        _ => "(uintptr_t)output",
+    };
+    text + &kernel!("checked").replace("%ALIGNED%", aligned).replace("%LOADED%", loaded)
 }

@@ -6,22 +6,26 @@ use super::needs::target;
 use crate::plan::{Kernel, Plan, Step};
 use std::fmt::Write;
 
-pub(super) fn run_steps(plan: &Plan) -> String {
+pub(super) fn run_steps(plan: &Plan, hooks: bool) -> String {
     let mut text = String::from(
         "static $T void @run_$I(const @@INPUT_TYPE *input, @@OUTPUT_TYPE *output, float *arena, const float *weights)\n{\n\
          \x20   (void)weights;\n",
     );
     for (index, step) in plan.steps.iter().enumerate() {
-        let origin = plan.network.stages.get(step.stage).and_then(|s| s.origin.first());
-        let origin = names::comment(origin.map_or("", |s| s)).replace(['@', '$', '%'], "_");
-        let call = call(plan, step);
-        let _ = writeln!(
-            text,
-            "    @@STAGE_BEGIN({index}); /* {} {origin} */\n{call}    @@STAGE_END({index});",
-            step.kernel.name()
-        );
+        let (name, call) = (name(plan, step), call(plan, step));
+        let _ = match hooks {
+            true => write!(text, "    @@STAGE_BEGIN({index}); /* {name} */\n{call}    @@STAGE_END({index});\n"),
+            false => write!(text, "    /* {name} */\n{call}"),
+        };
     }
     text + "}\n\n"
+}
+
+/// The kernel and the ONNX node that a step comes from, fit for comments and strings.
+pub(super) fn name(plan: &Plan, step: &Step) -> String {
+    let origin = plan.network.stages.get(step.stage).and_then(|stage| stage.origin.first());
+    let origin = names::comment(origin.map_or("", |name| name)).replace(['@', '$', '%', '"'], "_");
+    format!("{} {origin}", step.kernel.name()).trim_end().into()
 }
 
 fn call(plan: &Plan, step: &Step) -> String {

@@ -94,13 +94,16 @@ pub(super) fn unit(prefix: &str, banner: &str, weights: &[u8]) -> String {
 
 /// `net.bin`: a header of 64 bytes, then the weights.
 pub(super) fn bin(weights: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(HEADER + weights.len());
-    out.extend_from_slice(MAGIC);
-    out.extend_from_slice(&(weights.len() as u64).to_le_bytes());
-    out.extend_from_slice(&hash(weights).to_le_bytes());
-    out.resize(HEADER, 0);
-    out.extend_from_slice(weights);
-    out
+    [&header(weights), weights].concat()
+}
+
+/// Magic, length, hash, zeros.
+pub(super) fn header(weights: &[u8]) -> [u8; HEADER] {
+    let mut header = [0; HEADER];
+    header[..8].copy_from_slice(MAGIC);
+    header[8..16].copy_from_slice(&(weights.len() as u64).to_le_bytes());
+    header[16..24].copy_from_slice(&hash(weights).to_le_bytes());
+    header
 }
 
 /// FNV-1a over 32-bit little-endian words, 64 bits wide.
@@ -111,29 +114,9 @@ pub(super) fn hash(weights: &[u8]) -> u64 {
     })
 }
 
-/// The code of `net_load`.
-pub(super) fn load(weights: &[u8]) -> String {
-    let magic: Vec<_> = MAGIC.iter().map(|b| b.to_string()).collect();
-    format!(
-        "int @load(@arena *arena, const void *blob, size_t size)\n{{\n\
-         \x20   static const unsigned char magic[8] = {{{}}};\n\
-         \x20   const unsigned char *const bytes = (const unsigned char *)blob;\n\
-         \x20   uint64_t hash = UINT64_C(0xcbf29ce484222325), stored[2];\n\
-         \x20   size_t i;\n\
-         \x20   if (arena == NULL || blob == NULL) {{\n        return @@ERROR_NULL;\n    }}\n\
-         \x20   arena->weights = NULL;\n\
-         \x20   if ((uintptr_t)blob % 4 != 0) {{\n        return @@ERROR_ALIGNMENT;\n    }}\n\
-         \x20   if (size < {HEADER} || memcmp(bytes, magic, 8) != 0) {{\n        return @@ERROR_FORMAT;\n    }}\n\
-         \x20   memcpy(stored, bytes + 8, 16);\n\
-         \x20   if (stored[0] != @@WEIGHT_BYTES || size - {HEADER} != @@WEIGHT_BYTES) {{\n        return @@ERROR_SIZE;\n    }}\n\
-         \x20   for (i = {HEADER}; i + 4 <= size; i += 4) {{\n\
-         \x20       uint32_t word;\n        memcpy(&word, bytes + i, 4);\n\
-         \x20       hash = (hash ^ word) * UINT64_C(0x100000001b3);\n    }}\n\
-         \x20   if (hash != stored[1] || hash != UINT64_C({:#x})) {{\n        return @@ERROR_HASH;\n    }}\n\
-         \x20   arena->weights = bytes + {HEADER};\n    return @@OK;\n}}\n\n",
-        magic.join(", "),
-        hash(weights)
-    )
+/// The hash as C spells it.
+pub(super) fn hash_literal(weights: &[u8]) -> String {
+    format!("{:#018x}", hash(weights))
 }
 
 /// `net_weights.S`.

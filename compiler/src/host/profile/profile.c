@@ -1,5 +1,6 @@
 /* Times each step of the emitted code, and measures what the processor could do. */
 #define _POSIX_C_SOURCE 200809L
+#include "net.h"
 #include "profile.h"
 
 #include <stddef.h>
@@ -13,7 +14,7 @@
 #include <arm_neon.h>
 #endif
 
-static uint64_t spent[PROFILE_STEPS];
+static uint64_t spent[NET_STAGES + 1];
 static uint64_t began;
 
 static uint64_t now(void)
@@ -37,7 +38,7 @@ void net_profile_end(int step)
 /* Nanoseconds per step since the last call. */
 void net_profile_take(uint64_t *nanoseconds)
 {
-    memcpy(nanoseconds, spent, sizeof spent);
+    memcpy(nanoseconds, spent, NET_STAGES * sizeof *spent);
     memset(spent, 0, sizeof spent);
 }
 

@@ -3,6 +3,9 @@ int @run_checked(const @@INPUT_TYPE *input, @@OUTPUT_TYPE *output, @arena *arena
     if (input == NULL || output == NULL || arena == NULL) {
         return @@ERROR_NULL;
     }
+    if (%ALIGNED% % sizeof(float) != 0) {
+        return @@ERROR_ALIGNMENT;
+    }
 %LOADED%    @run(input, output, arena);
     return @@OK;
 }

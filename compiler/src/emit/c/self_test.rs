@@ -1,0 +1,98 @@
+//! `net_test.c`: an input, the output that the reference gives, and their comparison.
+
+use super::source::{kernel, weights_address, weights_declaration};
+use super::text::{expand, float};
+use super::{COptions, SelfTest, WeightStorage, weights};
+use crate::diagnostic::Problem;
+use crate::graph::DType;
+use crate::plan::{Kernel, Plan};
+
+/// What keeps a self-test from being one of this plan.
+pub(super) fn check(plan: &Plan, test: &SelfTest) -> Option<Problem> {
+    let (input, output) = plan.lengths();
+    let expected = (input.saturating_mul(plan.network.input.dtype.bytes()), output);
+    let found = (test.input.len(), test.expected.len());
+    if expected != found {
+        let [expected, found] = [expected, found].map(|(i, o)| format!("{i} bytes in, {o} values out"));
+        return Some(Problem::new("the self-test does not fit the model").expected(expected, found));
+    }
+    let given = floats(&test.input).filter(|_| plan.network.input.dtype == DType::F32);
+    let odd = given.chain(test.expected.iter().copied()).find(|x| !x.is_finite())?;
+    let problem = Problem::new("the self-test holds a value that can't be compared");
+    Some(problem.expected("finite inputs and outputs", odd.to_string()).hint("build without a self-test"))
+}
+
+pub(super) fn unit(plan: &Plan, test: &SelfTest, options: &COptions, prefix: &str, banner: &str) -> String {
+    let mut text = String::from("#include \"@h\"\n\n#include <string.h>\n\n");
+    text += &weights_declaration(plan, options);
+    text += kernel!("hash");
+    text += "static const @@INPUT_TYPE @test_input[@@INPUT_LEN] = {\n";
+    text += &match plan.network.input.dtype {
+        DType::U8 => numbers(test.input.iter().map(ToString::to_string)),
+        DType::I8 => numbers(test.input.iter().map(|b| b.cast_signed().to_string())),
+        _ => numbers(floats(&test.input).map(float)),
+    };
+    text += "};\n\nstatic const float @test_expected[@@OUTPUT_LEN] = {\n";
+    text += &numbers(test.expected.iter().copied().map(float));
+    text += "};\n\n";
+    let (tail, allowed) = tolerance(plan);
+    text += &kernel!("self_test")
+        .replace("%TAIL%", tail)
+        .replace("%ALLOWED%", allowed)
+        .replace("%WEIGHTS%", weights_address(options))
+        .replace("%HASH%", &weights::hash_literal(&plan.weights));
+    if options.weights != WeightStorage::Bin {
+        text += kernel!("test_main");
+    }
+    format!("{banner}{}", expand(&text, prefix))
+}
+
+/// Most probabilities of a confident softmax are tiny, so they are looked at by their own size: what is wrong with a score
+/// is wrong with them all.
+fn tolerance(plan: &Plan) -> (&'static str, &'static str) {
+    let probabilities = plan.flat_steps().any(|step| matches!(step.kernel, Kernel::Softmax { log: false, .. }));
+    if probabilities {
+        (
+            ",\n * and within a hundredth of itself",
+            "expected[i] < 1e-2f * largest ? 1e-2f * expected[i] + 1e-30f : 1e-4f * largest",
+        )
+    } else {
+        ("", "1e-4f * largest")
+    }
+}
+
+fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> + '_ {
+    bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+}
+
+/// The lines of an initialiser.
+fn numbers(values: impl Iterator<Item = String>) -> String {
+    const WIDTH: usize = 116;
+    let mut text = String::new();
+    let mut column = 0;
+    for value in values {
+        if column > 0 && column + value.len() + 2 > WIDTH {
+            text.push('\n');
+            column = 0;
+        }
+        text.push_str(if column == 0 { "    " } else { " " });
+        text.push_str(&value);
+        text.push(',');
+        column += value.len() + 2 + if column == 0 { 3 } else { 0 };
+    }
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_fill_lines() {
+        assert_eq!(numbers([1.5f32, -2.0].into_iter().map(float)), "    1.5f, -2.0f,\n");
+        let text = numbers((0..200).map(|i| i.to_string()));
+        assert!(text.lines().all(|line| line.len() <= 116), "{text}");
+        assert!(text.lines().count() < 10, "{text}");
+    }
+}
