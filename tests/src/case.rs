@@ -1,7 +1,8 @@
 //! A model compiled for a test, with the oracle's answer to any input.
 
 use crate::program::{c, rust};
-use mobilenet_compiler::emit::c::{COptions, Target};
+use crate::weights::Noise;
+use mobilenet_compiler::emit::c::{COptions, SelfTest, Target};
 use mobilenet_compiler::emit::{self, Provenance};
 use mobilenet_compiler::graph::{self, DType, Data, Graph, Tensor, Type};
 use mobilenet_compiler::onnx::Model;
@@ -98,6 +99,20 @@ impl Case {
         Ok(c::Module { prefix: emit::c::prefix(&self.name), files })
     }
 
+    /// As C files with a self-test, in the form that `options` say; name and origin are this case's.
+    ///
+    /// # Errors
+    /// What the compiler says.
+    pub fn self_testing(&self, options: COptions) -> Result<emit::Files, Error> {
+        let input = noise(self.graph.ty(self.graph.input), 3);
+        let expected = self.reference(&input)?.iter().map(|&x| x as f32).collect();
+        let (name, provenance) = (self.name.clone(), self.provenance.clone());
+        emit::c::emit(
+            &self.plan,
+            &COptions { name, provenance, self_test: Some(SelfTest { input, expected }), ..options },
+        )
+    }
+
     /// Elements of one output.
     pub fn output_len(&self) -> usize {
         self.plan.lengths().1
@@ -110,6 +125,15 @@ impl Case {
     pub fn reference(&self, input: &[u8]) -> Result<Vec<f64>, Error> {
         let ty = self.graph.ty(self.graph.input);
         Ok(reference::run(&self.graph, &tensor(ty, input))?.to_f64())
+    }
+}
+
+/// Elements of an input between -1 and 1, bytes of any value.
+fn noise(ty: &Type, seed: u64) -> Vec<u8> {
+    let len = ty.shape.iter().product();
+    match ty.dtype {
+        DType::U8 | DType::I8 => Noise::new(seed).bytes(len),
+        _ => Noise::new(seed).vector(len, -1.0, 1.0).iter().flat_map(|x| x.to_le_bytes()).collect(),
     }
 }
 

@@ -4,10 +4,15 @@
 mod c_forms;
 mod cross;
 mod differential;
+mod emitted;
+mod hooks;
+mod hygiene;
 mod memory;
+mod misuse;
 mod names;
 mod real_models;
 mod rebuild;
+mod self_test;
 
 use libtest_mimic::{Arguments, Completion, Trial};
 use std::path::Path;
@@ -60,10 +65,14 @@ fn main() -> ExitCode {
         c_forms::trials(),
         cross::trials(),
         differential::trials(),
+        hooks::trials(),
+        hygiene::trials(),
         memory::trials(),
+        misuse::trials(),
         names::trials(),
         real_models::trials(),
         rebuild::trials(),
+        self_test::trials(),
     ]
     .into_iter()
     .flatten()

@@ -1,4 +1,4 @@
-#ifdef @@CONFIG
+#if defined(@@CONFIG) && !defined(__CPPCHECK__)
 #include @@CONFIG
 #endif
 

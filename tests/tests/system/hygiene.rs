@@ -1,0 +1,141 @@
+//! What tools that look for faults say about emitted C: nothing.
+
+use crate::emitted::{FORMS, Folder, SANITIZED, fashion, needs};
+use crate::{Stop, trial};
+use libtest_mimic::Trial;
+use mobilenet_compiler::emit::c::{COptions, Target, WeightStorage, emit};
+use mobilenet_compiler::plan::CostModel;
+use mobilenet_tests::case::Case;
+use mobilenet_tests::program::{check, isas};
+use mobilenet_tests::shared::float_models;
+use mobilenet_tests::small;
+
+pub fn trials() -> Vec<Trial> {
+    let mut trials = vec![
+        trial("hygiene::sanitizers_on_fashion", || sanitized("gcc", &[("fashion".into(), fashion()?)])),
+        trial("hygiene::sanitizers_on_small_models", || sanitized("clang", &small_models()?)),
+        trial("hygiene::sanitizers_on_real_models", || sanitized("clang", &real_models()?)),
+        trial("hygiene::valgrind_on_fashion", || valgrind(&[("fashion".into(), fashion()?)])),
+        trial("hygiene::valgrind_on_real_models", || valgrind(&real_models()?)),
+        trial("hygiene::cppcheck", cppcheck),
+    ];
+    for compiler in ["gcc", "clang"] {
+        trials.push(trial(format!("hygiene::objects_hold_no_state_{compiler}"), move || stateless(compiler)));
+    }
+    trials
+}
+
+type Named = (String, Case);
+
+fn real_models() -> Result<Vec<Named>, Stop> {
+    let models = float_models().map_err(Stop::Absent)?;
+    models.into_iter().map(|model| Ok((model.name, Case::read("net", &model.path)?))).collect()
+}
+
+fn small_models() -> Result<Vec<Named>, Stop> {
+    let cases = small::all().into_iter();
+    cases.map(|(name, author)| Ok((name.into(), Case::authored("net", &author, &CostModel::default())?))).collect()
+}
+
+/// Runs the self-test with the kernels of each instruction set, which one object holds.
+const EVERY_LEVEL: &str = r#"#include "net.h"
+#include <stdlib.h>
+
+int forced_level;
+
+int main(int argc, char **argv)
+{
+    net_arena *const arena = (net_arena *)malloc(sizeof(net_arena));
+    int failed = 0;
+    for (int i = 1; i < argc && failed == 0; i++) {
+        forced_level = atoi(argv[i]);
+        failed = net_self_test(arena);
+    }
+    free(arena);
+    return failed < 255 ? failed : 255;
+}
+"#;
+
+fn levels() -> Vec<String> {
+    (0..isas().len()).map(|level| level.to_string()).collect()
+}
+
+fn sanitized(compiler: &str, cases: &[Named]) -> Result<(), Stop> {
+    needs(&[compiler])?;
+    for (name, case) in cases {
+        let folder = Folder::new(&format!("sanitized-{name}"), &case.self_testing(COptions::default())?)?;
+        folder.write("main.c", EVERY_LEVEL)?;
+        folder.write("level.h", "extern int forced_level;\n#define NET_LEVEL forced_level\n")?;
+        folder.build(compiler, &[&SANITIZED[..], &["-DNET_CONFIG=\"level.h\""]].concat())?;
+        check(folder.command("./program").args(levels())).map_err(|message| format!("{name}: {message}"))?;
+    }
+    Ok(())
+}
+
+/// With the kernels that the emulated processor has: AVX2, or those of SSE2.
+fn valgrind(cases: &[Named]) -> Result<(), Stop> {
+    needs(&["gcc", "valgrind"])?;
+    for (name, case) in cases {
+        let folder = Folder::new(&format!("valgrind-{name}"), &case.self_testing(COptions::default())?)?;
+        folder.write("main.c", EVERY_LEVEL)?;
+        folder.build("gcc", &["-g", "-O1"])?;
+        let mut command = folder.command("valgrind");
+        command.args(["-q", "--error-exitcode=99", "--leak-check=full", "./program", "0"]);
+        check(&mut command).map_err(|message| format!("{name}: {message}"))?;
+    }
+    Ok(())
+}
+
+/// Every kernel there is, in each form of the weights.
+fn cppcheck() -> Result<(), Stop> {
+    needs(&["cppcheck"])?;
+    let mut cases = small_models()?;
+    cases.push(("fashion".into(), fashion()?));
+    for (i, (name, case)) in cases.iter().enumerate() {
+        let (form, weights) = FORMS[i % FORMS.len()];
+        let options = COptions { weights, stage_hooks: true, ..COptions::default() };
+        let folder = Folder::new(&format!("cppcheck-{name}-{form}"), &case.self_testing(options)?)?;
+        let units = folder.sources()?.into_iter().filter(|name| name.ends_with(".c"));
+        let mut command = folder.command("cppcheck");
+        command.args(["--quiet", "--enable=warning,portability,performance", "--error-exitcode=1"]).args(units);
+        check(&mut command).map_err(|message| format!("{name}: {message}"))?;
+    }
+    Ok(())
+}
+
+/// Sections of `nm` for what a program may write.
+const WRITABLE: [&str; 6] = ["B", "b", "C", "D", "d", "S"];
+
+/// What the emitted object itself asks for, and what compilers add: the processor's features, position independence.
+const KNOWN: [&str; 6] = ["memcpy", "memset", "net_weights", "__cpu_model", "__cpu_features2", "_GLOBAL_OFFSET_TABLE_"];
+
+fn stateless(compiler: &str) -> Result<(), Stop> {
+    needs(&[compiler, "nm"])?;
+    for (name, case) in small_models()? {
+        for (form, weights) in FORMS {
+            for target in [Target::Auto, Target::Portable] {
+                let options = COptions { name: "net".into(), weights, target, ..COptions::default() };
+                let folder = Folder::new(&format!("stateless-{compiler}"), &emit(&case.plan, &options)?)?;
+                check(folder.command(compiler).args(["-std=c99", "-O2", "-c", "net.c"]))?;
+                let what = format!("{name}, weights in {form}, {target:?}");
+                symbols(&check(folder.command("nm").arg("net.o"))?, weights, &what)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn symbols(listing: &str, weights: WeightStorage, what: &str) -> Result<(), Stop> {
+    for line in listing.lines() {
+        let mut words = line.split_whitespace().rev();
+        let (Some(symbol), Some(kind)) = (words.next(), words.next()) else { continue };
+        let known = KNOWN.contains(&symbol) && !(symbol == "net_weights" && weights == WeightStorage::Bin);
+        if WRITABLE.contains(&kind) || kind == "U" && !known {
+            return Err(Stop::Failed(format!("{what}: {line}")));
+        }
+        if kind == "T" && !symbol.starts_with("net_") {
+            return Err(Stop::Failed(format!("{what}: {symbol} does not begin with the prefix")));
+        }
+    }
+    Ok(())
+}
