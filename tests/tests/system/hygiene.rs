@@ -3,12 +3,14 @@
 use crate::emitted::{FORMS, Folder, SANITIZED, fashion, needs};
 use crate::{Stop, trial};
 use libtest_mimic::Trial;
-use mobilenet_compiler::emit::c::{COptions, Target, WeightStorage, emit};
+use mobilenet_compiler::emit::c::{COptions, Target, WeightStorage};
 use mobilenet_compiler::plan::CostModel;
 use mobilenet_tests::case::Case;
 use mobilenet_tests::program::{check, isas};
 use mobilenet_tests::shared::float_models;
 use mobilenet_tests::small;
+use std::collections::BTreeSet;
+use std::fs;
 
 pub fn trials() -> Vec<Trial> {
     let mut trials = vec![
@@ -18,6 +20,7 @@ pub fn trials() -> Vec<Trial> {
         trial("hygiene::valgrind_on_fashion", || valgrind(&[("fashion".into(), fashion()?)])),
         trial("hygiene::valgrind_on_real_models", || valgrind(&real_models()?)),
         trial("hygiene::cppcheck", cppcheck),
+        trial("hygiene::no_recursion_and_no_stack_of_varying_size", calls),
     ];
     for compiler in ["gcc", "clang"] {
         trials.push(trial(format!("hygiene::objects_hold_no_state_{compiler}"), move || stateless(compiler)));
@@ -106,31 +109,38 @@ fn cppcheck() -> Result<(), Stop> {
 /// Sections of `nm` for what a program may write.
 const WRITABLE: [&str; 6] = ["B", "b", "C", "D", "d", "S"];
 
-/// What the emitted object itself asks for, and what compilers add: the processor's features, position independence.
-const KNOWN: [&str; 6] = ["memcpy", "memset", "net_weights", "__cpu_model", "__cpu_features2", "_GLOBAL_OFFSET_TABLE_"];
+/// What an object may ask for: what the text calls, what compilers add for the processor's features and for position
+/// independence, the weights, and from the self-test the entry point.
+const KNOWN: [&str; 7] =
+    ["memcpy", "memset", "__cpu_model", "__cpu_features2", "_GLOBAL_OFFSET_TABLE_", "net_weights", "net_run_checked"];
+
+/// How many of these `net.c` may ask for.
+fn known(weights: WeightStorage) -> usize {
+    if weights == WeightStorage::Bin { 5 } else { 6 }
+}
 
 fn stateless(compiler: &str) -> Result<(), Stop> {
     needs(&[compiler, "nm"])?;
     for (name, case) in small_models()? {
         for (form, weights) in FORMS {
             for target in [Target::Auto, Target::Portable] {
-                let options = COptions { name: "net".into(), weights, target, ..COptions::default() };
-                let folder = Folder::new(&format!("stateless-{compiler}"), &emit(&case.plan, &options)?)?;
-                check(folder.command(compiler).args(["-std=c99", "-O2", "-c", "net.c"]))?;
+                let options = COptions { weights, target, ..COptions::default() };
+                let folder = Folder::new(&format!("stateless-{compiler}"), &case.self_testing(options)?)?;
+                check(folder.command(compiler).args(["-std=c99", "-O2", "-c", "net.c", "net_test.c"]))?;
                 let what = format!("{name}, weights in {form}, {target:?}");
-                symbols(&check(folder.command("nm").arg("net.o"))?, weights, &what)?;
+                symbols(&check(folder.command("nm").arg("net.o"))?, &KNOWN[..known(weights)], &what)?;
+                symbols(&check(folder.command("nm").arg("net_test.o"))?, &KNOWN, &what)?;
             }
         }
     }
     Ok(())
 }
 
-fn symbols(listing: &str, weights: WeightStorage, what: &str) -> Result<(), Stop> {
+fn symbols(listing: &str, known: &[&str], what: &str) -> Result<(), Stop> {
     for line in listing.lines() {
         let mut words = line.split_whitespace().rev();
         let (Some(symbol), Some(kind)) = (words.next(), words.next()) else { continue };
-        let known = KNOWN.contains(&symbol) && !(symbol == "net_weights" && weights == WeightStorage::Bin);
-        if WRITABLE.contains(&kind) || kind == "U" && !known {
+        if WRITABLE.contains(&kind) || kind == "U" && !known.contains(&symbol) {
             return Err(Stop::Failed(format!("{what}: {line}")));
         }
         if kind == "T" && !symbol.starts_with("net_") {
@@ -138,4 +148,44 @@ fn symbols(listing: &str, weights: WeightStorage, what: &str) -> Result<(), Stop
         }
     }
     Ok(())
+}
+
+/// The graph of calls, as gcc writes it down, can be taken apart from its leaves on: it has no cycle.
+fn calls() -> Result<(), Stop> {
+    needs(&["gcc"])?;
+    for (name, case) in small_models()? {
+        let folder = Folder::new("calls", &case.self_testing(COptions::default())?)?;
+        let mut compile = folder.command("gcc");
+        let flags = ["-std=c99", "-O0", "-fcallgraph-info=su", "-Werror=vla", "-Werror=alloca"];
+        if let Err(message) = check(compile.args(flags).args(["-c", "net.c"])) {
+            let old = message.contains("callgraph-info");
+            return Err(if old { Stop::Absent("gcc knows no -fcallgraph-info".into()) } else { message.into() });
+        }
+        let graph = fs::read_to_string(folder.0.join("net.ci")).map_err(|e| e.to_string())?;
+        if graph.contains("(dynamic)") {
+            return Err(Stop::Failed(format!("{name}: a frame of varying size")));
+        }
+        let mut edges: Vec<_> = graph.lines().filter_map(edge).collect();
+        if edges.len() < 10 {
+            return Err(Stop::Failed(format!("{name}: {} calls", edges.len())));
+        }
+        loop {
+            let callers: BTreeSet<_> = edges.iter().map(|&(from, _)| from).collect();
+            let before = edges.len();
+            edges.retain(|(_, to)| callers.contains(to));
+            if edges.len() == before {
+                break;
+            }
+        }
+        if !edges.is_empty() {
+            return Err(Stop::Failed(format!("{name}: a cycle of calls within {edges:?}")));
+        }
+    }
+    Ok(())
+}
+
+/// Caller and callee of a line `edge: { sourcename: "a" targetname: "b" ...`.
+fn edge(line: &str) -> Option<(&str, &str)> {
+    let mut quoted = line.strip_prefix("edge:")?.split('"');
+    Some((quoted.nth(1)?, quoted.nth(1)?))
 }

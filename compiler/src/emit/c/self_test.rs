@@ -7,6 +7,9 @@ use crate::diagnostic::Problem;
 use crate::graph::DType;
 use crate::plan::{Kernel, Plan};
 
+/// Elements in a row of the embedded input: some tools take time quadratic in the length of a list.
+const ROW: usize = 64;
+
 /// What keeps a self-test from being one of this plan.
 pub(super) fn check(plan: &Plan, test: &SelfTest) -> Option<Problem> {
     let (input, output) = plan.lengths();
@@ -26,11 +29,12 @@ pub(super) fn unit(plan: &Plan, test: &SelfTest, options: &COptions, prefix: &st
     let mut text = String::from("#include \"@h\"\n\n#include <string.h>\n\n");
     text += &weights_declaration(plan, options);
     text += kernel!("hash");
-    text += "static const @@INPUT_TYPE @test_input[@@INPUT_LEN] = {\n";
+    let rows = plan.lengths().0.div_ceil(ROW);
+    text += &format!("static const @@INPUT_TYPE @test_input[{rows}][{ROW}] = {{\n");
     text += &match plan.network.input.dtype {
-        DType::U8 => numbers(test.input.iter().map(ToString::to_string)),
-        DType::I8 => numbers(test.input.iter().map(|b| b.cast_signed().to_string())),
-        _ => numbers(floats(&test.input).map(float)),
+        DType::U8 => rows_of(test.input.iter().map(ToString::to_string)),
+        DType::I8 => rows_of(test.input.iter().map(|b| b.cast_signed().to_string())),
+        _ => rows_of(floats(&test.input).map(float)),
     };
     text += "};\n\nstatic const float @test_expected[@@OUTPUT_LEN] = {\n";
     text += &numbers(test.expected.iter().copied().map(float));
@@ -63,6 +67,12 @@ fn tolerance(plan: &Plan) -> (&'static str, &'static str) {
 
 fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> + '_ {
     bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+}
+
+/// Lists of [`ROW`] elements in an initialiser.
+fn rows_of(values: impl Iterator<Item = String>) -> String {
+    let values: Vec<_> = values.collect();
+    values.chunks(ROW).map(|row| format!("    {{\n{}    }},\n", numbers(row.iter().cloned()))).collect()
 }
 
 /// The lines of an initialiser.

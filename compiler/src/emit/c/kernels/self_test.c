@@ -11,7 +11,7 @@ int @self_test(@arena *arena)
         return @@ERROR_NULL;
     }
     output = (@@OUTPUT_TYPE *)(void *)(arena->output + (4 - (uintptr_t)arena->output % 4) % 4);
-    error = @run_checked(@test_input, output, arena);
+    error = @run_checked(&@test_input[0][0], output, arena);
     if (error != @@OK) {
         return error;
     }
