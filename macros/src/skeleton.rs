@@ -1,6 +1,8 @@
 //! What a model that can't be compiled leaves behind, so that the code that uses it gives no second error.
 
+use mobilenet_compiler::emit::rust::Surface;
 use mobilenet_compiler::graph::DType;
+use mobilenet_compiler::network::Layout;
 use mobilenet_compiler::onnx::{Dim, Model, ValueInfo};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
@@ -10,7 +12,7 @@ use crate::input::Input;
 
 /// Input and output as far as they are known.
 struct Port {
-    element: TokenStream,
+    element: Ident,
     shape: Vec<usize>,
 }
 
@@ -18,9 +20,9 @@ impl Port {
     /// What the file declares, symbolic dimensions taken as 1; `fallback` where there is no file that can be read.
     fn new(declared: Option<&ValueInfo>, fallback: &[usize]) -> Self {
         let element = match declared.map(|port| port.dtype) {
-            Some(DType::U8) => quote!(u8),
-            Some(DType::I8) => quote!(i8),
-            _ => quote!(f32),
+            Some(DType::U8) => format_ident!("u8"),
+            Some(DType::I8) => format_ident!("i8"),
+            _ => format_ident!("f32"),
         };
         let size = |dim: &Dim| match dim {
             Dim::Value(size) => *size,
@@ -49,13 +51,23 @@ pub fn skeleton(arguments: &Input, visibility: &Visibility, name: &Ident, model:
         let (h, w) = if nhwc { (a, b) } else { (b, c) };
         (*h, *w) = (height, width);
     }
-    let layout = if nhwc { quote!(Nhwc) } else { quote!(Nchw) };
-    let batch = input.shape.first().copied().unwrap_or(1);
-    let (input_len, output_len) = (input.len(), output.len());
-    let Port { element: input_element, shape: input_shape } = input;
-    let Port { element: output_element, shape: output_shape } = output;
-    let (input_rank, output_rank) = (input_shape.len(), output_shape.len());
     let arena = format_ident!("{name}Arena");
+    let surface = Surface {
+        name: name.clone(),
+        runtime: runtime.clone(),
+        layout: if nhwc { Layout::Nhwc } else { Layout::Nchw },
+        batch: input.shape.first().copied().unwrap_or(1),
+        lengths: [input.len(), output.len()],
+        elements: [input.element, output.element],
+        shapes: [input.shape, output.shape],
+        arena_bytes: 64,
+        weight_bytes: 0,
+        mult_adds: 0,
+    };
+    let surface = surface.expand(&quote! {
+        /// Does nothing.
+        pub fn run<I: ?Sized, O: ?Sized, A: ?Sized>(_input: &I, _output: &mut O, _arena: &mut A) {}
+    });
     quote! {
         #(#attributes)*
         #[doc = "A model that could not be compiled."]
@@ -66,49 +78,6 @@ pub fn skeleton(arguments: &Input, visibility: &Visibility, name: &Ident, model:
         #[allow(dead_code)]
         #visibility type #arena = #runtime::Arena<64>;
 
-        #[allow(dead_code, missing_docs)]
-        impl #name {
-            pub const INPUT_SHAPE: [usize; #input_rank] = [#(#input_shape),*];
-            pub const OUTPUT_SHAPE: [usize; #output_rank] = [#(#output_shape),*];
-            pub const INPUT_LAYOUT: #runtime::Layout = #runtime::Layout::#layout;
-            pub const BATCH: usize = #batch;
-            pub const INPUT_LEN: usize = #input_len;
-            pub const OUTPUT_LEN: usize = #output_len;
-            pub const ARENA_BYTES: usize = 64;
-            pub const WEIGHT_BYTES: usize = 0;
-            pub const MULT_ADDS: u64 = 0;
-
-            pub fn run<I: ?Sized, O: ?Sized, A: ?Sized>(_input: &I, _output: &mut O, _arena: &mut A) {}
-
-            #runtime::__if_alloc! {
-                pub fn new_arena() -> #runtime::rt::Box<#arena> {
-                    <Self as #runtime::Model>::new_arena()
-                }
-                pub fn new_input() -> #runtime::rt::Box<[#input_element; #input_len]> {
-                    <Self as #runtime::Model>::new_input()
-                }
-                pub fn new_output() -> #runtime::rt::Box<[#output_element; #output_len]> {
-                    <Self as #runtime::Model>::new_output()
-                }
-            }
-        }
-
-        impl #runtime::Model for #name {
-            type Input = #input_element;
-            type Output = #output_element;
-            type InputArray = [#input_element; #input_len];
-            type OutputArray = [#output_element; #output_len];
-            type Arena = #arena;
-            const INPUT_SHAPE: &'static [usize] = &#name::INPUT_SHAPE;
-            const OUTPUT_SHAPE: &'static [usize] = &#name::OUTPUT_SHAPE;
-            const INPUT_LAYOUT: #runtime::Layout = #name::INPUT_LAYOUT;
-            const BATCH: usize = #batch;
-            const INPUT_LEN: usize = #input_len;
-            const OUTPUT_LEN: usize = #output_len;
-            const ARENA_BYTES: usize = 64;
-            const WEIGHT_BYTES: usize = 0;
-            const MULT_ADDS: u64 = 0;
-            fn run(_input: &Self::InputArray, _output: &mut Self::OutputArray, _arena: &mut Self::Arena) {}
-        }
+        #surface
     }
 }

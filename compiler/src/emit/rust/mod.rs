@@ -6,14 +6,15 @@
 mod file;
 mod literals;
 mod stages;
+mod surface;
 #[cfg(test)]
 mod tests;
 
 pub use file::files;
+pub use surface::Surface;
 
-use crate::network::Layout;
 use crate::plan::{Plan, thousands};
-use literals::{int, size};
+use literals::size;
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 use stages::{Stages, element};
@@ -121,87 +122,28 @@ fn weights(plan: &Plan, weights: &Weights) -> TokenStream {
 /// The constants and functions of the type, its own and those of the `Model` trait.
 fn surface(plan: &Plan, name: &Ident, arena: &Ident, runtime: &TokenStream, calls: &TokenStream) -> TokenStream {
     let network = &plan.network;
-    let input_element = format_ident!("{}", element(network.input.dtype));
-    let (input_rank, output_rank) = (size(network.input.shape.len()), size(network.output.shape.len()));
-    let input_shape: Vec<_> = network.input.shape.iter().map(|&n| size(n)).collect();
-    let output_shape: Vec<_> = network.output.shape.iter().map(|&n| size(n)).collect();
-    let layout = match network.input.layout {
-        Layout::Nchw => quote!(Nchw),
-        Layout::Nhwc => quote!(Nhwc),
-    };
+    let input = format_ident!("{}", element(network.input.dtype));
     let (input_len, output_len) = plan.lengths();
+    let surface = Surface {
+        name: name.clone(),
+        runtime: runtime.clone(),
+        elements: [input.clone(), format_ident!("f32")],
+        shapes: [network.input.shape.clone(), network.output.shape.clone()],
+        layout: network.input.layout,
+        batch: network.batch,
+        lengths: [input_len, output_len],
+        arena_bytes: plan.arena_bytes,
+        weight_bytes: plan.weights.len(),
+        mult_adds: plan.mult_adds(),
+    };
     let body = body(plan, input_len, output_len, calls);
-    let (input_len, output_len, batch) = (size(input_len), size(output_len), size(network.batch));
-    let (arena_bytes, weight_bytes) = (size(plan.arena_bytes), size(plan.weights.len()));
-    let mult_adds = int(plan.mult_adds());
-    quote! {
-        #[allow(dead_code, clippy::unnecessary_box_returns)]
-        impl #name {
-            /// Shape of the input as the ONNX model has it, batch included, row-major.
-            pub const INPUT_SHAPE: [usize; #input_rank] = [#(#input_shape),*];
-            /// Shape of the output as the ONNX model has it, batch included, row-major.
-            pub const OUTPUT_SHAPE: [usize; #output_rank] = [#(#output_shape),*];
-            /// Order of the input's axes.
-            pub const INPUT_LAYOUT: #runtime::Layout = #runtime::Layout::#layout;
-            /// Images per inference.
-            pub const BATCH: usize = #batch;
-            /// Elements of the input, the whole batch.
-            pub const INPUT_LEN: usize = #input_len;
-            /// Elements of the output, the whole batch.
-            pub const OUTPUT_LEN: usize = #output_len;
-            /// Bytes of working memory.
-            pub const ARENA_BYTES: usize = #arena_bytes;
-            /// Bytes of packed weights in the program.
-            pub const WEIGHT_BYTES: usize = #weight_bytes;
-            /// Mult-adds for one image.
-            pub const MULT_ADDS: u64 = #mult_adds;
-
-            /// One inference. Allocates nothing, never panics, does no I/O.
-            pub fn run(input: &[#input_element; #input_len], output: &mut [f32; #output_len], arena: &mut #arena) {
-                #body
-            }
-
-            #runtime::__if_alloc! {
-                /// Working memory on the heap, without passing through the stack.
-                #[must_use]
-                pub fn new_arena() -> rt::Box<#arena> {
-                    <Self as #runtime::Model>::new_arena()
-                }
-
-                /// A zeroed input on the heap, without passing through the stack.
-                #[must_use]
-                pub fn new_input() -> rt::Box<[#input_element; #input_len]> {
-                    <Self as #runtime::Model>::new_input()
-                }
-
-                /// A zeroed output on the heap, without passing through the stack.
-                #[must_use]
-                pub fn new_output() -> rt::Box<[f32; #output_len]> {
-                    <Self as #runtime::Model>::new_output()
-                }
-            }
+    let (input_len, output_len) = (size(input_len), size(output_len));
+    surface.expand(&quote! {
+        /// One inference. Allocates nothing, never panics, does no I/O.
+        pub fn run(input: &[#input; #input_len], output: &mut [f32; #output_len], arena: &mut #arena) {
+            #body
         }
-
-        impl #runtime::Model for #name {
-            type Input = #input_element;
-            type Output = f32;
-            type InputArray = [#input_element; #input_len];
-            type OutputArray = [f32; #output_len];
-            type Arena = #arena;
-            const INPUT_SHAPE: &'static [usize] = &#name::INPUT_SHAPE;
-            const OUTPUT_SHAPE: &'static [usize] = &#name::OUTPUT_SHAPE;
-            const INPUT_LAYOUT: #runtime::Layout = #name::INPUT_LAYOUT;
-            const BATCH: usize = #batch;
-            const INPUT_LEN: usize = #input_len;
-            const OUTPUT_LEN: usize = #output_len;
-            const ARENA_BYTES: usize = #arena_bytes;
-            const WEIGHT_BYTES: usize = #weight_bytes;
-            const MULT_ADDS: u64 = #mult_adds;
-            fn run(input: &Self::InputArray, output: &mut Self::OutputArray, arena: &mut Self::Arena) {
-                #name::run(input, output, arena);
-            }
-        }
-    }
+    })
 }
 
 /// The straight line of calls, per image of a batch.

@@ -1,0 +1,132 @@
+//! What the type of a model offers, whether the model could be compiled or not.
+
+use super::literals::{int, size};
+use crate::network::Layout;
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
+
+/// The facts behind the constants and functions of a type, its own and those of the `Model` trait.
+#[derive(Debug, Clone)]
+pub struct Surface {
+    /// Name of the type; its arena's has `Arena` behind it.
+    pub name: Ident,
+    /// Path of the runtime crate.
+    pub runtime: TokenStream,
+    /// Types of the elements of input and output.
+    pub elements: [Ident; 2],
+    /// Shapes of input and output, batch included.
+    pub shapes: [Vec<usize>; 2],
+    /// Order of the input's axes.
+    pub layout: Layout,
+    /// Images per inference.
+    pub batch: usize,
+    /// Elements of input and output.
+    pub lengths: [usize; 2],
+    /// Bytes of working memory.
+    pub arena_bytes: usize,
+    /// Bytes of packed weights.
+    pub weight_bytes: usize,
+    /// Multiply-adds of one image.
+    pub mult_adds: u64,
+}
+
+impl Surface {
+    /// The two implementations; `run` is the type's own function of that name.
+    pub fn expand(&self, run: &TokenStream) -> TokenStream {
+        let own = self.own(run);
+        let of_trait = self.of_trait();
+        quote!(#own #of_trait)
+    }
+
+    fn own(&self, run: &TokenStream) -> TokenStream {
+        let Self { name, runtime, elements: [input, output], .. } = self;
+        let arena = format_ident!("{name}Arena");
+        let [input_rank, output_rank] = self.shapes.each_ref().map(|shape| size(shape.len()));
+        let [input_shape, output_shape] =
+            self.shapes.each_ref().map(|shape| shape.iter().map(|&n| size(n)).collect::<Vec<_>>());
+        let [input_len, output_len] = self.lengths.map(size);
+        let (layout, batch) = (self.layout(), size(self.batch));
+        let (arena_bytes, weight_bytes, mult_adds) =
+            (size(self.arena_bytes), size(self.weight_bytes), int(self.mult_adds));
+        quote! {
+            #[allow(dead_code, clippy::unnecessary_box_returns)]
+            impl #name {
+                /// Shape of the input as the ONNX model has it, batch included, row-major.
+                pub const INPUT_SHAPE: [usize; #input_rank] = [#(#input_shape),*];
+                /// Shape of the output as the ONNX model has it, batch included, row-major.
+                pub const OUTPUT_SHAPE: [usize; #output_rank] = [#(#output_shape),*];
+                /// Order of the input's axes.
+                pub const INPUT_LAYOUT: #runtime::Layout = #runtime::Layout::#layout;
+                /// Images per inference.
+                pub const BATCH: usize = #batch;
+                /// Elements of the input, the whole batch.
+                pub const INPUT_LEN: usize = #input_len;
+                /// Elements of the output, the whole batch.
+                pub const OUTPUT_LEN: usize = #output_len;
+                /// Bytes of working memory.
+                pub const ARENA_BYTES: usize = #arena_bytes;
+                /// Bytes of packed weights in the program.
+                pub const WEIGHT_BYTES: usize = #weight_bytes;
+                /// Mult-adds for one image.
+                pub const MULT_ADDS: u64 = #mult_adds;
+
+                #run
+
+                #runtime::__if_alloc! {
+                    /// Working memory on the heap, without passing through the stack.
+                    #[must_use]
+                    pub fn new_arena() -> #runtime::rt::Box<#arena> {
+                        <Self as #runtime::Model>::new_arena()
+                    }
+
+                    /// A zeroed input on the heap, without passing through the stack.
+                    #[must_use]
+                    pub fn new_input() -> #runtime::rt::Box<[#input; #input_len]> {
+                        <Self as #runtime::Model>::new_input()
+                    }
+
+                    /// A zeroed output on the heap, without passing through the stack.
+                    #[must_use]
+                    pub fn new_output() -> #runtime::rt::Box<[#output; #output_len]> {
+                        <Self as #runtime::Model>::new_output()
+                    }
+                }
+            }
+        }
+    }
+
+    /// The trait repeats what the type says.
+    fn of_trait(&self) -> TokenStream {
+        let Self { name, runtime, elements: [input, output], .. } = self;
+        let arena = format_ident!("{name}Arena");
+        let [input_len, output_len] = self.lengths.map(size);
+        quote! {
+            impl #runtime::Model for #name {
+                type Input = #input;
+                type Output = #output;
+                type InputArray = [#input; #input_len];
+                type OutputArray = [#output; #output_len];
+                type Arena = #arena;
+                const INPUT_SHAPE: &'static [usize] = &#name::INPUT_SHAPE;
+                const OUTPUT_SHAPE: &'static [usize] = &#name::OUTPUT_SHAPE;
+                const INPUT_LAYOUT: #runtime::Layout = #name::INPUT_LAYOUT;
+                const BATCH: usize = #name::BATCH;
+                const INPUT_LEN: usize = #name::INPUT_LEN;
+                const OUTPUT_LEN: usize = #name::OUTPUT_LEN;
+                const ARENA_BYTES: usize = #name::ARENA_BYTES;
+                const WEIGHT_BYTES: usize = #name::WEIGHT_BYTES;
+                const MULT_ADDS: u64 = #name::MULT_ADDS;
+                fn run(input: &Self::InputArray, output: &mut Self::OutputArray, arena: &mut Self::Arena) {
+                    #name::run(input, output, arena);
+                }
+            }
+        }
+    }
+
+    fn layout(&self) -> TokenStream {
+        match self.layout {
+            Layout::Nchw => quote!(Nchw),
+            Layout::Nhwc => quote!(Nhwc),
+        }
+    }
+}
