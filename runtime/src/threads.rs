@@ -3,6 +3,7 @@
 use core::cell::{Cell, UnsafeCell};
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::Mutex;
+use std::vec::Vec;
 
 /// Threads that can be asked to do something at the same time: an adapter over the caller's thread pool.
 pub trait Pool: Sync {
@@ -39,7 +40,8 @@ impl Pool for ScopedThreads {
 /// for bit, as with one thread.
 ///
 /// The pool is asked once; between stages its threads wait without sleeping. So do several inferences in one `body`, and
-/// use no more threads than there are idle cores. An inference is shared by 64 threads at most.
+/// use no more threads than there are idle cores. An inference is shared by 64 threads at most. Row buffers of the threads are
+/// allocated by the first inference in `body` and kept until its end.
 ///
 /// ```ignore
 /// with_pool(&ScopedThreads(2), || Classifier::run(&image, &mut scores, &mut arena));
@@ -83,17 +85,20 @@ pub(crate) fn with_crew<R>(f: impl FnOnce(Option<&Crew>) -> R) -> R {
     f(unsafe { CREW.get().as_ref() })
 }
 
-/// A leader and its helpers. The leader publishes a task of some parts; whoever is free claims the next part.
+/// A leader and its helpers. The leader publishes a task of some parts, dealt to the threads in runs; whoever has done its
+/// own run takes over parts of the others'.
 pub(crate) struct Crew {
-    threads: usize,
     posted: Posted,
     done: Done,
+    runs: Vec<Claimed>,
+    joined: AtomicUsize,
+    memory: UnsafeCell<Vec<Line>>,
 }
 
 /// What helpers watch, in a cache line of its own.
 #[repr(align(128))]
 struct Posted {
-    /// Number of the task, its parts and the parts that have been claimed: 32, 16 and 16 bits. [`FINISHED`] at the end.
+    /// Number of the task and its parts: 48 and 16 bits. [`FINISHED`] at the end.
     state: AtomicU64,
     task: UnsafeCell<Option<Task>>,
 }
@@ -102,23 +107,51 @@ struct Posted {
 #[repr(align(128))]
 struct Done(AtomicUsize);
 
-/// A task of no parts that is the last.
-const FINISHED: u64 = u64::MAX << 32;
+/// The last task of which a part of this run was claimed, and how many parts were: 48 and 16 bits.
+#[repr(align(128))]
+struct Claimed(AtomicU64);
+
+/// A line of memory for row buffers.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Line {
+    _bytes: [u8; 64],
+}
+
+const FINISHED: u64 = u64::MAX;
 
 /// A task without its lifetime.
 type Task = *const (dyn Fn(usize) + Sync);
 
-// SAFETY: `task` is written by the leader only, while no part is claimed or claimable.
+// SAFETY: `task` and `memory` are written by the leader only, while no part is claimed or claimable.
 unsafe impl Sync for Crew {}
 
 impl Crew {
     fn new(threads: usize) -> Self {
-        let posted = Posted { state: AtomicU64::new(0), task: UnsafeCell::new(None) };
-        Self { threads, posted, done: Done(AtomicUsize::new(0)) }
+        Self {
+            posted: Posted { state: AtomicU64::new(0), task: UnsafeCell::new(None) },
+            done: Done(AtomicUsize::new(0)),
+            runs: (0..threads).map(|_| Claimed(AtomicU64::new(0))).collect(),
+            joined: AtomicUsize::new(0),
+            memory: UnsafeCell::new(Vec::new()),
+        }
     }
 
     pub(crate) fn threads(&self) -> usize {
-        self.threads
+        self.runs.len()
+    }
+
+    /// At least `bytes` of memory that is kept for the next task.
+    ///
+    /// # Safety
+    /// For the leader, between tasks; what earlier calls returned is void.
+    pub(crate) unsafe fn memory(&self, bytes: usize) -> *mut u8 {
+        // SAFETY: nobody else has a reference, as the caller promises.
+        let memory = unsafe { &mut *self.memory.get() };
+        if memory.len() * size_of::<Line>() < bytes {
+            *memory = std::vec![Line { _bytes: [0; 64] }; bytes.div_ceil(size_of::<Line>())];
+        }
+        memory.as_mut_ptr().cast()
     }
 
     fn lead<R>(&self, body: impl FnOnce() -> R) -> R {
@@ -134,55 +167,79 @@ impl Crew {
     }
 
     fn help(&self) {
-        let mut idle = 0;
+        let me = (self.joined.fetch_add(1, Ordering::Relaxed) + 1) % self.threads();
+        let (mut idle, mut seen) = (0, 0);
         loop {
             let state = self.posted.state.load(Ordering::Acquire);
             if state == FINISHED {
                 return;
             }
-            if self.claim(state) { idle = 0 } else { pause(&mut idle) }
+            if state == seen {
+                pause(&mut idle);
+                continue;
+            }
+            (idle, seen) = (0, state);
+            let count = self.work(me, state);
+            if count > 0 {
+                self.done.0.fetch_add(count, Ordering::Release);
+            }
         }
     }
 
     /// Calls `task` with every number below `parts` and returns when all calls have returned.
     pub(crate) fn share(&self, parts: usize, task: &(dyn Fn(usize) + Sync)) {
-        let number = ((self.posted.state.load(Ordering::Relaxed) >> 32) + 1) & 0x7fff_ffff;
+        let number = (self.posted.state.load(Ordering::Relaxed) >> 16) + 1;
         // SAFETY: the previous task is done, so nobody reads the cell. The lifetime ends after the last call: `share`
         // neither returns nor unwinds before.
         unsafe {
             *self.posted.task.get() = Some(core::mem::transmute::<*const (dyn Fn(usize) + Sync + '_), Task>(task))
         };
         self.done.0.store(0, Ordering::Relaxed);
-        // The first part is the leader's own.
-        self.posted.state.store(number << 32 | (parts as u64) << 16 | 1, Ordering::Release);
-        let abort = AbortOnUnwind;
-        task(0);
-        core::mem::forget(abort);
-        while self.claim(self.posted.state.load(Ordering::Relaxed)) {}
+        let state = number << 16 | parts as u64 & 0xffff;
+        self.posted.state.store(state, Ordering::Release);
+        let others = parts - self.work(0, state);
         let mut idle = 0;
-        while self.done.0.load(Ordering::Acquire) + 1 < parts {
+        while self.done.0.load(Ordering::Acquire) < others {
             pause(&mut idle);
         }
     }
 
-    /// Claims a part of the task in `state` and does it; false if there was none left.
-    fn claim(&self, state: u64) -> bool {
-        let (parts, claimed) = (state >> 16 & 0xffff, state & 0xffff);
-        if claimed >= parts {
-            return false;
-        }
-        if self.posted.state.compare_exchange(state, state + 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
-            return true;
-        }
+    /// Does parts of the task in `state`, those of run `me` first, until all are claimed; returns how many.
+    fn work(&self, me: usize, state: u64) -> usize {
+        let (number, parts, threads) = (state >> 16, (state & 0xffff) as usize, self.threads());
         let abort = AbortOnUnwind;
-        // SAFETY: the task stays until the part that this thread has claimed is done.
-        if let Some(task) = unsafe { *self.posted.task.get() } {
-            // SAFETY: as above.
-            unsafe { (*task)(claimed as usize) };
+        let mut count = 0;
+        for run in (me..threads).chain(0..me) {
+            let (first, end) = (run * parts / threads, (run + 1) * parts / threads);
+            while let Some(part) = self.runs[run].next(number, end - first) {
+                // SAFETY: the task stays until the part that this thread has claimed is done.
+                if let Some(task) = unsafe { *self.posted.task.get() } {
+                    // SAFETY: as above.
+                    unsafe { (*task)(first + part) };
+                }
+                count += 1;
+            }
         }
         core::mem::forget(abort);
-        self.done.0.fetch_add(1, Ordering::Release);
-        true
+        count
+    }
+}
+
+impl Claimed {
+    /// Claims a part of a run of `parts`; none where all are claimed, or another task has begun since.
+    fn next(&self, number: u64, parts: usize) -> Option<usize> {
+        let mut seen = self.0.load(Ordering::Relaxed);
+        loop {
+            let claimed = if seen >> 16 < number { 0 } else { (seen & 0xffff) as usize };
+            if claimed >= parts || seen >> 16 > number {
+                return None;
+            }
+            let claim = number << 16 | (claimed + 1) as u64;
+            match self.0.compare_exchange_weak(seen, claim, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => return Some(claimed),
+                Err(now) => seen = now,
+            }
+        }
     }
 }
 

@@ -2,7 +2,6 @@
 
 use super::kernel::padded_channels;
 use super::{Map, Source, Window};
-use core::ops::Range;
 
 /// Product of a few extents; saturates, so that nonsense fails the comparison that follows.
 pub(crate) fn product(factors: &[usize]) -> usize {
@@ -24,12 +23,6 @@ pub(crate) fn map(what: &str, map: &Map, arena: usize) {
     assert!(sane && group <= height, "{what} is empty: {map:?}");
     let rows = height.min(group.saturating_mul(ring));
     extent(what, offset, product(&[rows, width, padded_channels(channels)]), arena);
-}
-
-/// The bytes of a map that has been checked.
-pub(crate) fn bytes(map: &Map) -> Range<usize> {
-    let rows = map.height.min(map.group.saturating_mul(map.ring));
-    map.offset..map.offset + product(&[rows, map.width, padded_channels(map.channels), 4])
 }
 
 /// Panics unless the window can be placed over `output` positions; border taps need no check.

@@ -1,30 +1,16 @@
 //! The entry points.
 
+mod separable;
 mod stem;
 
 use super::image::{self, Element};
 use super::isa::{self, Kernels};
-use super::kernel::{View, conv, dense, depthwise, padded_channels, pointwise, pool};
+use super::kernel::{View, conv, dense, padded_channels, pool};
 use super::share::{self, Shared};
 use super::*;
 use core::marker::PhantomData;
-use core::ops::Range;
+pub(crate) use separable::SeparableJob;
 pub(crate) use stem::StemJob;
-
-/// A separable stage whose descriptor has been checked.
-#[derive(Clone, Copy)]
-pub(crate) struct SeparableJob {
-    input: View,
-    output: View,
-    window: Window,
-    depthwise: *const f32,
-    depthwise_clamp: Clamp,
-    pointwise: *const f32,
-    clamp: Clamp,
-    scratch: *mut f32,
-    /// Threads had better share it by columns than by channels.
-    by_columns: bool,
-}
 
 /// One inference under way: weights, arena and the kernels that suit this CPU.
 pub struct Run<'a> {
@@ -47,190 +33,8 @@ impl<'a> Run<'a> {
         Self { weights, len: arena.len(), arena: arena.as_mut_ptr(), kernels, arena_borrow: PhantomData }
     }
 
-    /// Depthwise into a block of rows, then pointwise over it.
-    pub fn separable(&mut self, separable: &Separable) {
-        let job = self.begin_separable(separable);
-        for q in 0..separable.output.height.div_ceil(separable.output.group) {
-            self.separable_group(&job, q);
-        }
-    }
-
-    pub(crate) fn begin_separable(&self, separable: &Separable) -> SeparableJob {
-        let Separable { input, window, output, .. } = separable;
-        check::map("the input", input, self.len);
-        check::map("the output", output, self.len);
-        check::window(window, output);
-        let block = check::product(&[padded_channels(input.channels), output.group, output.width]);
-        check::extent("the row block", separable.scratch, block, self.len);
-        let taps = check::product(&window.kernel);
-        SeparableJob {
-            input: self.view(input),
-            output: self.view(output),
-            window: *window,
-            depthwise: self.panels("the depthwise weights", separable.depthwise, input.channels, taps),
-            depthwise_clamp: separable.depthwise_clamp,
-            pointwise: self.panels("the pointwise weights", separable.pointwise, output.channels, input.channels),
-            clamp: separable.clamp,
-            // SAFETY: checked above.
-            scratch: unsafe { self.arena.add(separable.scratch) }.cast(),
-            by_columns: by_columns(input, output),
-        }
-    }
-
-    /// The rows of output group `q`.
-    pub(crate) fn separable_group(&mut self, job: &SeparableJob, q: usize) {
-        let SeparableJob { input, output, .. } = *job;
-        // SAFETY: the group exists.
-        let (out, rows) = unsafe { output.group(q) };
-        let depthwise = depthwise::Job {
-            blocks: 0..input.channels.div_ceil(16),
-            input,
-            window: job.window,
-            weights: job.depthwise,
-            clamp: job.depthwise_clamp,
-            first: q * output.group,
-            rows,
-            width: output.width,
-            columns: 0..output.width,
-            out: job.scratch,
-        };
-        let total = rows * output.width;
-        let pointwise = pointwise::Block {
-            channels: 0..padded_channels(output.channels),
-            a: job.scratch,
-            k: input.channels,
-            panels: job.pointwise,
-            n: output.channels,
-            out,
-            pixels: 0..total,
-            total,
-            clamp: job.clamp,
-            again: (q + 1) * output.group < output.height,
-            behind: self.behind(job.pointwise),
-        };
-        // SAFETY: `begin_separable` checked the extents.
-        unsafe {
-            if job.by_columns {
-                self.separable_columns(depthwise, pointwise);
-            } else {
-                self.depthwise_group(depthwise);
-                self.pointwise_group(pointwise);
-            }
-        }
-    }
-
-    /// A block of rows, every thread with columns of its own: no thread reads what another has written.
-    ///
-    /// # Safety
-    /// As for the kernels; the output lies apart from the input.
-    unsafe fn separable_columns(&self, depthwise: depthwise::Job, pointwise: pointwise::Block) {
-        let (kernels, rows, width) = (self.kernels, depthwise.rows, depthwise.width);
-        let jobs = Shared::new((depthwise, pointwise));
-        share::split(width.div_ceil(COLUMNS), |parts| {
-            let columns = parts.start * COLUMNS..(parts.end * COLUMNS).min(width);
-            let (depthwise, pointwise) = jobs.get();
-            // SAFETY: as for this function.
-            unsafe {
-                let Range { start, end } = columns;
-                (kernels.depthwise)(&depthwise::Job { columns, blocks: depthwise.blocks.clone(), ..*depthwise });
-                for y in 0..rows {
-                    let pixels = y * width + start..y * width + end;
-                    let channels = pointwise.channels.clone();
-                    let again = pointwise.again || y + 1 < rows;
-                    pointwise::block(&pointwise::Block { pixels, channels, again, ..*pointwise }, &kernels.pointwise);
-                }
-            }
-        });
-    }
-
-    /// All channel blocks of some rows.
-    ///
-    /// # Safety
-    /// As for the kernel.
-    unsafe fn depthwise_group(&self, job: depthwise::Job) {
-        let (kernels, units, job) = (self.kernels, job.input.channels.div_ceil(16), Shared::new(job));
-        share::split(units, |blocks| {
-            // SAFETY: as for this function; every thread has blocks of its own.
-            unsafe { (kernels.depthwise)(&depthwise::Job { blocks, columns: 0..job.get().width, ..*job.get() }) };
-        });
-    }
-
-    /// All panels over a block of pixels.
-    ///
-    /// # Safety
-    /// As for the kernel.
-    unsafe fn pointwise_group(&self, block: pointwise::Block) {
-        let tiles = &self.kernels.pointwise;
-        let padded = padded_channels(block.n);
-        let unit = pointwise::unit(padded, share::parts(), tiles);
-        let block = Shared::new(block);
-        share::split(padded.div_ceil(unit), |units| {
-            let channels = units.start * unit..(units.end * unit).min(padded);
-            // SAFETY: as for this function; every thread has panels of its own.
-            unsafe {
-                pointwise::block(&pointwise::Block { channels, pixels: 0..block.get().total, ..*block.get() }, tiles)
-            };
-        });
-    }
-
-    /// Depthwise convolution.
-    pub fn depthwise(&mut self, stage: &Depthwise) {
-        let Depthwise { input, window, output, .. } = stage;
-        check::map("the input", input, self.len);
-        check::map("the output", output, self.len);
-        check::window(window, output);
-        assert!(input.channels == output.channels, "a depthwise stage keeps its channels");
-        let taps = check::product(&window.kernel);
-        let weights = self.panels("the depthwise weights", stage.weights, input.channels, taps);
-        let (input, view) = (self.view(input), self.view(output));
-        for q in 0..output.height.div_ceil(output.group) {
-            // SAFETY: checked above, and the group exists.
-            unsafe {
-                let (out, rows) = view.group(q);
-                self.depthwise_group(depthwise::Job {
-                    blocks: 0..0,
-                    input,
-                    window: *window,
-                    weights,
-                    clamp: stage.clamp,
-                    first: q * output.group,
-                    rows,
-                    width: output.width,
-                    columns: 0..output.width,
-                    out,
-                });
-            }
-        }
-    }
-
-    /// 1x1 convolution.
-    pub fn pointwise(&mut self, stage: &Pointwise) {
-        let Pointwise { input, output, .. } = stage;
-        check::map("the input", input, self.len);
-        check::map("the output", output, self.len);
-        let shape = |map: &Map| [map.height, map.width, map.group];
-        assert!(shape(input) == shape(output), "a pointwise stage keeps its rows, columns and groups");
-        let panels = self.panels("the pointwise weights", stage.weights, output.channels, input.channels);
-        let (from, to) = (self.view(input), self.view(output));
-        for q in 0..output.height.div_ceil(output.group) {
-            // SAFETY: checked above, and the group exists.
-            unsafe {
-                let ((a, rows), (out, _)) = (from.group(q), to.group(q));
-                self.pointwise_group(pointwise::Block {
-                    channels: 0..0,
-                    a,
-                    k: input.channels,
-                    panels,
-                    n: output.channels,
-                    out,
-                    pixels: 0..rows * output.width,
-                    total: rows * output.width,
-                    clamp: stage.clamp,
-                    again: (q + 1) * output.group < output.height,
-                    behind: self.behind(panels),
-                });
-            }
-        }
+    pub(crate) fn arena_bytes(&self) -> usize {
+        self.len
     }
 
     /// Any other convolution.
@@ -270,15 +74,14 @@ impl<'a> Run<'a> {
         check::map("the input", input, self.len);
         check::extent("the means", output, padded_channels(input.channels), self.len);
         // SAFETY: checked above.
-        unsafe {
-            let out = self.arena.add(output).cast();
-            (self.kernels.pool)(&pool::Job {
-                input: self.view(input),
-                first: 0,
-                end: input.channels.div_ceil(16),
-                out,
-            });
-        }
+        let out = unsafe { self.arena.add(output) }.cast::<f32>();
+        let (kernels, maps) = (self.kernels, Shared::new((self.view(input), out)));
+        share::split(input.channels.div_ceil(16), |blocks| {
+            let (input, out) = *maps.get();
+            let job = pool::Job { input, first: blocks.start, end: blocks.end, out: out.wrapping_add(blocks.start * 16) };
+            // SAFETY: checked above; every thread has channels of its own.
+            unsafe { (kernels.pool)(&job) };
+        });
     }
 
     /// Means over a whole map to the caller.
@@ -391,17 +194,4 @@ impl<'a> Run<'a> {
         // SAFETY: checked.
         unsafe { self.weights.as_ptr().add(offset) }.cast()
     }
-}
-
-/// Columns that a thread takes at least: a tile of AVX-512.
-const COLUMNS: usize = 14;
-
-/// Whether threads had better share a separable stage by columns than by channels: where each has tiles enough, where the
-/// pointwise weights are few enough for all threads to read all of them, and where the output lies apart from the input, of
-/// which another thread may still read what this one would overwrite.
-fn by_columns(input: &Map, output: &Map) -> bool {
-    let parts = share::parts();
-    let (from, to) = (check::bytes(input), check::bytes(output));
-    let apart = from.end <= to.start || to.end <= from.start;
-    parts > 1 && apart && output.width >= COLUMNS * parts && input.channels * output.channels <= 64 << 10
 }

@@ -1,9 +1,10 @@
-//! Work shared out over the threads that help the current inference; without the feature, all of it done here.
+//! Work shared among the threads that help the current inference; without the feature, all of it done here.
 
 use core::ops::Range;
 
+/// Threads that work on this inference.
 #[cfg(not(feature = "threads"))]
-pub(crate) fn parts() -> usize {
+pub(crate) fn threads() -> usize {
     1
 }
 
@@ -14,17 +15,31 @@ pub(crate) fn split(units: usize, work: impl Fn(Range<usize>) + Sync) {
     work(0..units);
 }
 
+/// Calls `work` for all of `0..units`, with nobody's memory.
+#[cfg(not(feature = "threads"))]
+#[inline(always)]
+pub(crate) fn apart(units: usize, _bytes: usize, work: impl Fn(Range<usize>, Option<*mut u8>) + Sync) {
+    work(0..units, None);
+}
+
+/// Memory beside the arena: none.
+#[cfg(not(feature = "threads"))]
+pub(crate) fn memory(_bytes: usize) -> Option<*mut u8> {
+    None
+}
+
 /// Threads that work on this inference.
 #[cfg(feature = "threads")]
-pub(crate) fn parts() -> usize {
+pub(crate) fn threads() -> usize {
     crate::threads::with_crew(|crew| crew.map_or(1, |crew| crew.threads()))
 }
 
 /// Parts per thread, so that a thread whose core is busy otherwise gets less to do.
 #[cfg(feature = "threads")]
-const SHARES: usize = 4;
+const SHARES: usize = 8;
 
-/// Calls `work` with ranges that make up `0..units`, a few per thread, and returns when all have been done.
+/// Calls `work` with ranges that make up `0..units`, a few per thread, and returns when all have been done. A thread gets
+/// ranges that follow each other as long as it can.
 #[cfg(feature = "threads")]
 pub(crate) fn split(units: usize, work: impl Fn(Range<usize>) + Sync) {
     crate::threads::with_crew(|crew| match crew {
@@ -34,6 +49,37 @@ pub(crate) fn split(units: usize, work: impl Fn(Range<usize>) + Sync) {
         }
         _ => work(0..units),
     });
+}
+
+/// Calls `work` with ranges that make up `0..units`, one per thread and each of two units at least, and with `bytes` of memory that
+/// no other call has; without memory where one thread does all.
+#[cfg(feature = "threads")]
+pub(crate) fn apart(units: usize, bytes: usize, work: impl Fn(Range<usize>, Option<*mut u8>) + Sync) {
+    let bytes = bytes.next_multiple_of(ALIGN);
+    crate::threads::with_crew(|crew| match crew {
+        Some(crew) if units >= 4 => {
+            let parts = crew.threads().min(units / 2);
+            // SAFETY: this thread leads the crew, which has nothing to do now.
+            let memory = Shared::new(unsafe { crew.memory(parts * bytes) });
+            crew.share(parts, &|part| {
+                // SAFETY: there are that many bytes.
+                let mine = unsafe { memory.get().add(part * bytes) };
+                work(units * part / parts..units * (part + 1) / parts, Some(mine));
+            });
+        }
+        _ => work(0..units, None),
+    });
+}
+
+/// Alignment of each thread's memory: what neighbouring cores don't fetch together.
+#[cfg(feature = "threads")]
+const ALIGN: usize = 128;
+
+/// Memory beside the arena, until the next call; none where one thread does all.
+#[cfg(feature = "threads")]
+pub(crate) fn memory(bytes: usize) -> Option<*mut u8> {
+    // SAFETY: this thread leads the crew, which has nothing to do now.
+    crate::threads::with_crew(|crew| crew.map(|crew| unsafe { crew.memory(bytes) }))
 }
 
 /// A value that threads may share although it holds pointers: they point into the arena and the weights, and every

@@ -2,12 +2,15 @@
 
 use super::image::Element;
 use super::run::{SeparableJob, StemJob};
+use super::share::{self, Shared};
 use super::{Map, Run, Separable, Stem, Stream};
+use core::ops::Range;
 
 /// Stages behind the stem at most.
 const STAGES: usize = 16;
 
-/// How far a stream has come.
+/// How far a thread has come with its rows of a stream.
+#[derive(Clone, Copy)]
 struct State<'s, T> {
     stages: &'s [Separable],
     jobs: [Option<SeparableJob>; STAGES],
@@ -41,19 +44,38 @@ impl Run<'_> {
             *job = Some(self.begin_separable(stage));
         }
         let stem = stream.stem.as_ref().map(|stem| (stem, self.begin_stem(stem, input.len())));
-        let mut state = State { stages, jobs, stem, input, stem_groups: 0, groups: [0; STAGES] };
-        let last = stages.last().map(|s| s.output).or(stream.stem.map(|s| s.output));
-        if let Some(output) = last {
-            self.ensure(&mut state, stages.len(), output.height);
+        let state = State { stages, jobs, stem, input, stem_groups: 0, groups: [0; STAGES] };
+        let Some(output) = stages.last().map(|s| s.output).or(stream.stem.map(|s| s.output)) else { return };
+        let groups = output.height.div_ceil(output.group);
+        let work = Shared::new((&*self, state));
+        let rows = |groups: Range<usize>, memory: Option<*mut u8>| {
+            let (run, state) = work.get();
+            let mut state = *state;
+            if let Some(copy) = memory {
+                state.start(groups.start);
+                state.move_rings(run, copy);
+            }
+            // SAFETY: the rows exist. Every thread writes rows of its own, and all else to memory of its own.
+            unsafe { run.ensure(&mut state, stages.len(), (groups.end * output.group).min(output.height)) };
+        };
+        if stem.is_some() {
+            share::apart(groups, self.arena_bytes(), rows);
+        } else {
+            // Its output may overwrite its input, of which every thread would read some.
+            rows(0..groups, None);
         }
     }
 
-    /// Computes the first `rows` rows that come out of the stem and `stages` stages behind it.
-    fn ensure<T: Element>(&mut self, state: &mut State<T>, stages: usize, rows: usize) {
+    /// Computes the rows that come out of the stem and `stages` stages behind it, as far as row `rows`.
+    ///
+    /// # Safety
+    /// There must be so many, and nobody else touch what the state's jobs read and write.
+    unsafe fn ensure<T: Element>(&self, state: &mut State<T>, stages: usize, rows: usize) {
         let Some(index) = stages.checked_sub(1) else {
             if let Some((stem, job)) = &mut state.stem {
                 while state.stem_groups * stem.output.group < rows {
-                    self.stem_group(job, stem, state.input, state.stem_groups);
+                    // SAFETY: as for this function.
+                    unsafe { self.stem_group(job, stem, state.input, state.stem_groups) };
                     state.stem_groups += 1;
                 }
             }
@@ -62,11 +84,36 @@ impl Run<'_> {
         let stage = &state.stages[index];
         while state.groups[index] * stage.output.group < rows {
             let q = state.groups[index];
-            self.ensure(state, index, rows_needed(stage, q));
-            if let Some(job) = &state.jobs[index] {
-                self.separable_group(job, q);
+            // SAFETY: as for this function.
+            unsafe {
+                self.ensure(state, index, rows_needed(stage, q));
+                if let Some(job) = &state.jobs[index] {
+                    self.separable_group(job, q);
+                }
             }
             state.groups[index] = q + 1;
+        }
+    }
+}
+
+impl<T> State<'_, T> {
+    /// Begins at group `q` of the last stage's output, and at what that needs of the maps before it.
+    fn start(&mut self, q: usize) {
+        let mut q = q;
+        for (stage, first) in self.stages.iter().zip(&mut self.groups).rev() {
+            *first = q;
+            let top = (q * stage.output.group * stage.window.stride[0]).saturating_sub(stage.window.pad[0]);
+            q = top.min(stage.input.height - 1) / stage.input.group;
+        }
+        self.stem_groups = q;
+    }
+
+    /// Lets everything but the last stage's output lie in a copy of the arena.
+    fn move_rings(&mut self, run: &Run, copy: *mut u8) {
+        let last = self.stages.len().checked_sub(1);
+        self.stem = self.stem.map(|(stem, job)| (stem, run.move_stem(&job, copy, last.is_some())));
+        for (index, job) in self.jobs.iter_mut().enumerate() {
+            *job = job.map(|job| run.move_separable(&job, copy, Some(index) != last));
         }
     }
 }

@@ -22,8 +22,6 @@ pub(crate) struct Job {
     pub first: usize,
     pub rows: usize,
     pub width: usize,
-    /// Output columns to compute.
-    pub columns: Range<usize>,
     pub out: *mut f32,
 }
 
@@ -80,7 +78,7 @@ unsafe fn choose<S: Simd, const BW: usize, const ST: usize>(s: S, job: &Job, blo
     let most = if BW == 8 { 4 } else { S::PIXELS };
     // SAFETY: as for `rows`.
     unsafe {
-        match job.columns.len().div_ceil(job.columns.len().div_ceil(most)) {
+        match job.width.div_ceil(job.width.div_ceil(most)) {
             1 => spread::<S, BW, 1, ST>(s, job, blocks),
             2 => spread::<S, BW, 2, ST>(s, job, blocks),
             3 => spread::<S, BW, 3, ST>(s, job, blocks),
@@ -189,10 +187,10 @@ impl Strip<'_> {
     ) {
         let mut lane = 0;
         while lane < BW {
-            let Range { start: mut x, end } = self.job.columns;
-            while x < end {
-                x = x.min(end - PX);
-                // SAFETY: the tile's pixels lie in the columns.
+            let mut x = 0;
+            while x < self.job.width {
+                x = x.min(self.job.width - PX);
+                // SAFETY: the tile's pixels lie in the row.
                 unsafe { self.tile::<S, BW, PX, ST, WHOLE>(s, x, lane, bounds) };
                 x += PX;
             }

@@ -16,4 +16,4 @@ pub(crate) mod stem;
 mod taps;
 mod view;
 
-pub(crate) use view::{View, padded_channels};
+pub(crate) use view::{View, moved, padded_channels};

@@ -7,7 +7,7 @@ use super::padded_channels;
 use crate::rt::{Clamp, isa::Simd};
 use core::ops::Range;
 
-/// A block of pixels, or some of them, through all panels or some of them.
+/// A block of pixels through all panels or some of them.
 pub(crate) struct Block {
     /// Output channels: whole panels.
     pub channels: Range<usize>,
@@ -16,12 +16,10 @@ pub(crate) struct Block {
     pub panels: *const f32,
     pub n: usize,
     pub out: *mut f32,
-    /// Which of the block's `total` pixels.
-    pub pixels: Range<usize>,
-    pub total: usize,
+    pub pixels: usize,
     pub clamp: Clamp,
-    /// The panels will be read again for another block.
-    pub again: bool,
+    /// The output channel whose panel is read after these.
+    pub next: usize,
     /// Bytes from the first panel to the end of all weights.
     pub behind: usize,
 }
@@ -57,20 +55,13 @@ pub(crate) struct Tiles {
     pub narrow: &'static [TilesFn],
 }
 
-/// Splits the padded channels into whole panels for `parts` threads; returns the channels per unit of work.
-pub(crate) fn unit(padded: usize, parts: usize, tiles: &Tiles) -> usize {
-    let columns = tiles.columns.max(16);
-    if padded >= columns * parts { columns } else { 16 }
-}
-
 /// # Safety
 /// The pointers of `job` must be valid for the extents that its numbers describe, and the output must not overlap what
 /// later panels read.
 pub(crate) unsafe fn block(job: &Block, tiles: &Tiles) {
     let panel_taps = 1 + job.k;
     let padded = padded_channels(job.n);
-    let Range { start, end } = job.channels;
-    let mut channel = start;
+    let Range { start: mut channel, end } = job.channels;
     // The last large stage fetches what follows it, the classifier, which has little to compute while it waits.
     let size = padded * panel_taps * 4;
     let rest = job.behind.saturating_sub(size);
@@ -83,12 +74,11 @@ pub(crate) unsafe fn block(job: &Block, tiles: &Tiles) {
         } else {
             (16, 16, tiles.single)
         };
-        let first = job.pixels.start;
-        let count = job.pixels.len().div_ceil(list.len());
-        let (base, more) = (job.pixels.len() / count, job.pixels.len() % count);
+        let count = job.pixels.div_ceil(list.len());
+        let (base, more) = (job.pixels / count, job.pixels % count);
         let next = channel + columns;
         // With half panels the two halves prefetch one half of the next panel each.
-        let ahead = if next >= end && job.again { start } else { channel + columns.max(width) };
+        let ahead = if next >= end { job.next } else { channel + columns.max(width) };
         let ahead = job.panels.wrapping_add(ahead * panel_taps).cast::<u8>();
         let share = (columns * panel_taps * 4).div_ceil(count);
         let step = share.checked_div(job.k.div_ceil(4) * tiles.prefetches).unwrap_or(0) + 1;
@@ -97,21 +87,21 @@ pub(crate) unsafe fn block(job: &Block, tiles: &Tiles) {
             let strip = Strip {
                 a: job.a,
                 blocks: job.k / 16,
-                block: job.total * 16,
+                block: job.pixels * 16,
                 rest: job.k % 16,
                 narrow: padded_channels(job.k) % 16 == 8,
                 panel: job.panels.add(channel / 16 * 16 * panel_taps + channel % 16),
                 panel_floats: 16 * panel_taps,
-                out: job.out.add(channel / 16 * 16 * job.total + channel % 16),
-                out_block: job.total * 16,
+                out: job.out.add(channel / 16 * 16 * job.pixels + channel % 16),
+                out_block: job.pixels * 16,
                 clamp: job.clamp,
                 step,
                 far,
             };
             if more > 0 {
-                list[base](&strip, first, more, ahead);
+                list[base](&strip, 0, more, ahead);
             }
-            list[base - 1](&strip, first + more * (base + 1), count - more, ahead.wrapping_add(more * share));
+            list[base - 1](&strip, more * (base + 1), count - more, ahead.wrapping_add(more * share));
         }
         channel = next;
     }

@@ -30,8 +30,8 @@ pub(crate) struct Row {
     pub n: usize,
     pub clamp: Clamp,
     pub out: RowView,
-    /// First and end of the output pixels to compute.
-    pub pixels: (usize, usize),
+    /// Output pixels.
+    pub pixels: usize,
 }
 
 /// `WIDE`, `SINGLE` and `NARROW` are the vectors per pixel of a tile of `COLUMNS`, 16 and 8 channels; `PW`, `PS` and `PN`
@@ -97,8 +97,8 @@ unsafe fn tiles<S: Simd, const NV: usize, const BW: usize, const PX: usize, cons
 ) {
     // SAFETY: `x + PX <= end`, or one pixel at a time.
     unsafe {
-        let (mut x, end) = row.pixels;
-        if end - x < PX {
+        let (mut x, end) = (0, row.pixels);
+        if end < PX {
             while x < end {
                 tile::<S, 1, NV, BW, 0, 0>(s, row, channel, x);
                 x += 1;

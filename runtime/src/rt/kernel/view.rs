@@ -18,6 +18,11 @@ pub(crate) struct View {
     ring: usize,
 }
 
+/// Where what lies at `p` of the arena lies in a copy of it.
+pub(crate) fn moved<T>(p: *mut T, arena: *mut u8, copy: *mut u8) -> *mut T {
+    copy.wrapping_add(p.addr() - arena.addr()).cast()
+}
+
 /// A row of pixels inside its group.
 #[derive(Clone, Copy)]
 pub(crate) struct RowView {
@@ -61,6 +66,15 @@ impl View {
     pub(crate) fn blocks(&self) -> (usize, bool) {
         let padded = padded_channels(self.channels);
         (padded / 16, padded % 16 == 8)
+    }
+
+    pub(crate) fn groups(&self) -> usize {
+        self.height.div_ceil(self.group)
+    }
+
+    /// The map as it lies in a copy of the arena.
+    pub(crate) fn moved(self, arena: *mut u8, copy: *mut u8) -> Self {
+        Self { base: moved(self.base, arena, copy), ..self }
     }
 
     /// First float and rows of group `q`.

@@ -2,11 +2,12 @@
 
 use super::Run;
 use crate::rt::image::{self, Element};
-use crate::rt::kernel::{View, stem};
+use crate::rt::kernel::{View, moved, stem};
 use crate::rt::share::{self, Shared};
 use crate::rt::{Layout, Stem, check};
 
 /// A stem whose descriptor has been checked, and how far its input is staged.
+#[derive(Clone, Copy)]
 pub(crate) struct StemJob {
     /// End of the staged input rows.
     staged: isize,
@@ -14,9 +15,6 @@ pub(crate) struct StemJob {
     output: View,
     row: stem::Row,
 }
-
-/// Pixels that a thread computes at least where several share a row.
-const UNIT: usize = 16;
 
 impl Run<'_> {
     /// First convolution of a float image.
@@ -35,10 +33,18 @@ impl Run<'_> {
     }
 
     fn stem<T: Element>(&mut self, stem: &Stem, input: &[T]) {
-        let mut job = self.begin_stem(stem, input.len());
-        for q in 0..stem.output.height.div_ceil(stem.output.group) {
-            self.stem_group(&mut job, stem, input, q);
-        }
+        let job = self.begin_stem(stem, input.len());
+        let shared = Shared::new((&*self, job));
+        share::apart(job.output.groups(), job.row.span * job.row.row * 4, |groups, memory| {
+            let (run, mut job) = *shared.get();
+            if let Some(memory) = memory {
+                job.row.scratch = memory.cast();
+            }
+            for q in groups {
+                // SAFETY: the group exists; every thread has groups and staging rows of its own.
+                unsafe { run.stem_group(&mut job, stem, input, q) };
+            }
+        });
     }
 
     /// Checks a stem and describes what its rows have in common.
@@ -85,21 +91,23 @@ impl Run<'_> {
                 clamp: stem.clamp,
                 // SAFETY: a map has at least one row.
                 out: unsafe { view.row(0) },
-                pixels: (0, output.width),
+                pixels: output.width,
             },
         }
     }
 
     /// The rows of output group `q`; groups must come in order.
-    pub(crate) fn stem_group<T: Element>(&mut self, job: &mut StemJob, stem: &Stem, input: &[T], q: usize) {
+    ///
+    /// # Safety
+    /// The group must exist, and nobody else use the job's staging rows or touch the group.
+    pub(crate) unsafe fn stem_group<T: Element>(&self, job: &mut StemJob, stem: &Stem, input: &[T], q: usize) {
         let Stem { input: source, window, output, .. } = stem;
-        let kernels = self.kernels;
         for y in q * output.group..((q + 1) * output.group).min(output.height) {
             let top = (y * window.stride[0]) as isize - window.pad[0] as isize;
             let end = top + job.row.span as isize;
             for row in job.staged.max(top)..end {
                 let slot = (row + window.pad[0] as isize) as usize % job.row.span;
-                // SAFETY: `begin_stem` checked the scratch rows; nothing else refers to them now.
+                // SAFETY: `begin_stem` checked the staging rows; nothing else refers to them now.
                 let to = unsafe {
                     core::slice::from_raw_parts_mut(job.row.scratch.cast_mut().add(slot * job.row.row), job.row.row)
                 };
@@ -107,14 +115,21 @@ impl Run<'_> {
             }
             job.staged = end;
             job.row.slot = (y * window.stride[0]) % job.row.span;
-            // SAFETY: the row exists.
-            job.row.out = unsafe { job.output.row(y) };
-            let row = Shared::new(job.row);
-            share::split(output.width.div_ceil(UNIT), |units| {
-                let pixels = (units.start * UNIT, (units.end * UNIT).min(output.width));
-                // SAFETY: `begin_stem` checked the extents; every thread has pixels of its own.
-                unsafe { (kernels.stem)(&stem::Row { pixels, ..*row.get() }) };
-            });
+            // SAFETY: `begin_stem` checked the extents, and the row exists.
+            unsafe {
+                job.row.out = job.output.row(y);
+                (self.kernels.stem)(&job.row);
+            }
         }
+    }
+
+    /// The job over the same places of a copy of the arena; `output` as well, or its staging rows alone.
+    pub(crate) fn move_stem(&self, job: &StemJob, copy: *mut u8, output: bool) -> StemJob {
+        let mut job = *job;
+        job.row.scratch = moved(job.row.scratch.cast_mut(), self.arena, copy);
+        if output {
+            job.output = job.output.moved(self.arena, copy);
+        }
+        job
     }
 }

@@ -108,12 +108,26 @@ fn threads_change_nothing() {
         window: Window { kernel: [5, 5], pad: [2, 2], ..window(1) },
         depthwise: blob.panels(104, 25, &bias, |c, t| weights[c * 25 + t]),
         pointwise: blob.panels(40, 104, &bias, |n, t| weights[n * 104 + t]),
-        output: layout.map([21, 56, 40], 2),
+        output: {
+            layout.take(2 * 56 * 40 * 4);
+            layout.map([21, 56, 40], 2)
+        },
         scratch: layout.take(2 * 56 * 104 * 4),
         ..separable
     };
-    let conv = Conv {
+    // Overwrites its input a group at a time.
+    let below = large.output.offset - 2 * 56 * 40 * 4;
+    let in_place = Separable {
         input: large.output,
+        window: window(1),
+        depthwise: blob.panels(40, 9, &bias, |c, t| weights[c * 9 + t]),
+        pointwise: blob.panels(40, 40, &bias, |n, t| weights[n * 40 + t]),
+        output: Map { offset: below, ..large.output },
+        scratch: separable.scratch,
+        ..separable
+    };
+    let conv = Conv {
+        input: in_place.output,
         window: window(2),
         weights: blob.panels(33, 9 * 40, &bias, |n, t| weights[n * 9 * 40 + t]),
         clamp,
@@ -136,6 +150,7 @@ fn threads_change_nothing() {
                 run.separable(&separable);
                 run.separable(&large);
             }
+            run.separable(&in_place);
             run.conv(&conv);
             run.global_average_pool(&conv.output, mean);
             run.dense_out(&dense, &mut output);
@@ -143,7 +158,7 @@ fn threads_change_nothing() {
         };
         let alone = once(false);
         assert!(alone.iter().any(|&x| x > 0.0 && x < 6.0));
-        for threads in [2, 3] {
+        for threads in [1, 2, 3, 9] {
             let pool = crate::ScopedThreads(threads);
             assert_eq!(crate::with_pool(&pool, || [once(false), once(true)]), [alone.clone(), alone.clone()]);
         }
