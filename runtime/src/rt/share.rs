@@ -36,7 +36,7 @@ pub(crate) fn threads() -> usize {
 
 /// Parts per thread, so that a thread whose core is busy otherwise gets less to do.
 #[cfg(feature = "threads")]
-const SHARES: usize = 8;
+const SHARES: usize = 4;
 
 /// Calls `work` with ranges that make up `0..units`, a few per thread, and returns when all have been done. A thread gets
 /// ranges that follow each other as long as it can.
