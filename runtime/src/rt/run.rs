@@ -78,7 +78,8 @@ impl<'a> Run<'a> {
         let (kernels, maps) = (self.kernels, Shared::new((self.view(input), out)));
         share::split(input.channels.div_ceil(16), |blocks| {
             let (input, out) = *maps.get();
-            let job = pool::Job { input, first: blocks.start, end: blocks.end, out: out.wrapping_add(blocks.start * 16) };
+            let job =
+                pool::Job { input, first: blocks.start, end: blocks.end, out: out.wrapping_add(blocks.start * 16) };
             // SAFETY: checked above; every thread has channels of its own.
             unsafe { (kernels.pool)(&job) };
         });

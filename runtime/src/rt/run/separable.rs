@@ -142,7 +142,17 @@ impl Run<'_> {
                     let (out, rows) = view.group(q);
                     let (first, width) = (q * output.group, output.width);
                     let (window, clamp) = (*window, stage.clamp);
-                    (kernels.depthwise)(&depthwise::Job { blocks, input, window, weights, clamp, first, rows, width, out });
+                    (kernels.depthwise)(&depthwise::Job {
+                        blocks,
+                        input,
+                        window,
+                        weights,
+                        clamp,
+                        first,
+                        rows,
+                        width,
+                        out,
+                    });
                 }
             });
         }
@@ -170,7 +180,10 @@ impl Run<'_> {
                     let ((a, rows), (out, _)) = (from.group(q), to.group(q));
                     let (pixels, clamp) = (rows * output.width, stage.clamp);
                     let (k, n) = (input.channels, output.channels);
-                    pointwise::block(&pointwise::Block { channels, a, k, panels, n, out, pixels, clamp, next, behind }, tiles);
+                    pointwise::block(
+                        &pointwise::Block { channels, a, k, panels, n, out, pixels, clamp, next, behind },
+                        tiles,
+                    );
                 }
             });
         }
