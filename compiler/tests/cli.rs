@@ -213,6 +213,23 @@ fn build_writes_rust() {
 }
 
 #[test]
+fn build_adds_a_self_test_and_hooks_to_c_alone() {
+    let folder = folder();
+    let out = text(folder.path().join("out"));
+    let options = ["build", &fashion(), "--name", "net", "--self-test", "--stage-hooks", "-o", &out];
+    expect(0, &options);
+    let header = fs::read_to_string(folder.path().join("out/net.h")).expect("a header");
+    for needle in ["int net_self_test(", "#define NET_STAGES 16", "\"dense /classifier/Gemm\" }"] {
+        assert!(header.contains(needle), "{needle} in\n{header}");
+    }
+    assert!(names(&folder.path().join("out")).contains(&"net_test.c".to_string()));
+    for option in ["--self-test", "--stage-hooks"] {
+        let (_, stderr) = expect(2, &["build", &fashion(), "--emit", "rust", option, "-o", &out]);
+        assert!(stderr.contains(option), "{stderr}");
+    }
+}
+
+#[test]
 fn build_refuses_names_that_are_no_identifiers() {
     let folder = folder();
     for name in ["", "a b", "1net", "net;", "*/", "int", "ж"] {
