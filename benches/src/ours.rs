@@ -16,6 +16,8 @@ use std::process::Command;
 pub enum Variant {
     /// Emitted Rust on the runtime crate.
     Rust,
+    /// The same in a debug build, with the profile lines of the README.
+    Debug,
     /// Emitted C by gcc.
     Gcc,
     /// Emitted C by clang.
@@ -25,13 +27,14 @@ pub enum Variant {
 impl Variant {
     /// Those that can run with so many threads.
     pub fn all(threads: usize) -> Vec<Self> {
-        if threads == 1 { vec![Self::Rust, Self::Gcc, Self::Clang] } else { vec![Self::Rust] }
+        if threads == 1 { vec![Self::Rust, Self::Debug, Self::Gcc, Self::Clang] } else { vec![Self::Rust] }
     }
 
     /// As printed.
     pub fn name(self) -> &'static str {
         match self {
             Self::Rust => "ours, Rust",
+            Self::Debug => "ours, Rust, debug build",
             Self::Gcc => "ours, C by gcc",
             Self::Clang => "ours, C by clang",
         }
@@ -57,13 +60,14 @@ pub fn reference(model: &Path, folder: &Path) -> Result<Vec<f32>> {
 pub fn build(variant: Variant, folder: &Path, threads: usize) -> Result<PathBuf> {
     let plan = compile_file(&folder.join("net.onnx"), &Options::default())?;
     match variant {
-        Variant::Rust => rust(&plan, folder, threads),
+        Variant::Rust => rust(&plan, folder, threads, true),
+        Variant::Debug => rust(&plan, folder, threads, false),
         Variant::Gcc => c(&plan, folder, "gcc"),
         Variant::Clang => c(&plan, folder, "clang"),
     }
 }
 
-fn rust(plan: &Plan, folder: &Path, threads: usize) -> Result<PathBuf> {
+fn rust(plan: &Plan, folder: &Path, threads: usize, release: bool) -> Result<PathBuf> {
     let project = folder.join("rust");
     let provenance = Provenance { model: "net.onnx".into(), ..Provenance::default() };
     emit::rust::files(plan, "Net", "net", &provenance)?.write_to(&project.join("src"))?;
@@ -73,7 +77,8 @@ fn rust(plan: &Plan, folder: &Path, threads: usize) -> Result<PathBuf> {
     let manifest = format!(
         "[package]\nname = \"ours-{key}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
          [lib]\ncrate-type = [\"cdylib\"]\n\n[workspace]\n\n\
-         [dependencies.mobilenet-runtime]\npath = {runtime:?}\ndefault-features = false\nfeatures = [{features}]\n"
+         [dependencies.mobilenet-runtime]\npath = {runtime:?}\ndefault-features = false\nfeatures = [{features}]\n\n\
+         [profile.dev.package.mobilenet-runtime]\nopt-level = 3\ndebug-assertions = false\noverflow-checks = false\n"
     );
     std::fs::write(project.join("Cargo.toml"), manifest)?;
     let source = if threads > 1 { LIBRARY_THREADS.replace("THREADS", &threads.to_string()) } else { LIBRARY.into() };
@@ -81,12 +86,14 @@ fn rust(plan: &Plan, folder: &Path, threads: usize) -> Result<PathBuf> {
     let target = work().join(format!("cargo-{threads}"));
     succeed(
         Command::new("cargo")
-            .args(["build", "--release", "--manifest-path"])
+            .args(["build", "--manifest-path"])
             .arg(project.join("Cargo.toml"))
+            .args(release.then_some("--release"))
             .env("CARGO_TARGET_DIR", &target),
     )?;
-    let library = folder.join(format!("rust-{threads}.so"));
-    std::fs::copy(target.join(format!("release/libours_{}.so", key.replace('-', "_"))), &library)?;
+    let profile = if release { "release" } else { "debug" };
+    let library = folder.join(format!("rust-{threads}-{profile}.so"));
+    std::fs::copy(target.join(format!("{profile}/libours_{}.so", key.replace('-', "_"))), &library)?;
     Ok(library)
 }
 
