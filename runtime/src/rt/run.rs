@@ -22,14 +22,14 @@ pub struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// Both slices must be aligned to 64 bytes.
+    /// The arena must be aligned to 64 bytes, the weights to 4; they are best aligned to 64 too.
     pub fn new(weights: &'static [u8], arena: &'a mut [u8]) -> Self {
         Self::with_kernels(weights, arena, isa::kernels())
     }
 
     pub(crate) fn with_kernels(weights: &'static [u8], arena: &'a mut [u8], kernels: &'static Kernels) -> Self {
-        let aligned = |bytes: &[u8]| bytes.is_empty() || bytes.as_ptr().addr().is_multiple_of(64);
-        assert!(aligned(weights) && aligned(arena), "memory must be 64-byte aligned");
+        let aligned = |bytes: &[u8], to| bytes.is_empty() || bytes.as_ptr().addr().is_multiple_of(to);
+        assert!(aligned(weights, 4) && aligned(arena, 64), "the arena must be 64-byte aligned, the weights 4-byte");
         Self { weights, len: arena.len(), arena: arena.as_mut_ptr(), kernels, arena_borrow: PhantomData }
     }
 

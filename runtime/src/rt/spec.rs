@@ -9,9 +9,12 @@
 //! stage at the moment it computes a group, and a ring keeps all groups that the next stage has yet to read. Scratch shares
 //! bytes with neither. The kernels rely on this and don't check it (a plan that breaks it computes nonsense, but stays inside
 //! the arena); the compiler proves it for every plan of its tests.
+//!
+//! What is `repr(C)` is a structure of the same fields in the header of `mobilenet-runtime-capi`.
 
 /// A feature map in the arena: groups of rows, channels blocked by 16 inside a group.
 #[derive(Debug, Clone, Copy)]
+#[repr(C)]
 pub struct Map {
     /// Byte offset in the arena.
     pub offset: usize,
@@ -29,6 +32,7 @@ pub struct Map {
 
 /// A spatial window; the far border follows from the output's size.
 #[derive(Debug, Clone, Copy)]
+#[repr(C)]
 pub struct Window {
     /// Kernel height and width.
     pub kernel: [usize; 2],
@@ -42,6 +46,7 @@ pub struct Window {
 
 /// `min(hi, max(lo, x))`, NaN passing through.
 #[derive(Debug, Clone, Copy)]
+#[repr(C)]
 pub struct Clamp {
     /// Lower bound.
     pub lo: f32,
@@ -92,6 +97,7 @@ pub struct Stem {
 
 /// Depthwise fused into pointwise.
 #[derive(Debug, Clone, Copy)]
+#[repr(C)]
 pub struct Separable {
     /// Input map.
     pub input: Map,
@@ -113,6 +119,7 @@ pub struct Separable {
 
 /// Depthwise alone.
 #[derive(Debug, Clone, Copy)]
+#[repr(C)]
 pub struct Depthwise {
     /// Input map.
     pub input: Map,
@@ -128,6 +135,7 @@ pub struct Depthwise {
 
 /// Pointwise alone; input and output have the same group.
 #[derive(Debug, Clone, Copy)]
+#[repr(C)]
 pub struct Pointwise {
     /// Input map.
     pub input: Map,
@@ -141,6 +149,7 @@ pub struct Pointwise {
 
 /// Any other convolution; the border is zero.
 #[derive(Debug, Clone, Copy)]
+#[repr(C)]
 pub struct Conv {
     /// Input map.
     pub input: Map,
@@ -156,6 +165,7 @@ pub struct Conv {
 
 /// Fully connected.
 #[derive(Debug, Clone, Copy)]
+#[repr(C)]
 pub struct Dense {
     /// The input vector in the arena.
     pub input: usize,
