@@ -1,0 +1,136 @@
+//! The interface as C sees it, errors above all.
+
+use crate::inference::mobilenet_rt_begin;
+use crate::steps::{
+    mobilenet_rt_run_dense_out, mobilenet_rt_run_export, mobilenet_rt_run_separable, mobilenet_rt_run_stem_f32,
+    mobilenet_rt_run_stream_f32,
+};
+use crate::{Inference, Status, Stream};
+use core::ptr::{null, null_mut};
+use mobilenet_runtime::rt::{ABI, Clamp, Dense, Map};
+
+const HEADER: &str = include_str!("../include/mobilenet_runtime.h");
+
+#[repr(align(64))]
+struct Memory([u8; 256]);
+
+fn begin(abi: u32, weights: *const u8, arena: *mut u8, arena_bytes: usize) -> Inference {
+    let mut inference = std::mem::MaybeUninit::uninit();
+    // SAFETY: the inference can be written, and is.
+    unsafe {
+        mobilenet_rt_begin(inference.as_mut_ptr(), abi, weights, 256, arena, arena_bytes);
+        inference.assume_init()
+    }
+}
+
+/// Two inputs at the arena's start, one output.
+static DENSE: Dense =
+    Dense { input: 0, k: 2, n: 1, weights: 0, clamp: Clamp { lo: f32::NEG_INFINITY, hi: f32::INFINITY } };
+
+#[test]
+fn the_header_has_this_version() {
+    assert!(HEADER.contains(&format!("#define MOBILENET_RT_ABI {ABI}u\n")));
+    for (name, status) in [
+        ("OK", Status::Ok),
+        ("ERROR_ABI", Status::Abi),
+        ("ERROR_NULL", Status::Null),
+        ("ERROR_ALIGNMENT", Status::Alignment),
+        ("ERROR_REFUSED", Status::Refused),
+    ] {
+        assert!(HEADER.lines().any(|l| l.starts_with(&format!("#define MOBILENET_RT_{name} {}", status as i32))));
+    }
+}
+
+#[test]
+fn every_function_is_declared() {
+    let sources = [include_str!("steps.rs"), include_str!("inference.rs")].concat();
+    let defined = sources.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    let mut names: Vec<_> = defined.filter(|word| word.starts_with("mobilenet_rt_")).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), 21, "{names:?}");
+    for name in names {
+        assert!(HEADER.contains(&format!("void {name}(")), "{name}");
+    }
+}
+
+#[test]
+fn a_dense_layer_computes() {
+    let (mut weights, mut arena) = (Memory([0; 256]), Memory([0; 256]));
+    // A panel 8 wide: the biases, then a row per input.
+    for (at, value) in [(0, 0.5_f32), (8, 2.0), (16, 4.0)] {
+        weights.0[at * 4..at * 4 + 4].copy_from_slice(&value.to_le_bytes());
+    }
+    for (at, value) in [(0, 3.0_f32), (1, 10.0)] {
+        arena.0[at * 4..at * 4 + 4].copy_from_slice(&value.to_le_bytes());
+    }
+    let mut inference = begin(ABI, weights.0.as_ptr(), arena.0.as_mut_ptr(), 256);
+    let mut output = [0.0];
+    // SAFETY: the pointers are valid.
+    unsafe { mobilenet_rt_run_dense_out(&raw mut inference, &raw const DENSE, output.as_mut_ptr(), 1) };
+    assert_eq!((inference.status, output), (Status::Ok as i32, [46.5]));
+}
+
+#[test]
+fn what_is_wrong_at_the_beginning_stays() {
+    let (weights, mut arena) = (Memory([0; 256]), Memory([0; 256]));
+    let (w, a) = (weights.0.as_ptr(), arena.0.as_mut_ptr());
+    for (expected, mut inference) in [
+        (Status::Abi, begin(ABI + 1, w, a, 256)),
+        (Status::Null, begin(ABI, null(), a, 256)),
+        (Status::Null, begin(ABI, w, null_mut(), 256)),
+        (Status::Alignment, begin(ABI, w.wrapping_add(2), a, 256)),
+        (Status::Alignment, begin(ABI, w, a.wrapping_add(4), 128)),
+        (Status::Refused, begin(ABI, w, a, usize::MAX)),
+    ] {
+        let mut output = [7.0];
+        // SAFETY: the pointers are valid where the inference has met no error.
+        unsafe { mobilenet_rt_run_dense_out(&raw mut inference, &raw const DENSE, output.as_mut_ptr(), 1) };
+        assert_eq!((inference.status, output), (expected as i32, [7.0]));
+    }
+    // SAFETY: a null inference is left alone.
+    unsafe {
+        mobilenet_rt_begin(null_mut(), ABI, w, 256, a, 256);
+        mobilenet_rt_run_separable(null_mut(), null());
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_step_is_its_error() {
+    let (weights, mut arena) = (Memory([0; 256]), Memory([0; 256]));
+    let map = Map { offset: 0, height: 2, width: 2, channels: 3, group: 2, ring: 1 };
+    let mut output = [0.0_f32; 13];
+    let out = output.as_mut_ptr();
+    let mut status = |step: &dyn Fn(*mut Inference)| {
+        let mut inference = begin(ABI, weights.0.as_ptr(), arena.0.as_mut_ptr(), 256);
+        step(&raw mut inference);
+        inference.status
+    };
+    // SAFETY: pointers are valid, null or misaligned.
+    let found = unsafe {
+        [
+            status(&|run| mobilenet_rt_run_export(run, &raw const map, 1, out, 12)),
+            status(&|run| mobilenet_rt_run_export(run, null(), 1, out, 12)),
+            status(&|run| mobilenet_rt_run_export(run, &raw const map, 1, null_mut(), 12)),
+            status(&|run| mobilenet_rt_run_stem_f32(run, null(), out, 12)),
+            status(&|run| mobilenet_rt_run_export(run, &raw const map, 1, out.cast::<u8>().wrapping_add(1).cast(), 12)),
+            status(&|run| mobilenet_rt_run_export(run, &raw const map, 2, out, 12)),
+            status(&|run| mobilenet_rt_run_export(run, &raw const map, 1, out, 13)),
+            status(&|run| {
+                let outside = Map { offset: 132, ..map };
+                mobilenet_rt_run_export(run, &raw const outside, 1, out, 12);
+            }),
+            status(&|run| {
+                let dense = Dense { weights: 252, ..DENSE };
+                mobilenet_rt_run_dense_out(run, &raw const dense, out, 1);
+            }),
+            status(&|run| {
+                let stream = Stream::of(null(), 1);
+                mobilenet_rt_run_stream_f32(run, &raw const stream, null(), 0);
+            }),
+        ]
+    };
+    use Status::{Alignment, Null, Ok, Refused};
+    let expected = [Ok, Null, Null, Null, Alignment, Refused, Refused, Refused, Refused, Null];
+    assert_eq!(found, expected.map(|status| status as i32));
+}
