@@ -155,6 +155,9 @@ pub struct Build {
     /// Instruction sets the C code holds kernels for
     #[arg(long, value_enum, default_value_t)]
     pub target: Target,
+    /// Whose kernels the C code runs on
+    #[arg(long, value_enum, default_value_t)]
+    pub kernels: Kernels,
 }
 
 /// Languages.
@@ -187,6 +190,16 @@ pub enum Target {
     Auto,
     /// Plain C only
     Portable,
+}
+
+/// Whose kernels emitted C runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Kernels {
+    /// Those that are written into NAME.c
+    #[default]
+    Inline,
+    /// Those of the static library mobilenet-runtime-capi, bit for bit as in Rust
+    Runtime,
 }
 
 /// `run`

@@ -1,6 +1,6 @@
 //! `mobilenetc build`
 
-use crate::args::{Build, Language, Target, Weights};
+use crate::args::{Build, Kernels, Language, Target, Weights};
 use crate::failure::{Failure, plain};
 use crate::inputs::{self, Random};
 use crate::session::Session;
@@ -49,11 +49,18 @@ fn refuse_contradictions(args: &Build) -> Result<(), Failure> {
             return Err(Failure::Usage(problem.hint(format!("--name {safe}"))));
         }
     }
+    if args.kernels == Kernels::Runtime && args.target != Target::default() {
+        let problem = Problem::new("--target is an option of --kernels inline");
+        return Err(Failure::Usage(
+            problem.hint("the runtime is built for its target by cargo and chooses its kernels itself"),
+        ));
+    }
     let of_c = [
         ("--weights", args.weights != Weights::default()),
         ("--self-test", args.self_test),
         ("--stage-hooks", args.stage_hooks),
         ("--target", args.target != Target::default()),
+        ("--kernels", args.kernels != Kernels::default()),
     ];
     match of_c.iter().find(|(_, given)| *given && args.emit == Language::Rust) {
         Some((option, _)) => Err(Failure::Usage(
@@ -74,10 +81,15 @@ fn emit_c(args: &Build, session: &Session, plan: &Plan) -> Result<Files, Failure
         Target::Auto => (c::Target::Auto, "auto"),
         Target::Portable => (c::Target::Portable, "portable"),
     };
+    let (kernels, kernels_text) = match args.kernels {
+        Kernels::Inline => (c::Kernels::Inline, "inline"),
+        Kernels::Runtime => (c::Kernels::Runtime, "runtime"),
+    };
     let self_test = if args.self_test { Some(self_test(session, plan)?) } else { None };
-    let provenance = session.provenance(&[("weights", weights_text), ("target", target_text)]);
+    let provenance =
+        session.provenance(&[("weights", weights_text), ("target", target_text), ("kernels", kernels_text)]);
     let stage_hooks = args.stage_hooks;
-    let options = c::COptions { name: name(args), weights, target, self_test, stage_hooks, provenance };
+    let options = c::COptions { name: name(args), weights, target, kernels, self_test, stage_hooks, provenance };
     c::emit(plan, &options).map_err(|error| session.failure(error))
 }
 

@@ -1,7 +1,7 @@
 //! `net.h`.
 
 use super::text::expand;
-use super::{COptions, WeightStorage, steps};
+use super::{COptions, Kernels, WeightStorage, steps};
 use crate::graph::DType;
 use crate::network::{Layout, Port};
 use crate::plan::Plan;
@@ -73,6 +73,9 @@ fn errors(options: &COptions) -> String {
     }
     if options.self_test.is_some() {
         text += "#define @@ERROR_OUTPUT 64    /* plus i: element i of the self-test's output is wrong */\n";
+    }
+    if options.kernels == Kernels::Runtime {
+        text += "#define @@ERROR_RUNTIME 7    /* the runtime library is not that of the code */\n";
     }
     text + "\n"
 }

@@ -10,6 +10,7 @@ mod kernels;
 mod names;
 mod needs;
 mod project;
+mod runtime;
 mod self_test;
 mod source;
 mod stem;
@@ -45,6 +46,16 @@ pub enum Target {
     Portable,
 }
 
+/// Whose kernels the code runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kernels {
+    /// C kernels in `net.c` itself.
+    #[default]
+    Inline,
+    /// Those of `mobilenet-runtime`, in the static library of `mobilenet-runtime-capi`: the results are those of emitted Rust.
+    Runtime,
+}
+
 /// One inference for `net_self_test`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SelfTest {
@@ -61,8 +72,10 @@ pub struct COptions {
     pub name: String,
     /// Where the weights go.
     pub weights: WeightStorage,
-    /// What the code may rely on.
+    /// What the code may rely on; nothing to [`Kernels::Runtime`].
     pub target: Target,
+    /// Whose kernels the code runs on.
+    pub kernels: Kernels,
     /// Emits `net_test.c`.
     pub self_test: Option<SelfTest>,
     /// Calls `NET_STAGE_BEGIN(i)` and `NET_STAGE_END(i)` around each step.
@@ -82,7 +95,11 @@ pub fn emit(plan: &Plan, options: &COptions) -> Result<Files, Error> {
     let banner = banner(options);
     let mut files = Files::new();
     files.insert(format!("{prefix}.h"), header::header(plan, options, &prefix, &banner));
-    files.insert(format!("{prefix}.c"), source::source(plan, options, &prefix, &banner));
+    let source = match options.kernels {
+        Kernels::Inline => source::source(plan, options, &prefix, &banner),
+        Kernels::Runtime => runtime::source(plan, options, &prefix, &banner),
+    };
+    files.insert(format!("{prefix}.c"), source);
     files.insert("CMakeLists.txt", project::cmake(options, &prefix));
     let bin = format!("{prefix}.bin");
     match options.weights {

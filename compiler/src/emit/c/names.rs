@@ -47,6 +47,8 @@ const TAKEN: &[&str] = &[
     "long",
     "main",
     "math",
+    "mobilenet_rt",
+    "mobilenet_runtime",
     "mutable",
     "namespace",
     "new",

@@ -48,16 +48,9 @@ fn isas(target: Target) -> Vec<Isa> {
 }
 
 fn prelude(plan: &Plan, options: &COptions, needs: &Needs) -> String {
-    let mut text = String::from(kernel!("config"));
-    if options.stage_hooks {
-        text += kernel!("hooks");
-    }
+    let mut text = overrides(options);
     text += kernel!("vectors");
-    text += &weights_declaration(plan, options);
-    if options.weights == WeightStorage::Bin {
-        text += kernel!("hash");
-        text += &load(plan);
-    }
+    text += &weights_access(plan, options);
     text += kernel!("types");
     text += kernel!("row");
     if needs.kernel_rows > 0 {
@@ -98,6 +91,22 @@ fn prelude(plan: &Plan, options: &COptions, needs: &Needs) -> String {
     }
     if needs.log_softmax {
         text += kernel!("log_softmax");
+    }
+    text
+}
+
+/// What an integrator may define.
+pub(super) fn overrides(options: &COptions) -> String {
+    let hooks = if options.stage_hooks { kernel!("hooks") } else { "" };
+    [kernel!("config"), hooks].concat()
+}
+
+/// The weights' declaration, or what loads them.
+pub(super) fn weights_access(plan: &Plan, options: &COptions) -> String {
+    let mut text = weights_declaration(plan, options);
+    if options.weights == WeightStorage::Bin {
+        text += kernel!("hash");
+        text += &load(plan);
     }
     text
 }
@@ -161,6 +170,11 @@ fn entry(plan: &Plan, options: &COptions, isas: &[Isa]) -> String {
         )
         .replace("%IN%", &(input_len / batch).to_string())
         .replace("%OUT%", &(output_len / batch).to_string());
+    text + &checked(plan, options, "    @run(input, output, arena);\n    return @@OK;\n")
+}
+
+/// `net_run_checked`, with what it does once the arguments are found good.
+pub(super) fn checked(plan: &Plan, options: &COptions, run: &str) -> String {
     let loaded = match options.weights {
         WeightStorage::Bin => "    if (@loaded(arena) == NULL) {\n        return @@ERROR_NOT_LOADED;\n    }\n",
         _ => "",
@@ -169,5 +183,5 @@ fn entry(plan: &Plan, options: &COptions, isas: &[Isa]) -> String {
         DType::F32 => "((uintptr_t)input | (uintptr_t)output)",
         _ => "(uintptr_t)output",
     };
-    text + &kernel!("checked").replace("%ALIGNED%", aligned).replace("%LOADED%", loaded)
+    kernel!("checked").replace("%ALIGNED%", aligned).replace("%LOADED%", loaded).replace("%RUN%", run)
 }

@@ -11,14 +11,21 @@ pub(super) fn run_steps(plan: &Plan, hooks: bool) -> String {
         "static $T void @run_$I(const @@INPUT_TYPE *input, @@OUTPUT_TYPE *output, float *arena, const float *weights)\n{\n\
          \x20   (void)weights;\n",
     );
+    text += &hooked(plan, hooks, |_, step| call(plan, step));
+    text + "}\n\n"
+}
+
+/// A call per step, between the hooks of its index if there are any.
+pub(super) fn hooked(plan: &Plan, hooks: bool, call: impl Fn(usize, &Step) -> String) -> String {
+    let mut text = String::new();
     for (index, step) in plan.steps.iter().enumerate() {
-        let (name, call) = (name(plan, step), call(plan, step));
+        let (name, call) = (name(plan, step), call(index, step));
         let _ = match hooks {
             true => write!(text, "    @@STAGE_BEGIN({index}); /* {name} */\n{call}    @@STAGE_END({index});\n"),
             false => write!(text, "    /* {name} */\n{call}"),
         };
     }
-    text + "}\n\n"
+    text
 }
 
 /// The kernel and the ONNX node that a step comes from, fit for comments and strings.

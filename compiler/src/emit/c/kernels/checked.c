@@ -6,6 +6,4 @@ int @run_checked(const @@INPUT_TYPE *input, @@OUTPUT_TYPE *output, @arena *arena
     if (%ALIGNED% % sizeof(float) != 0) {
         return @@ERROR_ALIGNMENT;
     }
-%LOADED%    @run(input, output, arena);
-    return @@OK;
-}
+%LOADED%%RUN%}
