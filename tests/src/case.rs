@@ -2,7 +2,7 @@
 
 use crate::program::{c, rust};
 use crate::weights::Noise;
-use mobilenet_compiler::emit::c::{COptions, SelfTest, Target};
+use mobilenet_compiler::emit::c::{COptions, Kernels, SelfTest, Target};
 use mobilenet_compiler::emit::{self, Provenance};
 use mobilenet_compiler::graph::{self, DType, Data, Graph, Tensor, Type};
 use mobilenet_compiler::onnx::Model;
@@ -93,8 +93,20 @@ impl Case {
     /// # Errors
     /// What the compiler says.
     pub fn c_for(&self, target: Target) -> Result<c::Module, Error> {
+        self.c_as(COptions { target, ..COptions::default() })
+    }
+
+    /// As C on the kernels of the Rust runtime.
+    ///
+    /// # Errors
+    /// What the compiler says.
+    pub fn c_on_runtime(&self) -> Result<c::Module, Error> {
+        self.c_as(COptions { kernels: Kernels::Runtime, ..COptions::default() })
+    }
+
+    fn c_as(&self, options: COptions) -> Result<c::Module, Error> {
         let (name, provenance) = (self.name.clone(), self.provenance.clone());
-        let options = COptions { name, provenance, target, ..COptions::default() };
+        let options = COptions { name, provenance, ..options };
         let files = emit::c::emit(&self.plan, &options)?;
         Ok(c::Module { prefix: emit::c::prefix(&self.name), files })
     }

@@ -1,5 +1,6 @@
 //! A program of emitted C, built by the `cc` crate.
 
+use super::runtime::Library;
 use super::{Io, Program, check};
 use mobilenet_compiler::emit::Files;
 use std::fmt::Write;
@@ -31,6 +32,8 @@ pub struct Toolchain {
     pub through: Vec<&'static str>,
     /// What surrounds the models.
     pub world: World,
+    /// What the models are linked with.
+    pub runtime: Option<Library>,
 }
 
 /// What surrounds the models in a program.
@@ -53,7 +56,15 @@ pub const STRICT: [&str; 6] = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-W
 impl Toolchain {
     /// A compiler for this machine, plain `-O3`.
     pub fn host(compiler: &'static str) -> Self {
-        Self { compiler, target: HOST, level: 3, flags: Vec::new(), through: Vec::new(), world: World::Hosted }
+        Self {
+            compiler,
+            target: HOST,
+            level: 3,
+            flags: Vec::new(),
+            through: Vec::new(),
+            world: World::Hosted,
+            runtime: None,
+        }
     }
 
     /// A compiler for another Linux, emulated.
@@ -98,6 +109,7 @@ impl Toolchain {
         if self.world == World::Wasm {
             build.include(out);
         }
+        build.includes(self.runtime.iter().map(|runtime| &runtime.include));
         build.try_compile_intermediates().map_err(|e| format!("{}: {e}", self.compiler))
     }
 
@@ -112,6 +124,9 @@ impl Toolchain {
         let path = folder.join("program");
         let mut link = Command::new(self.compiler);
         link.args(&self.flags).args(&objects).arg("-o").arg(&path);
+        if let Some(runtime) = &self.runtime {
+            link.arg(&runtime.archive).args(runtime.needs);
+        }
         let mut through: Vec<String> = self.through.iter().map(|&word| word.to_owned()).collect();
         let mut io = Io::Pipes;
         match self.world {

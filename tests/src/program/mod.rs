@@ -1,6 +1,7 @@
 //! Programs built from emitted code, run as processes of their own.
 
 pub mod c;
+pub mod runtime;
 pub mod rust;
 
 use crate::shared::floats;

@@ -92,7 +92,7 @@ fn cargo(program: &str, folder: &Path, target: &Path) -> Command {
     command
 }
 
-fn system_cargo(folder: &Path, target: &Path, triple: &str, library: &str) -> Command {
+pub(super) fn system_cargo(folder: &Path, target: &Path, triple: &str, library: &str) -> Command {
     let mut command = cargo(SYSTEM_CARGO, folder, target);
     command.args(["--release", "--target", triple, &format!("-Zbuild-std={library}")]);
     command.env("RUSTC", SYSTEM_RUSTC).env("RUSTC_BOOTSTRAP", "1").env_remove("RUSTUP_TOOLCHAIN");

@@ -35,22 +35,23 @@ pub fn trials() -> Vec<Trial> {
 }
 
 /// A drawn network, compiled, and what it must give.
-struct Drawn {
+pub struct Drawn {
     seed: u64,
     spec: Spec,
-    case: Case,
+    /// The network.
+    pub case: Case,
     inputs: Vec<Vec<u8>>,
     expected: Vec<Vec<f64>>,
 }
 
-static ALL: LazyLock<Result<Vec<Drawn>, String>> = LazyLock::new(|| {
+pub static ALL: LazyLock<Result<Vec<Drawn>, String>> = LazyLock::new(|| {
     let number = |name, default| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
     let (first, count): (u64, u64) = (number("MOBILENET_SEED", 1), number("MOBILENET_SEEDS", 64));
     eprintln!("seeds {first} to {}", first + count.saturating_sub(1));
     (first..first + count).map(compile).collect()
 });
 
-static RUST: LazyLock<Result<Program, String>> =
+pub static RUST: LazyLock<Result<Program, String>> =
     LazyLock::new(|| crate_of_all(Profile::Debug).map_err(|stop| stop.message()));
 
 fn compile(seed: u64) -> Result<Drawn, String> {
@@ -102,14 +103,20 @@ fn by_c(compiler: &'static str) -> Result<(), Stop> {
     agrees(&program, None)
 }
 
-fn agrees(program: &Program, isa: Option<&str>) -> Result<(), Stop> {
+/// What a program of all networks gives for all inputs.
+pub fn outputs(program: &Program, isa: Option<&str>) -> Result<Vec<Vec<Vec<f64>>>, Stop> {
     let all = ALL.as_ref().map_err(|message| failed(message))?;
     let requests: Vec<_> = all
         .iter()
         .enumerate()
         .map(|(index, drawn)| Request { index, inputs: &drawn.inputs, output_len: drawn.case.output_len() })
         .collect();
-    let found = program.run(&requests, isa)?;
+    Ok(program.run(&requests, isa)?)
+}
+
+fn agrees(program: &Program, isa: Option<&str>) -> Result<(), Stop> {
+    let all = ALL.as_ref().map_err(|message| failed(message))?;
+    let found = outputs(program, isa)?;
     let mut wrong = Vec::new();
     for (drawn, found) in all.iter().zip(&found) {
         for (expected, found) in drawn.expected.iter().zip(found) {

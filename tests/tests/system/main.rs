@@ -2,6 +2,7 @@
 //! reason.
 
 mod c_forms;
+mod capi;
 mod cross;
 mod differential;
 mod emitted;
@@ -69,6 +70,7 @@ fn scratch() -> &'static Path {
 fn main() -> ExitCode {
     let trials = [
         c_forms::trials(),
+        capi::trials(),
         cross::trials(),
         differential::trials(),
         hooks::trials(),
