@@ -230,6 +230,24 @@ fn build_adds_a_self_test_and_hooks_to_c_alone() {
 }
 
 #[test]
+fn build_leaves_the_kernels_to_the_runtime() {
+    let folder = folder();
+    let out = text(folder.path().join("out"));
+    let build = |more: &[&str], status| {
+        let path = fashion();
+        expect(status, &[&["build", &path, "--name", "net", "-o", &out, "--kernels", "runtime"], more].concat())
+    };
+    build(&[], 0);
+    let source = fs::read_to_string(folder.path().join("out/net.c")).expect("a source");
+    assert!(source.len() < 20_000, "{}", source.len());
+    assert!(source.contains("mobilenet_rt_run_separable(&run, &net_step1);"), "{source}");
+    for (more, needle) in [(["--target", "portable"], "--target"), (["--emit", "rust"], "--kernels")] {
+        let (_, stderr) = build(&more, 2);
+        assert!(stderr.contains(needle), "{stderr}");
+    }
+}
+
+#[test]
 fn build_refuses_names_that_are_no_identifiers() {
     let folder = folder();
     for name in ["", "a b", "1net", "net;", "*/", "int", "ж"] {

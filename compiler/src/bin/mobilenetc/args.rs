@@ -126,6 +126,7 @@ Examples:
   mobilenetc build net.onnx --emit c --name net -o out/
   mobilenetc build net.onnx --weights bin -o out/   net.bin, loaded by net_load()
   mobilenetc build net.onnx --self-test -o out/     with net_self_test() and a test program
+  mobilenetc build net.onnx --kernels runtime -o out/   to be linked with mobilenet-runtime-capi
   mobilenetc build net.onnx --emit rust -o src/     what mobilenet_model!() expands to
 
 Nothing is written unless everything can be.")]
