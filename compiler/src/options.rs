@@ -1,9 +1,14 @@
 //! The options of a compilation: one type for the macro, [`Build`](crate::build::Build) and the command line.
 
+mod normalise;
+
+pub use crate::network::Layout;
+pub use normalise::Normalise;
+
 use std::fmt;
 
 /// What the user may choose; everything else follows from the model.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Options {
     /// Name of the emitted type (CamelCase in Rust) or symbol prefix (snake_case in C); the file's stem by default.
     pub name: Option<String>,
@@ -11,15 +16,55 @@ pub struct Options {
     pub resolution: Option<[usize; 2]>,
     /// Batch size instead of the model's own; a symbolic batch is 1 by default.
     pub batch: Option<usize>,
+    /// Element type of the input instead of the model's f32. Without [`normalise`](Self::normalise), the model gets the
+    /// bytes as the numbers 0..=255.
+    pub input: Option<InputType>,
+    /// The model gets `(pixel - mean) / std`, where `pixel` is what the caller gives: a float from 0 to 1, or with
+    /// [`InputType::U8`] a byte, which counts as `byte / 255`.
+    pub normalise: Option<Normalise>,
+    /// Order of the input's axes instead of the model's own.
+    pub input_layout: Option<Layout>,
+    /// One channel instead of the model's several, which all get it.
+    pub grey: bool,
+    /// Probabilities: a softmax behind a model that does not end in one.
+    pub softmax: bool,
+}
+
+/// Element types that an input may be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InputType {
+    /// Bytes, as cameras give them.
+    U8,
+}
+
+impl InputType {
+    /// As options spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::U8 => "u8",
+        }
+    }
 }
 
 /// As the macro spells them, the name left out: `resolution = [160, 160], batch = 4`; empty for none.
 impl fmt::Display for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let resolution = self.resolution.map(|[height, width]| format!("resolution = [{height}, {width}]"));
-        let batch = self.batch.map(|batch| format!("batch = {batch}"));
-        let chosen: Vec<_> = [resolution, batch].into_iter().flatten().collect();
-        f.write_str(&chosen.join(", "))
+        let flag = |set: bool, name: &str| set.then(|| name.to_string());
+        let layout = |layout: Layout| match layout {
+            Layout::Nchw => "input_layout = nchw".to_string(),
+            Layout::Nhwc => "input_layout = nhwc".to_string(),
+        };
+        let chosen = [
+            self.resolution.map(|[height, width]| format!("resolution = [{height}, {width}]")),
+            self.batch.map(|batch| format!("batch = {batch}")),
+            self.input.map(|input| format!("input = {}", input.name())),
+            self.normalise.as_ref().map(|normalise| format!("normalise = {normalise}")),
+            self.input_layout.map(layout),
+            flag(self.grey, "grey"),
+            flag(self.softmax, "softmax"),
+        ];
+        f.write_str(&chosen.into_iter().flatten().collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -35,5 +80,15 @@ mod tests {
         assert_eq!(options.to_string(), "batch = 4");
         options.resolution = Some([160, 128]);
         assert_eq!(options.to_string(), "resolution = [160, 128], batch = 4");
+        let options = Options {
+            input: Some(InputType::U8),
+            normalise: Some(Normalise { mean: vec![0.5], std: vec![0.25, 1.0, 2.0] }),
+            input_layout: Some(Layout::Nhwc),
+            grey: true,
+            softmax: true,
+            ..Options::default()
+        };
+        let text = "input = u8, normalise = (0.5, [0.25, 1.0, 2.0]), input_layout = nhwc, grey, softmax";
+        assert_eq!(options.to_string(), text);
     }
 }

@@ -353,3 +353,47 @@ fn all_problems_are_told_at_once() {
     }
     assert!(!stderr.contains('\x1b'), "no control characters from the model: {stderr:?}");
 }
+
+#[test]
+fn inputs_are_adapted_and_agree_with_the_reference() {
+    let model = fashion();
+    for options in [
+        &["--input", "u8", "--normalise", "0.5,0.25", "--input-layout", "nhwc"][..],
+        &["--input", "u8", "--normalise", "0.485,0.456,0.406/0.229,0.224,0.225", "--softmax"],
+        &["--normalise", "0.5,0.5", "--grey", "--batch", "2"],
+        &["--input", "u8", "--normalise", "0.4,0.5,0.6/1,2,3", "--grey", "--resolution", "33x41"],
+    ] {
+        let (stdout, _) = expect(0, &[&["verify", &model, "--samples", "2"], options].concat());
+        assert!(stdout.contains("agrees"), "{stdout}");
+        let (stdout, _) = expect(0, &[&["inspect", &model, "--stage", "plan"], options].concat());
+        assert!(stdout.contains("no transpose"), "{stdout}");
+    }
+}
+
+#[test]
+fn pictures_go_in_as_bytes() {
+    let (model, picture) = (fashion(), example("pictures/000.png"));
+    let best = |options: &[&str]| {
+        let (stdout, _) = expect(0, &[&["run", &model, "--top", "1", "--image", &picture], options].concat());
+        assert!(stdout.lines().any(|line| line.ends_with("    9")), "{options:?}: {stdout}");
+    };
+    best(&[]);
+    best(&["--normalise", "0.5,0.5"]);
+    best(&["--input", "u8", "--normalise", "0.5,0.5", "--input-layout", "nhwc"]);
+    best(&["--input", "u8", "--normalise", "0.5,0.5", "--grey", "--softmax"]);
+    let (_, stderr) =
+        expect(2, &["run", &model, "--image", &picture, "--normalise", "0.5,0.5", "--mean", "0.5", "--std", "0.5"]);
+    assert!(stderr.contains("--normalise"), "{stderr}");
+}
+
+#[test]
+fn options_that_do_not_fit_the_model_are_refused() {
+    let model = fashion();
+    let (_, stderr) = expect(1, &["inspect", &model, "--normalise", "0.5,0.5/0.5,0.5"]);
+    assert!(stderr.contains("1 or 3 values"), "{stderr}");
+    for bad in ["0.5", "0.5,0", "1,2,3", "a/b"] {
+        expect(2, &["inspect", &model, "--normalise", bad]);
+    }
+    expect(2, &["inspect", &model, "--input", "i8"]);
+    expect(2, &["inspect", &model, "--input-layout", "hwc"]);
+}

@@ -1,5 +1,6 @@
 //! Typed SSA: every value has a dtype and a static shape, every node a typed [`Op`].
 
+mod adapt;
 mod display;
 mod edit;
 pub mod half;

@@ -19,6 +19,7 @@ pub(crate) mod numbers;
 mod pad;
 mod pool;
 mod reshape;
+mod spread;
 mod sweep;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -58,7 +59,7 @@ impl fmt::Display for Applied {
     }
 }
 
-const LIST: [Pass; 14] = [
+const LIST: [Pass; 15] = [
     Pass {
         name: "fold-constants",
         rationale: "a node whose value is known, or whose value nobody reads, need not run",
@@ -118,6 +119,11 @@ const LIST: [Pass; 14] = [
         name: "fold-affine-before",
         rationale: "per-channel scales and offsets of a convolution's input go into its weights and bias, the border keeping its value",
         rewrite: affine_before::rewrite,
+    },
+    Pass {
+        name: "fold-spread",
+        rationale: "a channel spread over several, such as grey over colours, is read once: the convolution behind sums its weights",
+        rewrite: spread::rewrite,
     },
     Pass {
         name: "canonical-dense",

@@ -1,7 +1,9 @@
 //! The grammar of the command line.
 
+use crate::adapt::{Adapt, Input};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mobilenet_compiler::Options;
+use mobilenet_compiler::options::InputType;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -65,6 +67,8 @@ pub struct Model {
     /// Input height and width instead of the model's own, e.g. 160x160
     #[arg(long, value_name = "HxW", value_parser = resolution)]
     pub resolution: Option<[usize; 2]>,
+    #[command(flatten)]
+    pub adapt: Adapt,
 }
 
 /// `inspect`
@@ -80,6 +84,8 @@ pub struct Inspect {
     pub model: Model,
     #[command(flatten)]
     pub batch: Batch,
+    #[command(flatten)]
+    pub input: Input,
     /// Show one stage of the compilation instead of the summary
     #[arg(long, value_enum)]
     pub stage: Option<Stage>,
@@ -127,6 +133,8 @@ Examples:
   mobilenetc build net.onnx --weights bin -o out/   net.bin, loaded by net_load()
   mobilenetc build net.onnx --self-test -o out/     with net_self_test() and a test program
   mobilenetc build net.onnx --kernels runtime -o out/   to be linked with mobilenet-runtime-capi
+  mobilenetc build net.onnx --input u8 --normalise 0.5,0.5 --input-layout nhwc -o out/
+                                                    takes camera bytes as they come
   mobilenetc build net.onnx --emit rust -o src/     what mobilenet_model!() expands to
 
 Nothing is written unless everything can be.")]
@@ -135,6 +143,8 @@ pub struct Build {
     pub model: Model,
     #[command(flatten)]
     pub batch: Batch,
+    #[command(flatten)]
+    pub input: Input,
     /// Language to write
     #[arg(long, value_enum, default_value_t)]
     pub emit: Language,
@@ -213,7 +223,7 @@ Examples:
   mobilenetc run net.onnx --image cat.png --scale 1/255
 
 A float model is fed (pixel / 255 - mean) / std, by default with 0.5 and 0.5, which maps 0..255 to -1..1; with \
---scale it is fed pixel * scale. A model with a byte input is fed the pixels themselves (less 128 if they are signed).
+--scale it is fed pixel * scale, and with --normalise pixel / 255. A model with a byte input is fed the pixels themselves (less 128 if they are signed).
 
 An image that is not the model's size is cropped to its aspect ratio around the centre (or stretched, with --fit \
 stretch) and resized by linear interpolation with half-pixel centres, over an area when it shrinks. A model with one \
@@ -221,6 +231,8 @@ input channel sees the luma.")]
 pub struct Run {
     #[command(flatten)]
     pub model: Model,
+    #[command(flatten)]
+    pub input: Input,
     /// Images (PNG or JPEG)
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     pub image: Vec<PathBuf>,
@@ -271,17 +283,19 @@ Examples:
   mobilenetc verify net.onnx
   mobilenetc verify net.onnx --samples 100 --seed 7
   mobilenetc verify net.onnx --image cat.png --cc clang
+  mobilenetc verify net.onnx --input u8 --normalise 0.5,0.5
   mobilenetc verify net.onnx --input batch.npy   float32 or bytes, in the model's own layout
 
-The reference runs the graph as it stands in the file, before any rewrite, and accumulates in f64. The outputs must \
+The reference runs the graph as it stands in the file, with what the options put in front and behind, before any \
+rewrite, and accumulates in f64. The outputs must \
 agree within 1e-4 of the largest magnitude of their row; the exit status is 1 when they don't.")]
 pub struct Verify {
     #[command(flatten)]
     pub model: Model,
     #[command(flatten)]
     pub batch: Batch,
-    /// Inputs as a NumPy file of one or more inferences
-    #[arg(long, value_name = "FILE.npy")]
+    /// Element type of the input instead of the model's float (u8), or inputs as a NumPy file of one or more inferences
+    #[arg(long, value_name = "u8|FILE.npy")]
     pub input: Vec<PathBuf>,
     /// Images as inputs, prepared as `run` does
     #[arg(long, value_name = "FILE", num_args = 1..)]
@@ -315,6 +329,8 @@ pub struct Bench {
     pub model: Model,
     #[command(flatten)]
     pub batch: Batch,
+    #[command(flatten)]
+    pub input: Input,
     /// Time the chosen plan against others: whole maps, deeper and shallower streams, other row blocks, fused or split
     #[arg(long)]
     pub compare_plans: bool,
@@ -331,8 +347,19 @@ pub struct Bench {
 
 impl Model {
     /// The options of the compilation.
-    pub fn options(&self, batch: Option<u32>) -> Options {
-        Options { resolution: self.resolution, batch: batch.map(|n| n as usize), ..Options::default() }
+    pub fn options(&self, batch: Option<u32>, input: Option<InputType>) -> Options {
+        let batch = batch.map(|n| n as usize);
+        let mut options = Options { resolution: self.resolution, batch, input, ..Options::default() };
+        self.adapt.apply(&mut options);
+        options
+    }
+}
+
+impl Verify {
+    /// The element type that `--input` names, and the files.
+    pub fn input(&self) -> (Option<InputType>, impl Iterator<Item = &PathBuf>) {
+        let is_type = |path: &&PathBuf| path.as_os_str() == InputType::U8.name();
+        (self.input.iter().find(is_type).map(|_| InputType::U8), self.input.iter().filter(move |path| !is_type(path)))
     }
 }
 
@@ -384,7 +411,7 @@ fn resolution(text: &str) -> Result<[usize; 2], String> {
     }
 }
 
-fn number(text: &str) -> Result<f32, String> {
+pub fn number(text: &str) -> Result<f32, String> {
     let parse = |part: &str| part.trim().parse().ok().filter(|x: &f32| x.is_finite());
     let value = match text.split_once('/') {
         Some((top, bottom)) => parse(top).zip(parse(bottom)).map(|(top, bottom)| top / bottom),
@@ -393,7 +420,7 @@ fn number(text: &str) -> Result<f32, String> {
     value.filter(|x| x.is_finite()).ok_or_else(|| "expected a number such as 0.5 or 1/255".to_string())
 }
 
-fn divisor(text: &str) -> Result<f32, String> {
+pub fn divisor(text: &str) -> Result<f32, String> {
     number(text).and_then(|x| if x > 0.0 { Ok(x) } else { Err("expected a number above 0".to_string()) })
 }
 

@@ -21,7 +21,7 @@ const PEAK_ROUNDS: u64 = 50_000;
 
 /// Times emitted C step by step.
 pub fn bench(args: &Bench, terminal: &mut Terminal) -> Result<(), Failure> {
-    let session = Session::open(&args.model, args.batch.batch)?;
+    let session = Session::open(&args.model, args.batch.batch, args.input.element())?;
     if args.compare_plans {
         return compare(args, &session, terminal);
     }

@@ -9,7 +9,7 @@ use std::io::Write;
 
 /// Says what a model is, or shows one stage of its compilation.
 pub fn inspect(args: &Inspect, terminal: &mut Terminal) -> Result<(), Failure> {
-    let session = Session::open(&args.model, args.batch.batch)?;
+    let session = Session::open(&args.model, args.batch.batch, args.input.element())?;
     match args.stage {
         None => summary(&session, args.format, terminal),
         Some(Stage::Graph) => show(&session.graph()?, args.format, stages::graph, terminal),

@@ -1,5 +1,6 @@
 //! `mobilenetc`: reads an ONNX MobileNet, says what it is, compiles it to C or Rust, runs, checks and times the result.
 
+mod adapt;
 mod args;
 mod bench;
 mod build;

@@ -1,5 +1,6 @@
 //! An image file to the model's input: crop, resize, normalise, lay out.
 
+use crate::adapt::Adapt;
 use crate::args::{Fit, Normalize};
 use crate::failure::Failure;
 use image::{DynamicImage, ImageReader, Limits};
@@ -54,8 +55,14 @@ pub struct Scaling(Vec<(f32, f32)>);
 
 impl Scaling {
     /// What the options ask for, for this input; the text says it in words.
-    pub fn new(options: &Normalize, shape: &Shape) -> Result<(Self, String), Failure> {
+    pub fn new(options: &Normalize, adapt: &Adapt, shape: &Shape) -> Result<(Self, String), Failure> {
         let given = options.mean.is_some() || options.std.is_some() || options.scale.is_some();
+        if given && adapt.normalise.is_some() {
+            return Err(Failure::Usage(
+                Problem::new("--mean, --std and --scale can't be used with --normalise")
+                    .expected("pixels from 0 to 1", "a second normalisation"),
+            ));
+        }
         match shape.element {
             DType::U8 | DType::I8 if given => Err(Failure::Usage(
                 Problem::new("--mean, --std and --scale are for models with a float input")
@@ -63,6 +70,9 @@ impl Scaling {
             )),
             DType::U8 => Ok((Self(vec![(1.0, 0.0); shape.channels]), "the pixels themselves".to_string())),
             DType::I8 => Ok((Self(vec![(1.0, -128.0); shape.channels]), "pixel - 128".to_string())),
+            _ if adapt.normalise.is_some() => {
+                Ok((Self(vec![(1.0 / 255.0, 0.0); shape.channels]), "pixel / 255".to_string()))
+            }
             _ => Self::float(options, shape.channels),
         }
     }

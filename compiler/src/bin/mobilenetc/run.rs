@@ -16,11 +16,11 @@ const BAR: usize = 24;
 
 /// Classifies images.
 pub fn run(args: &Run, terminal: &mut Terminal) -> Result<(), Failure> {
-    let session = Session::open(&args.model, Some(1))?;
+    let session = Session::open(&args.model, Some(1), args.input.element())?;
     let plan = session.plan()?;
     let port = &plan.network.input;
     let shape = Shape::of(port)?;
-    let (scaling, fed) = Scaling::new(&args.normalize, &shape)?;
+    let (scaling, fed) = Scaling::new(&args.normalize, &args.model.adapt, &shape)?;
     let labels = args.labels.as_deref().map(|path| labels(path, &plan)).transpose()?;
     let images: Result<Vec<_>, _> =
         args.image.iter().map(|path| picture::load(path, &shape, &scaling, args.normalize.fit)).collect();

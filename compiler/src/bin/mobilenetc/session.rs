@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use mobilenet_compiler::emit::Provenance;
 use mobilenet_compiler::graph::{self, Graph};
 use mobilenet_compiler::network::{self, Network};
+use mobilenet_compiler::options::InputType;
 use mobilenet_compiler::plan::{self, CostModel, Plan};
 use mobilenet_compiler::{Error, Options, Problem, onnx, passes};
 use std::fs::File;
@@ -21,19 +22,19 @@ pub struct Session {
 
 impl Session {
     /// Reads the model file.
-    pub fn open(model: &args::Model, batch: Option<u32>) -> Result<Self, Failure> {
+    pub fn open(model: &args::Model, batch: Option<u32>, input: Option<InputType>) -> Result<Self, Failure> {
         let path = model.path.clone();
         // A file that can't be opened says nothing about the model in it.
         let file = File::open(&path).and_then(|file| file.metadata());
         if !file.map_err(|error| Failure::file("read", &path, &error))?.is_file() {
             return Err(Failure::Other(Problem::new(format!("can't read {}: it is not a file", path.display()))));
         }
-        let options = model.options(batch);
+        let options = model.options(batch, input);
         let model = onnx::Model::read(&path).map_err(|error| Failure::Model(path.clone(), error))?;
         Ok(Self { path, model, options })
     }
 
-    /// The graph as the file has it, at the resolution and batch asked for.
+    /// The graph as the file has it, adapted to the options.
     pub fn graph(&self) -> Result<Graph, Failure> {
         graph::import(&self.model, &self.options).map_err(|error| self.failure(error))
     }

@@ -22,7 +22,7 @@ const TOLERANCE: f64 = 1e-4;
 
 /// Compares emitted C with the reference.
 pub fn verify(args: &Verify, terminal: &mut Terminal) -> Result<(), Failure> {
-    let session = Session::open(&args.model, args.batch.batch)?;
+    let session = Session::open(&args.model, args.batch.batch, args.input().0)?;
     let graph = session.graph()?;
     let plan = session.plan()?;
     let port = &plan.network.input;
@@ -73,12 +73,12 @@ struct Inputs {
 impl Inputs {
     fn gather(args: &Verify, port: &Port) -> Result<Self, Failure> {
         let mut given = Vec::new();
-        for path in &args.input {
+        for path in args.input().1 {
             given.push((path.display().to_string(), rows(path, port)?));
         }
         if !args.image.is_empty() {
             let shape = Shape::of(port)?;
-            let (scaling, _) = Scaling::new(&args.normalize, &shape)?;
+            let (scaling, _) = Scaling::new(&args.normalize, &args.model.adapt, &shape)?;
             let batch = port.shape.first().copied().unwrap_or(1);
             for path in &args.image {
                 let image = picture::load(path, &shape, &scaling, args.normalize.fit)?;

@@ -12,19 +12,26 @@ mod resize;
 mod shape;
 mod window;
 
+use super::adapt::adapt;
 use super::{DType, Graph, Type};
 use crate::diagnostic::{Error, Problem};
 use crate::onnx::{Dim, Model, ValueInfo};
 use crate::options::Options;
+pub(super) use resize::spatial_axes;
 
 /// Imports a model.
 ///
 /// A symbolic batch is 1 unless the options give one; a resolution in the options replaces the input's height and
-/// width, and all shapes follow.
+/// width, and all shapes follow. What else the options say of input and output becomes nodes of the graph.
 ///
 /// # Errors
-/// Everything that keeps the model from being imported, unknown operators first.
+/// Everything that keeps the model from being imported, unknown operators first; after that all options that don't fit it.
 pub fn import(model: &Model, options: &Options) -> Result<Graph, Error> {
+    adapt(at_size(model, options)?, options)
+}
+
+/// The model's own graph, at the batch and resolution of the options.
+fn at_size(model: &Model, options: &Options) -> Result<Graph, Error> {
     let input = ports(model)?;
     let dims = input.shape.as_deref().unwrap_or_default();
     if let Some(empty) = dims.iter().position(|d| *d == Dim::Value(0)) {
@@ -37,7 +44,7 @@ pub fn import(model: &Model, options: &Options) -> Result<Graph, Error> {
     let base_shape = &base.ty(base.input).shape;
     let mut shape = base_shape.clone();
     if let Some(resolution) = options.resolution {
-        let axes = resize::spatial_axes(&base).ok_or_else(|| no_layout(input))?;
+        let axes = spatial_axes(&base).ok_or_else(|| no_layout(input))?;
         shape[axes[0]] = resolution[0];
         shape[axes[1]] = resolution[1];
     }
@@ -114,7 +121,7 @@ fn base_graph(model: &Model, dtype: DType, dims: &[Dim], options: &Options) -> R
             return Err(Problem::new(format!("the number of channels of the input {name:?} is not known")).into());
         };
         let graph = lower::run(model, Type::new(dtype, shape), None)?;
-        if resize::spatial_axes(&graph) == Some(axes) { Ok(graph) } else { Err(no_layout(&model.graph.inputs[0])) }
+        if spatial_axes(&graph) == Some(axes) { Ok(graph) } else { Err(no_layout(&model.graph.inputs[0])) }
     };
     let first = attempt([2, 3]);
     first.or_else(|error: Error| attempt([1, 2]).map_err(|_| error))

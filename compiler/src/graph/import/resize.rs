@@ -7,7 +7,7 @@ use crate::diagnostic::{Error, Problem};
 use crate::graph::{Graph, Op, ValueId};
 
 /// The input's axes that the first convolution or pool reads as height and width.
-pub(super) fn spatial_axes(graph: &Graph) -> Option<[usize; 2]> {
+pub(in crate::graph) fn spatial_axes(graph: &Graph) -> Option<[usize; 2]> {
     let rank = graph.ty(graph.input).shape.len();
     let mut origins: Vec<Option<Vec<Option<usize>>>> = vec![None; graph.values.len()];
     origins[graph.input.0 as usize] = Some((0..rank).map(Some).collect());

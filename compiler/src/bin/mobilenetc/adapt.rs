@@ -1,0 +1,112 @@
+//! Options of the command line that change what a model reads and returns.
+
+use crate::args::{divisor, number};
+use clap::{Args, ValueEnum};
+use mobilenet_compiler::Options;
+use mobilenet_compiler::options::{InputType, Layout, Normalise};
+
+/// What comes in front of the model's own operators, and behind them.
+#[derive(Debug, Args)]
+pub struct Adapt {
+    /// Fold (pixel - mean) / std into the model, of pixels from 0 to 1: MEAN,STD or R,G,B/R,G,B
+    ///
+    /// The caller then gives pixels from 0 to 1, or with --input u8 bytes from 0 to 255. 0.5,0.5 is one mean and one
+    /// standard deviation for all channels; lists per channel stand on either side of a slash, such as
+    /// 0.485,0.456,0.406/0.229,0.224,0.225.
+    #[arg(
+        long,
+        alias = "normalize",
+        value_name = "MEAN,STD",
+        allow_hyphen_values = true,
+        value_parser = normalise
+    )]
+    pub normalise: Option<Normalise>,
+    /// Order of the input's axes instead of the model's own
+    #[arg(long, value_enum, value_name = "ORDER")]
+    pub input_layout: Option<InputLayout>,
+    /// One channel of grey instead of the model's several
+    #[arg(long)]
+    pub grey: bool,
+    /// Probabilities: a softmax behind a model that does not end in one
+    #[arg(long)]
+    pub softmax: bool,
+}
+
+impl Adapt {
+    /// Writes them down.
+    pub fn apply(&self, options: &mut Options) {
+        options.normalise.clone_from(&self.normalise);
+        options.input_layout = self.input_layout.map(|order| match order {
+            InputLayout::Nchw => Layout::Nchw,
+            InputLayout::Nhwc => Layout::Nhwc,
+        });
+        options.grey = self.grey;
+        options.softmax = self.softmax;
+    }
+}
+
+/// Orders of axes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum InputLayout {
+    /// Channel by channel, as PyTorch has images
+    Nchw,
+    /// Pixel by pixel, as cameras and TensorFlow have them
+    Nhwc,
+}
+
+/// The element type of the input.
+#[derive(Debug, Args)]
+pub struct Input {
+    /// Element type of the input instead of the model's float: u8 takes bytes from 0 to 255
+    #[arg(long, value_enum, value_name = "TYPE")]
+    pub input: Option<Element>,
+}
+
+impl Input {
+    /// As the compiler has it.
+    pub fn element(&self) -> Option<InputType> {
+        self.input.map(|Element::U8| InputType::U8)
+    }
+}
+
+/// Element types that an input may be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Element {
+    /// Bytes, as cameras give them
+    U8,
+}
+
+fn normalise(text: &str) -> Result<Normalise, String> {
+    let list = |text: &str| text.split(',').map(number).collect::<Result<Vec<f32>, _>>();
+    let parts = match text.split_once('/') {
+        Some((mean, std)) => list(mean).and_then(|mean| Ok((mean, list(std)?))),
+        None => list(text).and_then(|values| match values[..] {
+            [mean, std] => Ok((vec![mean], vec![std])),
+            _ => Err(String::new()),
+        }),
+    };
+    let (mean, std) = parts.map_err(|_| {
+        "expected a mean and a standard deviation, such as 0.5,0.5, or a list of each, such as \
+         0.485,0.456,0.406/0.229,0.224,0.225"
+    })?;
+    for std in &std {
+        divisor(&std.to_string()).map_err(|_| "expected standard deviations above 0")?;
+    }
+    Ok(Normalise { mean, std })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn normalisations() {
+        let lists = |text| normalise(text).map(|Normalise { mean, std }| (mean, std));
+        assert_eq!(lists("0.5,0.25"), Ok((vec![0.5], vec![0.25])));
+        assert_eq!(lists("-1/2"), Ok((vec![-1.0], vec![2.0])));
+        assert_eq!(lists("1,2,3/4,5,6"), Ok((vec![1.0, 2.0, 3.0], vec![4.0, 5.0, 6.0])));
+        for bad in ["", "1", "1,2,3", "1,0", "1/-1", "a,1", "1,2/3/4", "/", "nan,1", "1,inf"] {
+            assert!(normalise(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Mean and standard deviation of pixels.
+
+use crate::diagnostic::Problem;
+use std::fmt;
+
+/// `(pixel - mean) / std` per channel, for pixels from 0 to 1. A list of one value serves all channels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Normalise {
+    /// Subtracted, per channel.
+    pub mean: Vec<f32>,
+    /// Divided by, per channel.
+    pub std: Vec<f32>,
+}
+
+impl Normalise {
+    /// What keeps it from normalising images of this many channels.
+    pub(crate) fn problems(&self, channels: usize) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for (what, values) in [("mean", &self.mean), ("std", &self.std)] {
+            if values.len() != 1 && values.len() != channels {
+                let message =
+                    format!("the {what} of the option normalise does not fit the model's {channels} channels");
+                let expected = if channels == 1 { "1 value".into() } else { format!("1 or {channels} values") };
+                problems.push(Problem::new(message).expected(expected, values.len().to_string()));
+            }
+        }
+        let number = self.mean.iter().find(|mean| !mean.is_finite());
+        let divisor =
+            self.std.iter().find(|&&std| !(std > 0.0 && std.is_finite() && (255.0 * std).recip().is_finite()));
+        for (what, expected, found) in [("mean", "numbers", number), ("std", "numbers above 0", divisor)] {
+            if let Some(found) = found {
+                let message = format!("the {what} of the option normalise can't be computed with");
+                problems.push(Problem::new(message).expected(expected, found.to_string()));
+            }
+        }
+        problems
+    }
+}
+
+impl fmt::Display for Normalise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |values: &[f32]| match values {
+            [one] => format!("{one:?}"),
+            values => format!("{values:?}"),
+        };
+        write!(f, "({}, {})", list(&self.mean), list(&self.std))
+    }
+}
