@@ -8,7 +8,7 @@ use crate::emit::{Provenance, rust};
 use crate::locate::locate;
 use crate::naming::{check_type_name, type_name};
 use crate::onnx::Model;
-use crate::options::Options;
+use crate::options::{InputType, Layout, Normalise, Options};
 
 /// Compiles a model in a build script, for crates that would rather not use the macro.
 ///
@@ -52,6 +52,42 @@ impl Build {
     #[must_use]
     pub fn batch(mut self, batch: usize) -> Self {
         self.options.batch = Some(batch);
+        self
+    }
+
+    /// Element type of the input instead of the model's f32.
+    #[must_use]
+    pub fn input(mut self, input: InputType) -> Self {
+        self.options.input = Some(input);
+        self
+    }
+
+    /// Folds `(pixel - mean) / std` into the model, of pixels from 0 to 1, or of bytes with
+    /// [`input`](Self::input). One value each serves all channels.
+    #[must_use]
+    pub fn normalise(mut self, mean: &[f32], std: &[f32]) -> Self {
+        self.options.normalise = Some(Normalise { mean: mean.to_vec(), std: std.to_vec() });
+        self
+    }
+
+    /// Order of the input's axes instead of the model's own.
+    #[must_use]
+    pub fn input_layout(mut self, layout: Layout) -> Self {
+        self.options.input_layout = Some(layout);
+        self
+    }
+
+    /// One channel of grey instead of the model's several.
+    #[must_use]
+    pub fn grey(mut self) -> Self {
+        self.options.grey = true;
+        self
+    }
+
+    /// Probabilities: a softmax behind a model that does not end in one.
+    #[must_use]
+    pub fn softmax(mut self) -> Self {
+        self.options.softmax = true;
         self
     }
 

@@ -59,8 +59,7 @@ impl Expansion {
     }
 
     fn compile(&self, model: &Model) -> Result<TokenStream, Error> {
-        let options =
-            Options { name: Some(self.name.to_string()), resolution: self.input.resolution, batch: self.input.batch };
+        let options = Options { name: Some(self.name.to_string()), ..self.input.options.clone() };
         let plan = mobilenet_compiler::compile(model, &options)?;
         let stored = side_file::store(&plan.weights, modified(&model.files));
         let weights = match stored.as_deref().and_then(Path::to_str) {

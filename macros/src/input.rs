@@ -1,11 +1,13 @@
 //! What a user writes between the parentheses of `mobilenet_model!`.
 
+use mobilenet_compiler::Options;
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::parse::{Parse, ParseStream};
-use syn::spanned::Spanned;
-use syn::{Attribute, Expr, ExprArray, Ident, Lit, LitStr, Token, Visibility};
+use syn::{Attribute, Expr, Ident, LitStr, Token, Visibility};
 
-/// `runtime; "path", #[attributes] visibility struct Name, resolution = [h, w], batch = n`, everything but runtime and
+use crate::values::{count, element, layout, normalise, resolution};
+
+/// `runtime; "path", #[attributes] visibility struct Name, resolution = [h, w], batch = n, ...`, everything but runtime and
 /// path optional.
 pub struct Input {
     /// Path of the runtime crate, as tokens: `$crate` where the runtime's own macro wrote it.
@@ -16,10 +18,8 @@ pub struct Input {
     pub attributes: Vec<Attribute>,
     /// Visibility and name of the type.
     pub item: Option<(Visibility, Ident)>,
-    /// `[H, W]`
-    pub resolution: Option<[usize; 2]>,
-    /// Images per inference.
-    pub batch: Option<usize>,
+    /// The options of the compilation, without the name.
+    pub options: Options,
     /// Everything wrong with the arguments behind the path.
     pub errors: Option<syn::Error>,
 }
@@ -32,8 +32,8 @@ impl Parse for Input {
         }
         input.parse::<Token![;]>()?;
         let path = parse_path(input)?;
-        let mut parsed =
-            Self { runtime, path, attributes: Vec::new(), item: None, resolution: None, batch: None, errors: None };
+        let options = Options::default();
+        let mut parsed = Self { runtime, path, attributes: Vec::new(), item: None, options, errors: None };
         while !input.is_empty() {
             if let Err(error) = input.parse::<Token![,]>() {
                 parsed.complain(error);
@@ -72,24 +72,30 @@ impl Input {
             return Ok(());
         }
         let option: Ident = input.parse()?;
+        let options = &mut self.options;
         let repeated = match option.to_string().as_str() {
-            "resolution" => {
-                input.parse::<Token![=]>()?;
-                self.resolution.replace(resolution(&input.parse()?)?).is_some()
-            }
-            "batch" => {
-                input.parse::<Token![=]>()?;
-                self.batch.replace(count(&input.parse()?, "a number of images, like `batch = 4`")?).is_some()
-            }
+            "resolution" => options.resolution.replace(resolution(&value(input)?)?).is_some(),
+            "batch" => options.batch.replace(count(&value(input)?, "a number of images, like `batch = 4`")?).is_some(),
+            "input" => options.input.replace(element(&value(input)?)?).is_some(),
+            "normalise" => options.normalise.replace(normalise(&value(input)?)?).is_some(),
+            "input_layout" => options.input_layout.replace(layout(&value(input)?)?).is_some(),
+            "grey" => std::mem::replace(&mut options.grey, true),
+            "softmax" => std::mem::replace(&mut options.softmax, true),
             _ => {
                 let message = format!(
-                    "unknown option `{option}`; there are `resolution = [h, w]`, `batch = n` and `pub struct Name`"
+                    "unknown option `{option}`; there are `resolution = [h, w]`, `batch = n`, `input = u8`, `normalise = (mean, \
+                     std)`, `input_layout = nchw` or `nhwc`, `grey`, `softmax` and `pub struct Name`"
                 );
                 return Err(syn::Error::new(option.span(), message));
             }
         };
         if repeated { Err(syn::Error::new(option.span(), format!("`{option}` is given twice"))) } else { Ok(()) }
     }
+}
+
+fn value(input: ParseStream<'_>) -> syn::Result<Expr> {
+    input.parse::<Token![=]>()?;
+    input.parse()
 }
 
 fn parse_path(input: ParseStream<'_>) -> syn::Result<LitStr> {
@@ -107,29 +113,6 @@ fn skip_argument(input: ParseStream<'_>) -> syn::Result<()> {
         input.parse::<TokenTree>()?;
     }
     Ok(())
-}
-
-fn resolution(value: &Expr) -> syn::Result<[usize; 2]> {
-    const EXPECTED: &str = "height and width, like `resolution = [160, 160]`";
-    match value {
-        Expr::Array(ExprArray { elems, .. }) if elems.len() == 2 => {
-            Ok([count(&elems[0], EXPECTED)?, count(&elems[1], EXPECTED)?])
-        }
-        other => Err(syn::Error::new(other.span(), format!("expected {EXPECTED}"))),
-    }
-}
-
-fn count(value: &Expr, expected: &str) -> syn::Result<usize> {
-    let number = match value {
-        Expr::Lit(literal) => match &literal.lit {
-            Lit::Int(number) => number.base10_parse().ok(),
-            _ => None,
-        },
-        _ => None,
-    };
-    number.filter(|&number| number > 0).ok_or_else(|| {
-        syn::Error::new(value.span(), format!("expected {expected}: whole numbers from 1 on, written as literals"))
-    })
 }
 
 #[cfg(test)]
@@ -157,7 +140,7 @@ mod tests {
         let input = input.expect("parses");
         assert_eq!(input.runtime.to_string(), quote!($crate).to_string());
         assert_eq!(input.path.value(), "a/net.onnx");
-        assert_eq!((input.resolution, input.batch), (Some([160, 128]), Some(4)));
+        assert_eq!(input.options.to_string(), "resolution = [160, 128], batch = 4");
         assert!(input.errors.is_none());
         assert!(input.attributes[0].path().is_ident("doc"));
         assert!(matches!(input.item, Some((Visibility::Restricted(_), name)) if name == "Net"));
@@ -166,7 +149,35 @@ mod tests {
     #[test]
     fn the_path_alone() {
         let input = parse(quote!(::mobilenet_runtime; "net.onnx")).expect("parses");
-        assert!(input.item.is_none() && input.resolution.is_none() && input.batch.is_none() && input.errors.is_none());
+        assert!(input.item.is_none() && input.errors.is_none());
+        assert_eq!(input.options, Options::default());
+    }
+
+    #[test]
+    fn options_are_read_as_they_print() {
+        for text in [
+            "input = u8, normalise = (0.5, [0.25, 1.0, 2.0]), input_layout = nhwc, grey, softmax",
+            "resolution = [160, 128], batch = 4, normalise = (-1.0, 2.0), input_layout = nchw",
+        ] {
+            let options: TokenStream = text.parse().expect("tokens");
+            let input = parse(quote!(r; "net.onnx", #options)).expect("parses");
+            assert!(input.errors.is_none(), "{:?}", input.errors);
+            assert_eq!(input.options.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn options_of_the_input_are_refused_by_what_they_take() {
+        let found = errors(quote!(
+            r; "net.onnx", input = i8, normalise = 0.5, normalise = (0.5, x), normalise = (0.5, [1, 0]), normalise = (1, 2, 3),
+            input_layout = hwc, grey = 1, grey, softmax, softmax
+        ));
+        assert_eq!(found.len(), 9, "{found:#?}");
+        assert!(found[0].contains("`input = u8`"));
+        assert!(found[1..5].iter().all(|error| error.contains("`normalise = (0.5, 0.5)`")), "{found:#?}");
+        assert!(found[5].contains("`input_layout = nhwc`"));
+        assert!(found[6].contains("expected `,`"));
+        assert_eq!(found[7..], ["`grey` is given twice", "`softmax` is given twice"]);
     }
 
     #[test]

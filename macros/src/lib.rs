@@ -5,6 +5,7 @@ mod expand;
 mod input;
 mod side_file;
 mod skeleton;
+mod values;
 
 use proc_macro::TokenStream;
 

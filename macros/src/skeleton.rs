@@ -1,5 +1,6 @@
 //! What a model that can't be compiled leaves behind, so that the code that uses it gives no second error.
 
+use mobilenet_compiler::Options;
 use mobilenet_compiler::emit::rust::Surface;
 use mobilenet_compiler::graph::DType;
 use mobilenet_compiler::network::Layout;
@@ -32,6 +33,23 @@ impl Port {
         Self { element, shape: shape.unwrap_or_else(|| fallback.to_vec()) }
     }
 
+    /// As the options have the input, and the order of its axes.
+    fn adapt(&mut self, options: &Options) -> Layout {
+        if options.input.is_some() {
+            self.element = format_ident!("u8");
+        }
+        let own = if matches!(self.shape[..], [_, _, _, 1 | 3]) { Layout::Nhwc } else { Layout::Nchw };
+        let layout = options.input_layout.unwrap_or(own);
+        if let [_, a, b, c] = self.shape[..] {
+            let (own_channels, own_size) = if own == Layout::Nhwc { (c, [a, b]) } else { (a, [b, c]) };
+            let [height, width] = options.resolution.unwrap_or(own_size);
+            let channels = if options.grey { 1 } else { own_channels };
+            let order = if layout == Layout::Nhwc { [height, width, channels] } else { [channels, height, width] };
+            self.shape[1..].copy_from_slice(&order);
+        }
+        layout
+    }
+
     /// Number of elements, 1 where that is absurd.
     fn len(&self) -> usize {
         let len = self.shape.iter().try_fold(1_usize, |len, &size| len.checked_mul(size));
@@ -42,20 +60,16 @@ impl Port {
 /// A type with the surface of a compiled model, which computes nothing. Its inherent `run` takes anything: lengths may be
 /// unknown here.
 pub fn skeleton(arguments: &Input, visibility: &Visibility, name: &Ident, model: Option<&Model>) -> TokenStream {
-    let Input { runtime, attributes, resolution, .. } = arguments;
+    let Input { runtime, attributes, options, .. } = arguments;
     let graph = model.map(|model| &model.graph);
     let mut input = Port::new(graph.and_then(|graph| graph.inputs.first()), &[1, 3, 224, 224]);
     let output = Port::new(graph.and_then(|graph| graph.outputs.first()), &[1, 1000]);
-    let nhwc = matches!(input.shape[..], [_, _, _, 1 | 3]);
-    if let (Some([height, width]), [_, a, b, c]) = (*resolution, &mut input.shape[..]) {
-        let (h, w) = if nhwc { (a, b) } else { (b, c) };
-        (*h, *w) = (height, width);
-    }
+    let layout = input.adapt(options);
     let arena = format_ident!("{name}Arena");
     let surface = Surface {
         name: name.clone(),
         runtime: runtime.clone(),
-        layout: if nhwc { Layout::Nhwc } else { Layout::Nchw },
+        layout,
         batch: input.shape.first().copied().unwrap_or(1),
         lengths: [input.len(), output.len()],
         elements: [input.element, output.element],

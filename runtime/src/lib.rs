@@ -54,6 +54,7 @@ pub use timing::{Latency, latency};
 /// ```ignore
 /// mobilenet_model!("models/mobilenet_v1.onnx");
 /// mobilenet_model!("net.onnx", pub struct Classifier, resolution = [160, 160], batch = 4);
+/// mobilenet_model!("net.onnx", struct Camera, input = u8, normalise = (0.5, 0.5), input_layout = nhwc, softmax);
 /// ```
 ///
 /// - The path is relative to the folder of the crate's `Cargo.toml`. The crate is rebuilt when the model or its external
@@ -61,6 +62,11 @@ pub use timing::{Latency, latency};
 /// - `pub struct Name` names the type and says who sees it; attributes and doc comments in front of it are kept (it already
 ///   derives `Debug`, `Clone` and `Copy`). Without it, the type is `pub(crate)` and has the file's stem as its name, in CamelCase.
 /// - `resolution = [H, W]` recompiles the model for another input size, `batch = n` for n images per inference.
+/// - `input = u8` takes bytes. `normalise = (mean, std)` folds `(pixel - mean) / std` into the model, of pixels from 0 to 1 or of
+///   bytes; either may be an array with a value per channel, `([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])`.
+/// - `input_layout = nchw` or `nhwc` is the order of the input's axes, instead of the model's own; `grey` takes one channel instead
+///   of several.
+/// - `softmax` makes a model return probabilities that does not end in one.
 ///
 /// It defines the type, which implements [`Model`] and has the same constants and functions of its own, and `NameArena`, an
 /// alias of its [`Arena`]. A model that can't be compiled gives one error, at the path, that lists everything wrong with it.

@@ -202,6 +202,67 @@ fn several_models_share_a_module() {
     user.succeed(&["run"]);
 }
 
+#[test]
+fn camera_bytes_score_as_the_floats_that_they_stand_for() {
+    let user = UserCrate::new("camera", RUNTIME, &[("src/main.rs", CAMERA)]);
+    user.write("net.onnx", model(1));
+    user.succeed(&["run"]);
+}
+
+const CAMERA: &str = r#"//! A model as its file has it, and the same for the bytes of a camera.
+#![deny(missing_docs, warnings)]
+
+use mobilenet_runtime::{Layout, mobilenet_model, softmax};
+
+const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+const STD: [f32; 3] = [0.229, 0.224, 0.225];
+
+mobilenet_model!("net.onnx");
+mobilenet_model!(
+    "net.onnx",
+    struct Camera,
+    input = u8,
+    normalise = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+    input_layout = nhwc,
+    softmax
+);
+mobilenet_model!("net.onnx", struct Grey, grey);
+
+fn main() {
+    assert_eq!(Camera::INPUT_SHAPE, [1, 16, 16, 3]);
+    assert_eq!(Camera::INPUT_LAYOUT, Layout::Nhwc);
+    assert_eq!(Grey::INPUT_SHAPE, [1, 1, 16, 16]);
+
+    let bytes: [u8; Camera::INPUT_LEN] = core::array::from_fn(|i| (i * 89 % 256) as u8);
+    let floats: [f32; Net::INPUT_LEN] = core::array::from_fn(|i| {
+        let (channel, pixel) = (i / 256, i % 256);
+        (f32::from(bytes[3 * pixel + channel]) / 255.0 - MEAN[channel]) / STD[channel]
+    });
+    let mut expected = scores(&floats);
+    softmax::<Net>(&mut expected);
+    let mut found = [0.0; Camera::OUTPUT_LEN];
+    Camera::run(&bytes, &mut found, &mut Camera::new_arena());
+    assert_close(&found, &expected);
+
+    let grey: [f32; Grey::INPUT_LEN] = core::array::from_fn(|i| floats[i]);
+    let mut found = [0.0; Grey::OUTPUT_LEN];
+    Grey::run(&grey, &mut found, &mut Grey::new_arena());
+    assert_close(&found, &scores(&core::array::from_fn(|i| grey[i % 256])));
+}
+
+fn scores(floats: &[f32; Net::INPUT_LEN]) -> [f32; Net::OUTPUT_LEN] {
+    let mut scores = [0.0; Net::OUTPUT_LEN];
+    Net::run(floats, &mut scores, &mut Net::new_arena());
+    scores
+}
+
+fn assert_close(found: &[f32], expected: &[f32]) {
+    let largest = expected.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
+    let close = found.iter().zip(expected).all(|(x, y)| (x - y).abs() <= 1e-4 * largest);
+    assert!(close, "{found:?} instead of {expected:?}");
+}
+"#;
+
 const SEVERAL: &str = r#"//! Several models in one module, one of them named by its file, one in a function.
 #![forbid(unsafe_code)]
 #![deny(missing_docs, warnings)]
