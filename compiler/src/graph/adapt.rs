@@ -121,7 +121,7 @@ fn prepend(graph: &mut Graph, image: Option<Image>, options: &Options) {
         if *grey {
             front.spread(image, &mut order);
         }
-        front.to_layout(image.layout, &mut order);
+        front.arrange(image.layout, &mut order);
         if let Some(normalise) = normalise {
             if input.is_some() {
                 front.scale(Binary::Div, image, &[255.0]);
@@ -162,7 +162,7 @@ impl<'g> Front<'g> {
 
     /// Grey to every channel: a 1x1 convolution by ones, which reads and writes `[N, C, H, W]`.
     fn spread(&mut self, image: Image, order: &mut Option<Layout>) {
-        self.to_layout(Layout::Nchw, order);
+        self.arrange(Layout::Nchw, order);
         let window = Window { kernel: [1, 1], stride: [1, 1], dilation: [1, 1], pads: [0; 4] };
         let conv = Conv { window, group: 1, activation: Activation::NONE, pad_values: vec![] };
         let ones = Tensor::f32([image.channels, 1, 1, 1], vec![1.0; image.channels]);
@@ -170,7 +170,7 @@ impl<'g> Front<'g> {
         self.push("grey", Op::Conv(conv), Some(ones), dtype, Image { layout: Layout::Nchw, ..image }.shape());
     }
 
-    fn to_layout(&mut self, layout: Layout, order: &mut Option<Layout>) {
+    fn arrange(&mut self, layout: Layout, order: &mut Option<Layout>) {
         if *order == Some(layout) {
             return;
         }
