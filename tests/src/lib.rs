@@ -9,4 +9,5 @@ pub mod program;
 pub mod random;
 pub mod shared;
 pub mod small;
+pub mod targets;
 pub mod weights;

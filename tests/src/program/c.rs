@@ -1,5 +1,6 @@
 //! A program of emitted C, built by the `cc` crate.
 
+use super::board::Board;
 use super::runtime::Library;
 use super::{Io, Program, check};
 use mobilenet_compiler::emit::Files;
@@ -24,8 +25,8 @@ pub struct Toolchain {
     pub compiler: &'static str,
     /// Target triple.
     pub target: &'static str,
-    /// Optimisation level.
-    pub level: u32,
+    /// Optimisation level: `0` to `3`, or `s` for size.
+    pub level: &'static str,
     /// Flags when compiling and linking.
     pub flags: Vec<&'static str>,
     /// Emulator and its arguments.
@@ -41,8 +42,8 @@ pub struct Toolchain {
 pub enum World {
     /// An operating system and its libc.
     Hosted,
-    /// A Cortex-M with newlib, files through semihosting.
-    CortexM,
+    /// A board with newlib, files through semihosting.
+    Board(Board),
     /// WebAssembly in node, without a libc.
     Wasm,
 }
@@ -59,7 +60,7 @@ impl Toolchain {
         Self {
             compiler,
             target: HOST,
-            level: 3,
+            level: "3",
             flags: Vec::new(),
             through: Vec::new(),
             world: World::Hosted,
@@ -72,18 +73,18 @@ impl Toolchain {
         Self { target, flags: vec!["-static"], through: vec![emulator], ..Self::host(compiler) }
     }
 
-    /// A Cortex-M4F on the MPS2 board that QEMU emulates.
-    pub fn cortex_m() -> Self {
-        let flags = ["-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"].to_vec();
-        let through = ["qemu-system-arm", "-M", "mps2-an386", "-nographic", "-monitor", "none"].to_vec();
-        let (target, world) = ("thumbv7em-none-eabihf", World::CortexM);
+    /// A board that QEMU emulates.
+    pub fn board(board: Board) -> Self {
+        let through = ["qemu-system-arm", "-M", board.machine, "-nographic", "-monitor", "none"].to_vec();
+        let (target, flags, world) = (board.triple, board.flags.to_vec(), World::Board(board));
         Self { target, flags, through, world, ..Self::host("arm-none-eabi-gcc") }
     }
 
-    /// WebAssembly with SIMD in node.
-    pub fn wasm() -> Self {
+    /// WebAssembly in node, with SIMD or without.
+    pub fn wasm(simd: bool) -> Self {
         let (target, world) = ("wasm32-unknown-unknown", World::Wasm);
-        Self { target, flags: vec!["-msimd128"], through: vec!["node"], world, ..Self::host("clang") }
+        let flags = simd.then_some("-msimd128").into_iter().collect();
+        Self { target, flags, through: vec!["node"], world, ..Self::host("clang") }
     }
 
     /// Whether its tools are here.
@@ -101,15 +102,12 @@ impl Toolchain {
     /// What the compiler said.
     pub fn compile(&self, sources: &[PathBuf], flags: &[&str], out: &Path) -> Result<Vec<PathBuf>, String> {
         let mut build = cc::Build::new();
-        build.compiler(self.compiler).target(self.target).host(HOST).opt_level(self.level).out_dir(out);
+        build.compiler(self.compiler).target(self.target).host(HOST).opt_level_str(self.level).out_dir(out);
         build.cargo_metadata(false).warnings(false).debug(false).files(sources);
         for flag in flags.iter().chain(&self.flags) {
             build.flag(flag);
         }
-        if self.world == World::Wasm {
-            build.include(out);
-        }
-        build.includes(self.runtime.iter().map(|runtime| &runtime.include));
+        build.include(out).includes(self.runtime.iter().map(|runtime| &runtime.include));
         build.try_compile_intermediates().map_err(|e| format!("{}: {e}", self.compiler))
     }
 
@@ -118,12 +116,22 @@ impl Toolchain {
     /// # Errors
     /// What the compiler said.
     pub fn build(&self, folder: &Path, modules: &[Module]) -> Result<Program, String> {
+        self.build_with_objects(folder, modules).map(|(program, _)| program)
+    }
+
+    /// The same; also returns the objects of the emitted sources, whose file names end in those of the sources.
+    ///
+    /// # Errors
+    /// What the compiler said.
+    pub fn build_with_objects(&self, folder: &Path, modules: &[Module]) -> Result<(Program, Vec<PathBuf>), String> {
         let (ours, emitted) = self.write(folder, modules).map_err(|e| format!("{}: {e}", folder.display()))?;
-        let mut objects = self.compile(&emitted, &STRICT, folder)?;
-        objects.extend(self.compile(&ours, &["-std=gnu99"], folder)?);
+        let sections = self.sections(modules);
+        let flags: Vec<&str> = STRICT.into_iter().chain(sections.iter().map(String::as_str)).collect();
+        let emitted = self.compile(&emitted, &flags, folder)?;
+        let ours = self.compile(&ours, &["-std=gnu99"], folder)?;
         let path = folder.join("program");
         let mut link = Command::new(self.compiler);
-        link.args(&self.flags).args(&objects).arg("-o").arg(&path);
+        link.args(&self.flags).args(&emitted).args(&ours).arg("-o").arg(&path);
         if let Some(runtime) = &self.runtime {
             link.arg(&runtime.archive).args(runtime.needs);
         }
@@ -131,23 +139,33 @@ impl Toolchain {
         let mut io = Io::Pipes;
         match self.world {
             World::Hosted => {}
-            World::CortexM => {
+            World::Board(_) => {
                 link.args(["--specs=rdimon.specs", "-T"]).arg(folder.join("qemu.ld"));
                 io = Io::Semihosting;
             }
             World::Wasm => {
-                link.args(["--target=wasm32", "-nostdlib", "-Wl,--no-entry"]);
+                link.args(["--target=wasm32", "-nostdlib", "-Wl,--no-entry", "-Wl,-z,stack-size=262144"]);
                 through.push(folder.join("serve.mjs").to_string_lossy().into_owned());
             }
         }
         check(&mut link)?;
-        Ok(Program { path, through, io })
+        Ok((Program { path, through, io }, emitted))
+    }
+
+    /// Flags that put each model's weights where the board has room for them.
+    fn sections(&self, modules: &[Module]) -> Vec<String> {
+        let World::Board(_) = self.world else { return Vec::new() };
+        let section = |module: &Module| {
+            format!("-D{}_WEIGHTS_SECTION=__attribute__((section(\".weights\")))", module.prefix.to_uppercase())
+        };
+        modules.iter().map(section).collect()
     }
 
     /// Returns the sources of this crate and those of the models.
     fn write(&self, folder: &Path, modules: &[Module]) -> std::io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
         let _ = fs::remove_dir_all(folder);
         fs::create_dir_all(folder)?;
+        fs::write(folder.join("depth.h"), include_str!("depth.h"))?;
         let mut emitted = Vec::new();
         for module in modules {
             module.files.write_to(folder)?;
@@ -162,9 +180,9 @@ impl Toolchain {
         let mut ours = vec![main.clone()];
         let source = match self.world {
             World::Hosted => table(include_str!("serve.c"), modules, HOSTED_MAIN),
-            World::CortexM => {
-                fs::write(folder.join("qemu.ld"), include_str!("cortex_m/qemu.ld"))?;
-                fs::write(folder.join("start.c"), include_str!("cortex_m/start.c"))?;
+            World::Board(board) => {
+                fs::write(folder.join("qemu.ld"), board.memory.to_owned() + include_str!("board/sections.ld"))?;
+                fs::write(folder.join("start.c"), include_str!("board/start.c"))?;
                 ours.push(folder.join("start.c"));
                 table(include_str!("serve.c"), modules, SEMIHOSTED_MAIN)
             }

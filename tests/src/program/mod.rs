@@ -1,6 +1,8 @@
 //! Programs built from emitted code, run as processes of their own.
 
+pub mod board;
 pub mod c;
+pub mod object;
 pub mod runtime;
 pub mod rust;
 
@@ -47,31 +49,47 @@ impl Program {
     /// # Errors
     /// Says what the program said, where it does not end well or writes something else.
     pub fn run(&self, requests: &[Request<'_>], isa: Option<&str>) -> Result<Vec<Vec<Vec<f64>>>, String> {
+        let arguments = requests.iter().map(|r| format!("{}:{}", r.index, r.inputs.len())).collect();
+        let wanted = requests.iter().map(|r| r.inputs.len() * r.output_len).sum();
+        let mut values = self.answer(requests, arguments, wanted, isa)?.into_iter();
+        let mut row = |len| values.by_ref().take(len).collect();
+        Ok(requests.iter().map(|r| r.inputs.iter().map(|_| row(r.output_len)).collect()).collect())
+    }
+
+    /// Runs one model of a program of emitted C, and returns its outputs in one row and the bytes of stack that an
+    /// inference takes.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn run_with_depth(&self, request: &Request<'_>) -> Result<(Vec<f64>, usize), String> {
+        let arguments = vec!["depth".into(), format!("{}:{}", request.index, request.inputs.len())];
+        let wanted = request.inputs.len() * request.output_len + 1;
+        let mut values = self.answer(&[*request], arguments, wanted, None)?;
+        let depth = values.pop().unwrap_or_default();
+        Ok((values, depth as usize))
+    }
+
+    /// What the program writes, `wanted` floats.
+    fn answer(
+        &self,
+        requests: &[Request<'_>],
+        arguments: Vec<String>,
+        wanted: usize,
+        isa: Option<&str>,
+    ) -> Result<Vec<f64>, String> {
         let input: Vec<u8> = requests.iter().flat_map(|r| r.inputs.concat()).collect();
-        let arguments = requests.iter().map(|r| format!("{}:{}", r.index, r.inputs.len()));
         let written = match self.io {
-            Io::Pipes => self.pipe(arguments, input, isa)?,
-            Io::Semihosting => self.semihost(arguments, &input)?,
+            Io::Pipes => self.pipe(&arguments, input, isa)?,
+            Io::Semihosting => self.semihost(&arguments, &input)?,
         };
-        let mut values = floats(&written);
-        let results = requests
-            .iter()
-            .map(|r| r.inputs.iter().map(|_| values.by_ref().take(r.output_len).collect()).collect())
-            .collect();
-        let wanted: usize = requests.iter().map(|r| r.inputs.len() * r.output_len * 4).sum();
-        if written.len() == wanted {
-            Ok(results)
+        if written.len() == wanted * 4 {
+            Ok(floats(&written).collect())
         } else {
-            Err(format!("{} wrote {} bytes instead of {wanted}", self.path.display(), written.len()))
+            Err(self.says(format!("wrote {} bytes instead of {}", written.len(), wanted * 4)))
         }
     }
 
-    fn pipe(
-        &self,
-        arguments: impl Iterator<Item = String>,
-        input: Vec<u8>,
-        isa: Option<&str>,
-    ) -> Result<Vec<u8>, String> {
+    fn pipe(&self, arguments: &[String], input: Vec<u8>, isa: Option<&str>) -> Result<Vec<u8>, String> {
         let path = self.path.to_string_lossy();
         let mut words = self.through.iter().map(String::as_str).chain([&*path]);
         let mut command = Command::new(words.next().unwrap_or_default());
@@ -92,11 +110,11 @@ impl Program {
         Ok(output.stdout)
     }
 
-    fn semihost(&self, arguments: impl Iterator<Item = String>, input: &[u8]) -> Result<Vec<u8>, String> {
+    fn semihost(&self, arguments: &[String], input: &[u8]) -> Result<Vec<u8>, String> {
         let folder = self.path.parent().ok_or_else(|| self.says("lies nowhere"))?;
         std::fs::write(folder.join("input.bin"), input).map_err(|e| self.says(e))?;
-        let config =
-            arguments.fold("enable=on,target=native,arg=program".to_owned(), |text, a| format!("{text},arg={a}"));
+        let program = "enable=on,target=native,arg=program".to_owned();
+        let config = arguments.iter().fold(program, |text, a| format!("{text},arg={a}"));
         let mut words = self.through.iter();
         let mut command = Command::new(words.next().map_or("", String::as_str));
         command.args(words).args(["-semihosting-config", &config, "-kernel"]).arg(&self.path).current_dir(folder);

@@ -9,7 +9,7 @@ use mobilenet_tests::compare::agree;
 use mobilenet_tests::program::c::{STRICT, Toolchain};
 use mobilenet_tests::program::runtime::Library;
 use mobilenet_tests::program::rust::{self, Profile};
-use mobilenet_tests::program::{Io, Program, Request, check, isas};
+use mobilenet_tests::program::{Io, Program, Request, board, check, isas};
 use mobilenet_tests::shared::float_models;
 use mobilenet_tests::weights::Noise;
 use std::fs;
@@ -224,7 +224,7 @@ fn cmake() -> Result<(), Stop> {
 /// Without an operating system, on the emulated board.
 fn cortex_m4() -> Result<(), Stop> {
     rust::can_cross().map_err(Stop::Absent)?;
-    let toolchain = Toolchain::cortex_m();
+    let toolchain = Toolchain::board(board::M4);
     toolchain.present().map_err(Stop::Absent)?;
     let runtime = Some(Library::thumbv7em(&scratch().join("target"))?);
     let case = fashion()?;

@@ -5,7 +5,7 @@ use libtest_mimic::Trial;
 use mobilenet_tests::case::Case;
 use mobilenet_tests::compare::agree;
 use mobilenet_tests::program::c::{Toolchain, installed};
-use mobilenet_tests::program::{Program, Request, check, rust};
+use mobilenet_tests::program::{Program, Request, board, check, rust};
 use mobilenet_tests::shared::workspace;
 use mobilenet_tests::weights::Noise;
 use std::path::Path;
@@ -22,8 +22,8 @@ pub fn trials() -> Vec<Trial> {
             c(&Toolchain::linux("riscv64-linux-gnu-gcc", "riscv64gc-unknown-linux-gnu", "qemu-riscv64"), "riscv64")
                 .map(drop)
         }),
-        trial("cross::c_cortex_m4", || c(&Toolchain::cortex_m(), "cortex_m4").map(drop)),
-        trial("cross::c_wasm_simd", || c(&Toolchain::wasm(), "wasm").map(drop)),
+        trial("cross::c_cortex_m4", || c(&Toolchain::board(board::M4), "cortex_m4").map(drop)),
+        trial("cross::c_wasm_simd", || c(&Toolchain::wasm(true), "wasm").map(drop)),
         trial("cross::rust_aarch64", rust_aarch64),
         trial("cross::rust_no_std_thumbv7em", rust_thumbv7em),
     ]

@@ -28,7 +28,7 @@ const EVIL: [&str; 8] = [
 pub fn trials() -> Vec<Trial> {
     vec![
         trial("names::c_compiles_under_evil_names", || {
-            let toolchain = Toolchain { level: 1, ..Toolchain::host("gcc") };
+            let toolchain = Toolchain { level: "1", ..Toolchain::host("gcc") };
             toolchain.present().map_err(Stop::Absent)?;
             let cases = cases()?;
             let modules = cases.iter().map(Case::c).collect::<Result<Vec<_>, _>>()?;

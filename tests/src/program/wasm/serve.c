@@ -1,4 +1,5 @@
 /* What serve.mjs calls: per model its input and output (which must be float) in memory, and one inference. */
+#include "depth.h"
 #include "string.h"
 
 void *memcpy(void *restrict to, const void *restrict from, size_t size) { return memmove(to, from, size); }
@@ -31,6 +32,7 @@ struct model {
     static arena_type name##_arena;                                                                                    \
     static void name##_infer(void) {                                                                                   \
         memset(&name##_arena, 0xff, sizeof name##_arena);                                                              \
+        depth_begin();                                                                                                 \
         run(name##_input, name##_output, &name##_arena);                                                               \
     }                                                                                                                  \
     static const struct model name = {                                                                                 \
