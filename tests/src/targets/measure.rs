@@ -85,8 +85,7 @@ pub fn measure(model: &Model, target: &Target, folder: &Path) -> Result<Row, Str
     let module = model.case.c_for(target.emit).map_err(|e| says(e.to_string()))?;
     let source = format!("{}.c", module.prefix);
     let (program, objects) = target.toolchain.build_with_objects(folder, &[module]).map_err(says)?;
-    let request =
-        Request { index: 0, inputs: std::slice::from_ref(&model.input), output_len: model.case.output_len() };
+    let request = Request { index: 0, inputs: std::slice::from_ref(&model.input), output_len: model.case.output_len() };
     let (found, stack) = program.run_with_depth(&request).map_err(says)?;
     Ok(Row {
         error: deviation(&model.expected, &found),

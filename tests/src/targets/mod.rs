@@ -52,20 +52,8 @@ pub fn all() -> Vec<Target> {
     let mut small = board(SMALL, Emit::Auto, board::M4);
     small.toolchain.level = "s";
     let mut targets = vec![
-        linux(
-            "aarch64 NEON, gcc",
-            Emit::Auto,
-            "aarch64-linux-gnu-gcc",
-            "aarch64-unknown-linux-gnu",
-            "qemu-aarch64",
-        ),
-        linux(
-            "riscv64, gcc",
-            Emit::Auto,
-            "riscv64-linux-gnu-gcc",
-            "riscv64gc-unknown-linux-gnu",
-            "qemu-riscv64",
-        ),
+        linux("aarch64 NEON, gcc", Emit::Auto, "aarch64-linux-gnu-gcc", "aarch64-unknown-linux-gnu", "qemu-aarch64"),
+        linux("riscv64, gcc", Emit::Auto, "riscv64-linux-gnu-gcc", "riscv64gc-unknown-linux-gnu", "qemu-riscv64"),
         board("Cortex-M4", Emit::Auto, board::M4),
         small,
         board("Cortex-M7", Emit::Auto, board::M7),

@@ -55,8 +55,13 @@ pub(super) fn code_of(model: &Model, peer: &Peer, target: &Target, folder: &Path
     let path = model.path.canonicalize().map_err(|e| format!("{}: {e}", model.path.display()))?;
     let mut generate = Command::new(&peer.tool);
     generate.args(["compile", "--large-temp-threshold", "0", "--model-name", "net"]).arg(path).arg("net.c");
-    check(generate.current_dir(folder))?;
+    check(generate.current_dir(folder)).map_err(last_line)?;
     let objects = target.toolchain.compile(&[folder.join("net.c")], &["-std=gnu99"], folder)?;
     let file = objects.first().and_then(|path| fs::read(path).ok()).ok_or("no object")?;
     object::code_bytes(&file).ok_or_else(|| "no ELF object".into())
+}
+
+/// The conclusion of a long message.
+fn last_line(message: String) -> String {
+    message.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default().to_owned()
 }

@@ -29,7 +29,9 @@ pub fn report(model: &Model, targets: &[Target], peer: &Result<Peer, String>, fo
     for (target, outcome) in targets.iter().zip(outcomes) {
         match outcome {
             Outcome::Ran(row) => {
-                report.wrong.extend(row.beyond(target).map(|text| format!("{} on {}: {text}", model.name, target.name)));
+                report
+                    .wrong
+                    .extend(row.beyond(target).map(|text| format!("{} on {}: {text}", model.name, target.name)));
                 if target.name == SMALL {
                     let code = |peer: &Peer| peer::code_of(model, peer, target, &folder.join("peer"));
                     let theirs = peer.as_ref().map_err(String::clone).and_then(code);

@@ -1,46 +1,24 @@
-//! A trained model for other processors: emitted C and Rust, run under emulators.
+//! A trained model for other processors as emitted Rust, run under emulators; `targets` has the same in C.
 
 use crate::{Stop, scratch, trial};
 use libtest_mimic::Trial;
 use mobilenet_tests::case::Case;
 use mobilenet_tests::compare::agree;
-use mobilenet_tests::program::c::{Toolchain, installed};
-use mobilenet_tests::program::{Program, Request, board, check, rust};
+use mobilenet_tests::program::c::installed;
+use mobilenet_tests::program::{Program, Request, check, rust};
 use mobilenet_tests::shared::workspace;
 use mobilenet_tests::weights::Noise;
 use std::path::Path;
 use std::process::Command;
 
 pub fn trials() -> Vec<Trial> {
-    vec![
-        trial("cross::c_aarch64", || {
-            let folder =
-                c(&Toolchain::linux("aarch64-linux-gnu-gcc", "aarch64-unknown-linux-gnu", "qemu-aarch64"), "aarch64")?;
-            uses_fmla(&folder.path)
-        }),
-        trial("cross::c_riscv64", || {
-            c(&Toolchain::linux("riscv64-linux-gnu-gcc", "riscv64gc-unknown-linux-gnu", "qemu-riscv64"), "riscv64")
-                .map(drop)
-        }),
-        trial("cross::c_cortex_m4", || c(&Toolchain::board(board::M4), "cortex_m4").map(drop)),
-        trial("cross::c_wasm_simd", || c(&Toolchain::wasm(true), "wasm").map(drop)),
-        trial("cross::rust_aarch64", rust_aarch64),
-        trial("cross::rust_no_std_thumbv7em", rust_thumbv7em),
-    ]
+    vec![trial("cross::rust_aarch64", rust_aarch64), trial("cross::rust_no_std_thumbv7em", rust_thumbv7em)]
 }
 
 /// The network that the example classifies with.
 fn fashion() -> Result<Case, Stop> {
     let path = workspace().join("examples/classify/model/fashion_a025_64.onnx");
     Case::read("fashion", &path).map_err(|e| Stop::Failed(e.to_string()))
-}
-
-fn c(toolchain: &Toolchain, name: &str) -> Result<Program, Stop> {
-    toolchain.present().map_err(Stop::Absent)?;
-    let case = fashion()?;
-    let program = toolchain.build(&scratch().join(name), &[case.c()?])?;
-    agrees(&program, &case)?;
-    Ok(program)
 }
 
 fn agrees(program: &Program, case: &Case) -> Result<(), Stop> {

@@ -14,6 +14,7 @@ mod names;
 mod real_models;
 mod rebuild;
 mod self_test;
+mod targets;
 
 use libtest_mimic::{Arguments, Completion, Trial};
 use std::path::Path;
@@ -81,6 +82,7 @@ fn main() -> ExitCode {
         real_models::trials(),
         rebuild::trials(),
         self_test::trials(),
+        targets::trials(),
     ]
     .into_iter()
     .flatten()
