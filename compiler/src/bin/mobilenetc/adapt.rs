@@ -79,6 +79,7 @@ pub enum Element {
 fn normalise(text: &str) -> Result<Normalise, String> {
     let list = |text: &str| text.split(',').map(number).collect::<Result<Vec<f32>, _>>();
     let parts = match text.split_once('/') {
+        Some((_, std)) if std.contains('/') => Err(String::new()),
         Some((mean, std)) => list(mean).and_then(|mean| Ok((mean, list(std)?))),
         None => list(text).and_then(|values| match values[..] {
             [mean, std] => Ok((vec![mean], vec![std])),
