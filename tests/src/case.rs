@@ -51,13 +51,24 @@ impl Case {
         Self::new(name, &Model::read(path)?, cost)
     }
 
+    /// Compiles a model file with options.
+    ///
+    /// # Errors
+    /// What the compiler says.
+    pub fn read_as(name: &str, path: &Path, options: &Options) -> Result<Self, Error> {
+        Self::compile(name, &Model::read(path)?, options, &CostModel::default())
+    }
+
     /// Compiles a decoded model.
     ///
     /// # Errors
     /// What the compiler says.
     pub fn new(name: &str, model: &Model, cost: &CostModel) -> Result<Self, Error> {
-        let options = Options::default();
-        let graph = graph::import(model, &options)?;
+        Self::compile(name, model, &Options::default(), cost)
+    }
+
+    fn compile(name: &str, model: &Model, options: &Options, cost: &CostModel) -> Result<Self, Error> {
+        let graph = graph::import(model, options)?;
         let mut canonical = graph.clone();
         passes::run(&mut canonical)?;
         let plan = plan(network::recognise(&canonical)?, cost)?;

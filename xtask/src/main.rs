@@ -1,5 +1,6 @@
 //! Chores of the repository.
 
+mod pictures;
 mod targets;
 
 use clap::{Parser, Subcommand};
@@ -17,11 +18,16 @@ struct Cli {
 enum Command {
     /// Build models for every target of emitted C, run them there, and print what they cost
     Targets(targets::Arguments),
+    /// Write the raw pictures that examples/cortex-m classifies
+    Pictures,
 }
 
 fn main() -> ExitCode {
-    let Command::Targets(arguments) = Cli::parse().command;
-    match targets::run(&arguments) {
+    let done = match Cli::parse().command {
+        Command::Targets(arguments) => targets::run(&arguments),
+        Command::Pictures => pictures::run(),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("error: {message}");

@@ -11,11 +11,13 @@ pub struct Section {
     pub code: bool,
     /// Where it is loaded.
     pub address: u64,
-    /// Where its bytes lie in the file.
+    /// Its bytes in memory.
+    pub size: usize,
+    /// Where they lie in the file; empty where memory is only reserved.
     pub range: Range<usize>,
 }
 
-/// The sections that have bytes in the file; `None` for another kind of file or a damaged one.
+/// All sections; `None` for another kind of file or a damaged one.
 pub fn sections(file: &[u8]) -> Option<Vec<Section>> {
     match file.get(..4)? {
         b"\x7fELF" => elf(file),
@@ -26,7 +28,7 @@ pub fn sections(file: &[u8]) -> Option<Vec<Section>> {
 
 /// Bytes of instructions.
 pub fn code_bytes(file: &[u8]) -> Option<usize> {
-    Some(sections(file)?.iter().filter(|section| section.code).map(|section| section.range.len()).sum())
+    Some(sections(file)?.iter().filter(|section| section.code).map(|section| section.size).sum())
 }
 
 /// Offsets of the fields of the ELF header and of a section's header, and the bytes of an address.
@@ -62,17 +64,17 @@ fn elf(file: &[u8]) -> Option<Vec<Section>> {
     for index in 0..count {
         let at = header(index)?;
         let name = file.get(strings.checked_add(elf.number(at, 4)?)?..)?.split(|&byte| byte == 0).next()?;
-        let (start, len) = (elf.address(at, 0x10, 0x18)?, elf.address(at, 0x14, 0x20)?);
-        let range = start..start.checked_add(len)?;
-        if elf.number(at + 4, 4)? != NOBITS {
-            file.get(range.clone())?;
-            sections.push(Section {
-                name: String::from_utf8_lossy(name).into_owned(),
-                code: elf.address(at, 8, 8)? & EXECINSTR != 0,
-                address: elf.address(at, 0xc, 0x10)? as u64,
-                range,
-            });
-        }
+        let (start, size) = (elf.address(at, 0x10, 0x18)?, elf.address(at, 0x14, 0x20)?);
+        let reserved = elf.number(at + 4, 4)? == NOBITS;
+        let range = start..if reserved { start } else { start.checked_add(size)? };
+        file.get(range.clone())?;
+        sections.push(Section {
+            name: String::from_utf8_lossy(name).into_owned(),
+            code: elf.address(at, 8, 8)? & EXECINSTR != 0,
+            address: elf.address(at, 0xc, 0x10)? as u64,
+            size,
+            range,
+        });
     }
     Some(sections)
 }
@@ -94,7 +96,7 @@ fn wasm(file: &[u8]) -> Option<Vec<Section>> {
         let range = at + 1..(at + 1).checked_add(len)?;
         file.get(range.clone())?;
         at = range.end;
-        sections.push(Section { name: id.to_string(), code: id == CODE, address: 0, range });
+        sections.push(Section { name: id.to_string(), code: id == CODE, address: 0, size: len, range });
     }
     Some(sections)
 }
@@ -109,7 +111,10 @@ mod tests {
         let sections = sections(&file).expect("ELF");
         let text = sections.iter().find(|section| section.name == ".text").expect("a .text");
         assert!(text.code && text.address > 0);
-        assert!(code_bytes(&file).expect("ELF") >= text.range.len());
+        assert!(code_bytes(&file).expect("ELF") >= text.size);
+        assert_eq!(text.size, text.range.len());
+        let bss = sections.iter().find(|section| section.name == ".bss").expect("a .bss");
+        assert!(bss.size > 0 && bss.range.is_empty());
         // The table of sections ends the file, but for a few bytes of padding.
         for len in [0, 4, 5, 0x30, 0x40, file.len() - 64] {
             assert_eq!(super::sections(&file[..len]), None, "{len} bytes");

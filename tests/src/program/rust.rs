@@ -5,7 +5,7 @@ use crate::shared::workspace;
 use mobilenet_compiler::emit::Files;
 use std::fmt::Write;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// One emitted model: a module's source and the files that belong beside it.
@@ -83,6 +83,18 @@ pub fn build_aarch64(folder: &Path, target: &Path, modules: &[Module]) -> Result
 pub fn build_thumbv7em(folder: &Path, target: &Path, module: &Module) -> Result<(), String> {
     write_library(folder, module).map_err(|e| format!("{}: {e}", folder.display()))?;
     check(&mut system_cargo(folder, target, "thumbv7em-none-eabihf", "core")).map(drop)
+}
+
+/// Builds the program `name` of a crate for the bare Cortex-M4F; `ld.lld` links it.
+///
+/// # Errors
+/// What cargo said.
+pub fn build_firmware(folder: &Path, target: &Path, name: &str) -> Result<PathBuf, String> {
+    const TARGET: &str = "thumbv7em-none-eabihf";
+    let mut command = system_cargo(folder, target, TARGET, "core");
+    command.args(["--bin", name]).env("CARGO_TARGET_THUMBV7EM_NONE_EABIHF_LINKER", "ld.lld");
+    check(command.current_dir(folder))?;
+    Ok(target.join(TARGET).join("release").join(name))
 }
 
 fn cargo(program: &str, folder: &Path, target: &Path) -> Command {

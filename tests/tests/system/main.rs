@@ -1,6 +1,7 @@
 //! Tests that build and run whole programs. Where a model, compiler or emulator is absent they show as ignored, with the
 //! reason.
 
+mod boards;
 mod c_forms;
 mod capi;
 mod cross;
@@ -70,6 +71,7 @@ fn scratch() -> &'static Path {
 
 fn main() -> ExitCode {
     let trials = [
+        boards::trials(),
         c_forms::trials(),
         capi::trials(),
         cross::trials(),
