@@ -8,7 +8,7 @@ use crate::emit::{Provenance, rust};
 use crate::locate::locate;
 use crate::naming::{check_type_name, type_name};
 use crate::onnx::Model;
-use crate::options::{InputType, Layout, Normalise, Options};
+use crate::options::{InputType, Labels, Layout, Normalise, Options};
 
 /// Compiles a model in a build script, for crates that would rather not use the macro.
 ///
@@ -25,13 +25,14 @@ use crate::options::{InputType, Layout, Normalise, Options};
 #[derive(Debug, Clone)]
 pub struct Build {
     model: String,
+    labels: Option<String>,
     options: Options,
 }
 
 impl Build {
     /// Compiles the model at this path, relative to the crate's `Cargo.toml`.
     pub fn new(model: impl Into<String>) -> Self {
-        Self { model: model.into(), options: Options::default() }
+        Self { model: model.into(), labels: None, options: Options::default() }
     }
 
     /// Name of the public type; the file's stem in CamelCase by default.
@@ -91,6 +92,20 @@ impl Build {
         self
     }
 
+    /// Names the classes in a constant `LABELS`: from a UTF-8 file with a line per class, relative to the crate's `Cargo.toml`.
+    #[must_use]
+    pub fn labels(mut self, file: impl Into<String>) -> Self {
+        self.labels = Some(file.into());
+        self
+    }
+
+    /// Gives the type a function `top_k` that returns this many classes, and the constant `TOP_K`.
+    #[must_use]
+    pub fn top_k(mut self, k: usize) -> Self {
+        self.options.top_k = Some(k);
+        self
+    }
+
     /// Writes the files and tells Cargo what they depend on. Where that fails, tells Cargo why and ends the process.
     pub fn compile(self) {
         if let Err(error) = self.try_compile() {
@@ -117,21 +132,27 @@ impl Build {
         for file in &model.files {
             println!("cargo::rerun-if-changed={}", file.display());
         }
-        self.write(&model, &variable("OUT_DIR")?)
+        let mut options = self.options.clone();
+        if let Some(labels) = &self.labels {
+            let path = base.join(labels);
+            println!("cargo::rerun-if-changed={}", path.display());
+            options.labels = Some(Labels::read(&path)?);
+        }
+        self.write(&model, &options, &variable("OUT_DIR")?)
     }
 
-    fn write(&self, model: &Model, folder: &Path) -> Result<PathBuf, Error> {
+    fn write(&self, model: &Model, options: &Options, folder: &Path) -> Result<PathBuf, Error> {
         let path = Path::new(&self.model);
-        let name = self.options.name.clone().unwrap_or_else(|| type_name(path));
+        let name = options.name.clone().unwrap_or_else(|| type_name(path));
         check_type_name(&name)?;
         let stem = file_stem(path);
         let provenance = Provenance {
             model: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             sha256: model.sha256(),
             opset: model.opset(),
-            options: self.options.to_string(),
+            options: options.to_string(),
         };
-        let files = rust::files(&crate::compile(model, &self.options)?, &name, &stem, &provenance)?;
+        let files = rust::files(&crate::compile(model, options)?, &name, &stem, &provenance)?;
         files.write_to(folder).map_err(|error| Problem::new(format!("can't write the emitted code: {error}")))?;
         Ok(folder.join(format!("{stem}.rs")))
     }

@@ -34,7 +34,7 @@ use std::path::Path;
 ///
 /// Everything that keeps the model from being compiled, together.
 pub fn compile(model: &onnx::Model, options: &Options) -> Result<Plan, Error> {
-    plan::plan(recognise(model, options)?, &CostModel::default())
+    plan::plan(recognise(model, options)?, &CostModel::default())?.with_classes(options)
 }
 
 /// Reads and compiles a model file and its external data.

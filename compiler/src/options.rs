@@ -1,8 +1,10 @@
 //! The options of a compilation: one type for the macro, [`Build`](crate::build::Build) and the command line.
 
+mod labels;
 mod normalise;
 
 pub use crate::network::Layout;
+pub use labels::Labels;
 pub use normalise::Normalise;
 
 use std::fmt;
@@ -28,6 +30,10 @@ pub struct Options {
     pub grey: bool,
     /// Probabilities: a softmax behind a model that does not end in one.
     pub softmax: bool,
+    /// Names of the classes.
+    pub labels: Option<Labels>,
+    /// How many classes the emitted ranking returns; none is emitted by default.
+    pub top_k: Option<usize>,
 }
 
 /// Element types that an input may be given.
@@ -63,6 +69,8 @@ impl fmt::Display for Options {
             self.input_layout.map(layout),
             flag(self.grey, "grey"),
             flag(self.softmax, "softmax"),
+            self.labels.as_ref().map(|labels| format!("labels = {:?}", labels.file)),
+            self.top_k.map(|k| format!("top_k = {k}")),
         ];
         f.write_str(&chosen.into_iter().flatten().collect::<Vec<_>>().join(", "))
     }
@@ -86,9 +94,12 @@ mod tests {
             input_layout: Some(Layout::Nhwc),
             grey: true,
             softmax: true,
+            labels: Some(Labels { file: "labels.txt".into(), names: vec![] }),
+            top_k: Some(5),
             ..Options::default()
         };
-        let text = "input = u8, normalise = (0.5, [0.25, 1.0, 2.0]), input_layout = nhwc, grey, softmax";
+        let text = "input = u8, normalise = (0.5, [0.25, 1.0, 2.0]), input_layout = nhwc, grey, softmax, \
+                    labels = \"labels.txt\", top_k = 5";
         assert_eq!(options.to_string(), text);
     }
 }

@@ -397,3 +397,28 @@ fn options_that_do_not_fit_the_model_are_refused() {
     expect(2, &["inspect", &model, "--input", "i8"]);
     expect(2, &["inspect", &model, "--input-layout", "hwc"]);
 }
+
+#[test]
+fn labels_and_a_ranking_are_emitted() {
+    let (model, labels, folder) = (fashion(), example("pictures/labels.txt"), folder());
+    let out = text(folder.path().join("out"));
+    let build = ["build", &model, "-o", &out, "--name", "net", "--labels", &labels, "--top-k", "3"];
+    expect(0, &build);
+    let read = |name: &str| fs::read_to_string(folder.path().join("out").join(name)).expect("written");
+    assert!(read("net.h").contains("const char *net_label(int i);") && read("net.h").contains("#define NET_TOP_K 3"));
+    assert!(read("net.h").contains("options: labels = \"labels.txt\", top_k = 3,"));
+    assert!(read("net.c").contains("\"T-shirt/top\""));
+    expect(0, &[&build[..], &["--emit", "rust"]].concat());
+    assert!(read("net.rs").contains("\"T-shirt/top\"") && read("net.rs").contains("pub const TOP_K: usize = 3;"));
+
+    let short = text(folder.path().join("short.txt"));
+    fs::write(&short, "one\ntwo\n").expect("writable");
+    let (_, stderr) = expect(1, &["build", &model, "-o", &out, "--labels", &short, "--top-k", "11"]);
+    assert!(stderr.contains("10 lines, one per class") && stderr.contains("1 to 10 classes"), "{stderr}");
+    fs::write(&short, b"one\ntwo\xff\n").expect("writable");
+    let (_, stderr) = expect(1, &["build", &model, "-o", &out, "--labels", &short]);
+    assert!(stderr.contains("UTF-8") && stderr.contains("line 2"), "{stderr}");
+    let (_, stderr) = expect(1, &["build", &model, "-o", &out, "--labels", "no/such.txt"]);
+    assert!(stderr.contains("no/such.txt") && !stderr.contains("os error"), "{stderr}");
+    expect(2, &["build", &model, "-o", &out, "--top-k", "0"]);
+}

@@ -7,6 +7,7 @@ use mobilenet_compiler::emit::rust::{RustOptions, Weights, expand as expand_plan
 use mobilenet_compiler::locate::locate;
 use mobilenet_compiler::naming::type_name;
 use mobilenet_compiler::onnx::Model;
+use mobilenet_compiler::options::Labels;
 use mobilenet_compiler::{Error, Options, Problem};
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -59,7 +60,9 @@ impl Expansion {
     }
 
     fn compile(&self, model: &Model) -> Result<TokenStream, Error> {
-        let options = Options { name: Some(self.name.to_string()), ..self.input.options.clone() };
+        let labels = self.input.labels.as_ref().map(|labels| self.base.join(labels.value()));
+        let mut options = Options { name: Some(self.name.to_string()), ..self.input.options.clone() };
+        options.labels = labels.as_deref().map(Labels::read).transpose()?;
         let plan = mobilenet_compiler::compile(model, &options)?;
         let stored = side_file::store(&plan.weights, modified(&model.files));
         let weights = match stored.as_deref().and_then(Path::to_str) {
@@ -73,7 +76,7 @@ impl Expansion {
             attributes: quote!(#(#attributes)*),
             runtime: self.input.runtime.clone(),
             weights,
-            tracked: model.files.iter().map(|file| tracked(file)).collect::<Result<_, _>>()?,
+            tracked: model.files.iter().chain(&labels).map(|file| tracked(file)).collect::<Result<_, _>>()?,
         };
         Ok(expand_plan(&plan, &options))
     }
@@ -101,6 +104,6 @@ fn modified(files: &[PathBuf]) -> SystemTime {
 fn tracked(file: &Path) -> Result<String, Problem> {
     let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     absolute.to_str().map(str::to_owned).ok_or_else(|| {
-        Problem::new("the path of the model is not valid Unicode").expected("UTF-8", absolute.display().to_string())
+        Problem::new("the path of a file is not valid Unicode").expected("UTF-8", absolute.display().to_string())
     })
 }

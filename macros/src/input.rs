@@ -5,7 +5,7 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Expr, Ident, LitStr, Token, Visibility};
 
-use crate::values::{count, element, layout, normalise, resolution};
+use crate::values::{count, element, layout, normalise, path, resolution};
 
 /// `runtime; "path", #[attributes] visibility struct Name, resolution = [h, w], batch = n, ...`, everything but runtime and
 /// path optional.
@@ -18,8 +18,10 @@ pub struct Input {
     pub attributes: Vec<Attribute>,
     /// Visibility and name of the type.
     pub item: Option<(Visibility, Ident)>,
-    /// The options of the compilation, without the name.
+    /// The options of the compilation, without the name and the labels.
     pub options: Options,
+    /// The path of the file of labels.
+    pub labels: Option<LitStr>,
     /// Everything wrong with the arguments behind the path.
     pub errors: Option<syn::Error>,
 }
@@ -33,7 +35,8 @@ impl Parse for Input {
         input.parse::<Token![;]>()?;
         let path = parse_path(input)?;
         let options = Options::default();
-        let mut parsed = Self { runtime, path, attributes: Vec::new(), item: None, options, errors: None };
+        let attributes = Vec::new();
+        let mut parsed = Self { runtime, path, attributes, item: None, options, labels: None, errors: None };
         while !input.is_empty() {
             if let Err(error) = input.parse::<Token![,]>() {
                 parsed.complain(error);
@@ -81,10 +84,12 @@ impl Input {
             "input_layout" => options.input_layout.replace(layout(&value(input)?)?).is_some(),
             "grey" => std::mem::replace(&mut options.grey, true),
             "softmax" => std::mem::replace(&mut options.softmax, true),
+            "labels" => self.labels.replace(path(&value(input)?)?).is_some(),
+            "top_k" => options.top_k.replace(count(&value(input)?, "a number of classes, like `top_k = 5`")?).is_some(),
             _ => {
                 let message = format!(
                     "unknown option `{option}`; there are `resolution = [h, w]`, `batch = n`, `input = u8`, `normalise = (mean, \
-                     std)`, `input_layout = nchw` or `nhwc`, `grey`, `softmax` and `pub struct Name`"
+                     std)`, `input_layout = nchw` or `nhwc`, `grey`, `softmax`, `labels = \"labels.txt\"`, `top_k = n` and `pub struct Name`"
                 );
                 return Err(syn::Error::new(option.span(), message));
             }
@@ -178,6 +183,19 @@ mod tests {
         assert!(found[5].contains("`input_layout = nhwc`"));
         assert!(found[6].contains("expected `,`"));
         assert_eq!(found[7..], ["`grey` is given twice", "`softmax` is given twice"]);
+    }
+
+    #[test]
+    fn options_of_the_classes() {
+        let input = parse(quote!(r; "net.onnx", labels = "a/labels.txt", top_k = 5)).expect("parses");
+        assert!(input.errors.is_none());
+        assert_eq!(input.labels.map(|path| path.value()).as_deref(), Some("a/labels.txt"));
+        assert_eq!(input.options.top_k, Some(5));
+        let found = errors(quote!(r; "net.onnx", labels = labels, top_k = 0, labels = "a", labels = "b"));
+        assert_eq!(found.len(), 3, "{found:#?}");
+        assert!(found[0].contains("`labels = \"labels.txt\"`"));
+        assert!(found[1].contains("`top_k = 5`"));
+        assert_eq!(found[2], "`labels` is given twice");
     }
 
     #[test]

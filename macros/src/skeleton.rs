@@ -60,17 +60,20 @@ impl Port {
 /// A type with the surface of a compiled model, which computes nothing. Its inherent `run` takes anything: lengths may be
 /// unknown here.
 pub fn skeleton(arguments: &Input, visibility: &Visibility, name: &Ident, model: Option<&Model>) -> TokenStream {
-    let Input { runtime, attributes, options, .. } = arguments;
+    let Input { runtime, attributes, options, labels, .. } = arguments;
     let graph = model.map(|model| &model.graph);
     let mut input = Port::new(graph.and_then(|graph| graph.inputs.first()), &[1, 3, 224, 224]);
     let output = Port::new(graph.and_then(|graph| graph.outputs.first()), &[1, 1000]);
     let layout = input.adapt(options);
+    let batch = input.shape.first().copied().unwrap_or(1);
     let arena = format_ident!("{name}Arena");
     let surface = Surface {
         name: name.clone(),
         runtime: runtime.clone(),
         layout,
-        batch: input.shape.first().copied().unwrap_or(1),
+        batch,
+        labels: labels.as_ref().map(|_| vec![String::new(); output.len() / batch.max(1)]),
+        top_k: options.top_k,
         lengths: [input.len(), output.len()],
         elements: [input.element, output.element],
         shapes: [input.shape, output.shape],

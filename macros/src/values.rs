@@ -2,7 +2,7 @@
 
 use mobilenet_compiler::options::{InputType, Layout, Normalise};
 use syn::spanned::Spanned;
-use syn::{Expr, ExprArray, ExprTuple, ExprUnary, Lit, UnOp};
+use syn::{Expr, ExprArray, ExprLit, ExprTuple, ExprUnary, Lit, LitStr, UnOp};
 
 pub fn resolution(value: &Expr) -> syn::Result<[usize; 2]> {
     const EXPECTED: &str = "height and width, like `resolution = [160, 160]`";
@@ -31,6 +31,16 @@ pub fn element(value: &Expr) -> syn::Result<InputType> {
     match value {
         Expr::Path(path) if path.path.is_ident(InputType::U8.name()) => Ok(InputType::U8),
         other => Err(syn::Error::new(other.span(), "expected bytes, `input = u8`")),
+    }
+}
+
+pub fn path(value: &Expr) -> syn::Result<LitStr> {
+    match value {
+        Expr::Lit(ExprLit { lit: Lit::Str(path), .. }) => Ok(path.clone()),
+        other => {
+            let message = "expected the path of a file with a line per class, like `labels = \"labels.txt\"`, relative to Cargo.toml";
+            Err(syn::Error::new(other.span(), message))
+        }
     }
 }
 

@@ -67,6 +67,8 @@ pub use timing::{Latency, latency};
 /// - `input_layout = nchw` or `nhwc` is the order of the input's axes, instead of the model's own; `grey` takes one channel instead
 ///   of several.
 /// - `softmax` makes a model return probabilities that does not end in one.
+/// - `labels = "labels.txt"` gives the type a constant `LABELS` with the names of the classes, from a UTF-8 file with a line per
+///   class; `top_k = n` a function `top_k` that returns the n best classes of a row of scores, and the constant `TOP_K`.
 ///
 /// It defines the type, which implements [`Model`] and has the same constants and functions of its own, and `NameArena`, an
 /// alias of its [`Arena`]. A model that can't be compiled gives one error, at the path, that lists everything wrong with it.

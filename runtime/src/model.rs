@@ -47,6 +47,8 @@ pub trait Model {
     const WEIGHT_BYTES: usize;
     /// Multiply-adds of convolutions and dense layers for one image, biases not counted.
     const MULT_ADDS: u64;
+    /// Names of the classes, in the order of the scores; empty unless the option `labels` gave them.
+    const LABELS: &'static [&'static str] = &[];
 
     /// One inference. Allocates nothing, never panics, does no I/O; NaN and infinity propagate as IEEE arithmetic has it.
     fn run(input: &Self::InputArray, output: &mut Self::OutputArray, arena: &mut Self::Arena);

@@ -14,6 +14,7 @@ fn ui() {
     let write = |name: &str, bytes: &[u8]| fs::write(models.join(name), bytes).expect("a model");
     let net = fixture::plain(1, Storage::Raw).to_bytes();
     write("net.onnx", &net);
+    write("labels.txt", b"cat\ndog\n");
     write("truncated.onnx", &net[..net.len() / 2]);
     write("residual.onnx", &fixture::residual().to_bytes());
     let external = fixture::plain(1, Storage::External("missing.bin".into()));

@@ -195,6 +195,59 @@ fn main() {
     assert!(!text(&broken.stderr).contains("panicked"), "{}", text(&broken.stderr));
 }
 
+const LABELLED: &str = r#"
+fn main() {
+    let mut scores = [0.0; Net::OUTPUT_LEN];
+    Net::run(&[0.5; Net::INPUT_LEN], &mut scores, &mut Net::new_arena());
+    assert_eq!(Net::top_k(&scores).len(), Net::TOP_K);
+    assert_eq!(Net::top_k(&[1.0, f32::NAN, 2.0]).map_classes(), [2, 0]);
+    assert_eq!(<Net as mobilenet_runtime::Model>::LABELS, &Net::LABELS[..]);
+    println!("{:?}", Net::LABELS);
+}
+
+trait Classes {
+    fn map_classes(self) -> [usize; 2];
+}
+
+impl Classes for mobilenet_runtime::TopK<2> {
+    fn map_classes(self) -> [usize; 2] {
+        [self[0].class, self[1].class]
+    }
+}
+"#;
+
+#[test]
+fn labels_and_a_ranking_by_macro_and_build_script() {
+    let build = r#"//! Compiles the model.
+fn main() {
+    mobilenet_compiler::Build::new("net.onnx").labels("labels.txt").top_k(2).compile();
+}
+"#;
+    let with_macro =
+        format!("mobilenet_runtime::mobilenet_model!(\"net.onnx\", labels = \"labels.txt\", top_k = 2);\n{LABELLED}");
+    let with_build = format!("include!(concat!(env!(\"OUT_DIR\"), \"/net.rs\"));\n{LABELLED}");
+    let dependencies = format!(
+        "{RUNTIME}\n\n[build-dependencies]\nmobilenet-compiler = {{ path = \"ROOT/compiler\", default-features = false }}"
+    );
+    let user = UserCrate::new("labels", &dependencies, &[("build.rs", build)]);
+    user.write("net.onnx", model(1));
+    for main in [with_macro, with_build] {
+        user.write("src/main.rs", main);
+        user.write("labels.txt", "cat\n\"d\\og\"\n\u{202e}é\n");
+        let (first, _) = user.succeed(&["run"]);
+        assert_eq!(first.trim(), r#"["cat", "\"d\\og\"", "\u{202e}é"]"#);
+        user.write("labels.txt", "cat\ndog\nemu\n");
+        let (second, _) = user.succeed(&["run"]);
+        assert_eq!(second.trim(), r#"["cat", "dog", "emu"]"#);
+        let (_, log) = user.succeed(&["build", "--verbose"]);
+        assert!(log.contains("Fresh user-labels"), "{log}");
+        user.write("labels.txt", "cat\ndog\n");
+        let broken = user.cargo(&["build"]);
+        assert!(!broken.status.success());
+        assert!(text(&broken.stderr).contains("3 lines, one per class"), "{}", text(&broken.stderr));
+    }
+}
+
 #[test]
 fn several_models_share_a_module() {
     let user = UserCrate::new("several", RUNTIME, &[("src/main.rs", SEVERAL)]);

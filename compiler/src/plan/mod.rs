@@ -23,6 +23,7 @@
 
 mod arena;
 mod check;
+mod classes;
 mod cost;
 mod decisions;
 mod display;
@@ -37,6 +38,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use classes::Classes;
 pub use cost::{Choice, CostModel};
 pub use decisions::{Blocks, Decisions};
 pub use display::thousands;
@@ -259,6 +261,8 @@ pub struct Plan {
     pub decisions: Decisions,
     /// Modelled cycles of what decisions change; a model without separables has none.
     pub cycles: f64,
+    /// What the output's classes are called, and how many a ranking returns.
+    pub classes: Classes,
 }
 
 /// Bytes of a stem's staging rows: `((kh - 1) * dilation_h + 1)` rows, each `channels` planes (NCHW) or one
@@ -302,7 +306,7 @@ where
         }
         (draft.steps, weights, arena_bytes, decisions, draft.cycles)
     };
-    Ok(Plan { network, steps, weights, arena_bytes, decisions, cycles })
+    Ok(Plan { network, steps, weights, arena_bytes, decisions, cycles, classes: Classes::default() })
 }
 
 fn too_large() -> Error {

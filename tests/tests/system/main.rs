@@ -4,6 +4,7 @@
 mod boards;
 mod c_forms;
 mod capi;
+mod classes;
 mod cross;
 mod differential;
 mod emitted;
@@ -73,6 +74,7 @@ fn main() -> ExitCode {
     let trials = [
         boards::trials(),
         c_forms::trials(),
+        classes::trials(),
         capi::trials(),
         cross::trials(),
         differential::trials(),

@@ -1,9 +1,11 @@
 //! Options of the command line that change what a model reads and returns.
 
 use crate::args::{divisor, number};
+use crate::failure::Failure;
 use clap::{Args, ValueEnum};
 use mobilenet_compiler::Options;
-use mobilenet_compiler::options::{InputType, Layout, Normalise};
+use mobilenet_compiler::options::{InputType, Labels, Layout, Normalise};
+use std::path::{Path, PathBuf};
 
 /// What comes in front of the model's own operators, and behind them.
 #[derive(Debug, Args)]
@@ -43,6 +45,32 @@ impl Adapt {
         options.grey = self.grey;
         options.softmax = self.softmax;
     }
+}
+
+/// What is emitted for the classes.
+#[derive(Debug, Args)]
+pub struct Classes {
+    /// Names of the classes in emitted code: a UTF-8 file with a line per class
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    /// Emit a ranking of the N best classes
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub top_k: Option<u32>,
+}
+
+impl Classes {
+    /// Reads the labels and writes both down.
+    pub fn apply(&self, options: &mut Options) -> Result<(), Failure> {
+        options.labels = self.labels.as_deref().map(labels).transpose()?;
+        options.top_k = self.top_k.map(|k| k as usize);
+        Ok(())
+    }
+}
+
+/// Reads a file of labels.
+pub fn labels(path: &Path) -> Result<Labels, Failure> {
+    let bytes = std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
+    Labels::parse(path.file_name().unwrap_or_default().to_string_lossy().into_owned(), &bytes).map_err(Failure::Other)
 }
 
 /// Orders of axes.

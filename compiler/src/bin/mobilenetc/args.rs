@@ -1,6 +1,6 @@
 //! The grammar of the command line.
 
-use crate::adapt::{Adapt, Input};
+use crate::adapt::{Adapt, Classes, Input};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mobilenet_compiler::Options;
 use mobilenet_compiler::options::InputType;
@@ -135,6 +135,8 @@ Examples:
   mobilenetc build net.onnx --kernels runtime -o out/   to be linked with mobilenet-runtime-capi
   mobilenetc build net.onnx --input u8 --normalise 0.5,0.5 --input-layout nhwc -o out/
                                                     takes camera bytes as they come
+  mobilenetc build net.onnx --labels labels.txt --top-k 5 -o out/
+                                                    with net_label() and net_top_k()
   mobilenetc build net.onnx --emit rust -o src/     what mobilenet_model!() expands to
 
 Nothing is written unless everything can be.")]
@@ -145,6 +147,8 @@ pub struct Build {
     pub batch: Batch,
     #[command(flatten)]
     pub input: Input,
+    #[command(flatten)]
+    pub classes: Classes,
     /// Language to write
     #[arg(long, value_enum, default_value_t)]
     pub emit: Language,

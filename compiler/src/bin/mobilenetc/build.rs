@@ -15,7 +15,8 @@ use std::path::Path;
 /// Writes C or Rust.
 pub fn build(args: &Build, terminal: &mut Terminal) -> Result<(), Failure> {
     refuse_contradictions(args)?;
-    let session = Session::open(&args.model, args.batch.batch, args.input.element())?;
+    let mut session = Session::open(&args.model, args.batch.batch, args.input.element())?;
+    session.classes(&args.classes)?;
     let plan = session.plan()?;
     let files = match args.emit {
         Language::C => emit_c(args, &session, &plan)?,

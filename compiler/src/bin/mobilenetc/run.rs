@@ -1,5 +1,6 @@
 //! `mobilenetc run`
 
+use crate::adapt;
 use crate::args::Run;
 use crate::engine::Engine;
 use crate::failure::Failure;
@@ -7,7 +8,6 @@ use crate::picture::{self, Scaling, Shape};
 use crate::scores;
 use crate::session::Session;
 use crate::terminal::{Style, Terminal};
-use mobilenet_compiler::Problem;
 use mobilenet_compiler::plan::Plan;
 use std::io::Write;
 use std::path::Path;
@@ -64,21 +64,7 @@ fn show(
 
 /// The names of the classes, as many as the model has.
 fn labels(path: &Path, plan: &Plan) -> Result<Vec<String>, Failure> {
-    let bytes = std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
-    let text = String::from_utf8_lossy(&bytes);
-    let text = text.trim_start_matches('\u{feff}').trim_end();
-    // Control characters would reach the terminal.
-    let labels: Vec<String> = text.lines().map(|line| line.replace(char::is_control, " ").trim().to_string()).collect();
-    let (_, classes) = plan.lengths();
-    if labels.len() == classes {
-        return Ok(labels);
-    }
-    let problem = Problem::new(format!("{} does not name the model's classes", path.display()))
-        .expected(format!("{classes} lines, one per class"), format!("{} lines", labels.len()));
-    Err(Failure::Other(match labels.len() + 1 == classes {
-        true => {
-            problem.hint("models with one more class often have a background class in front: add a first line for it")
-        }
-        false => problem,
-    }))
+    let labels = adapt::labels(path)?;
+    labels.check(plan.class_count()).map_err(Failure::Other)?;
+    Ok(labels.names)
 }

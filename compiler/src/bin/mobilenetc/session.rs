@@ -1,5 +1,6 @@
 //! The stages of a compilation, one call each, with failures that name the file.
 
+use crate::adapt::Classes;
 use crate::args;
 use crate::failure::Failure;
 use mobilenet_compiler::emit::Provenance;
@@ -34,6 +35,11 @@ impl Session {
         Ok(Self { path, model, options })
     }
 
+    /// Takes what is emitted for the classes.
+    pub fn classes(&mut self, classes: &Classes) -> Result<(), Failure> {
+        classes.apply(&mut self.options)
+    }
+
     /// The graph as the file has it, adapted to the options.
     pub fn graph(&self) -> Result<Graph, Failure> {
         graph::import(&self.model, &self.options).map_err(|error| self.failure(error))
@@ -53,7 +59,8 @@ impl Session {
 
     /// The plan.
     pub fn plan(&self) -> Result<Plan, Failure> {
-        plan::plan(self.network()?, &CostModel::default()).map_err(|error| self.failure(error))
+        let plan = plan::plan(self.network()?, &CostModel::default());
+        plan.and_then(|plan| plan.with_classes(&self.options)).map_err(|error| self.failure(error))
     }
 
     /// What the head of emitted files says of the model and these options.

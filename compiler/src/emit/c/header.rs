@@ -1,7 +1,7 @@
 //! `net.h`.
 
 use super::text::expand;
-use super::{COptions, Kernels, WeightStorage, steps};
+use super::{COptions, Kernels, WeightStorage, classes, steps};
 use crate::graph::DType;
 use crate::network::{Layout, Port};
 use crate::plan::Plan;
@@ -53,6 +53,7 @@ pub(super) fn header(plan: &Plan, options: &COptions, prefix: &str, banner: &str
         text += &stages(plan);
     }
     text += &functions(options, prefix);
+    text += &classes::declarations(plan);
     text += "\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n";
     format!("{banner}{}", expand(&text, prefix))
 }

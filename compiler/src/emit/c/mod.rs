@@ -3,6 +3,7 @@
 //! The output is C99 without libc beyond `<string.h>`, without heap and without variable-length arrays. Only kernels that
 //! the plan needs are emitted, their tiles in exactly the sizes it uses.
 
+mod classes;
 mod descriptors;
 mod header;
 mod isa;

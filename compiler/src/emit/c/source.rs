@@ -7,7 +7,7 @@ use super::needs::Needs;
 use super::stem::stage_row;
 use super::steps::run_steps;
 use super::text::{expand, instantiate};
-use super::{COptions, Target, WeightStorage, weights};
+use super::{COptions, Target, WeightStorage, classes, weights};
 use crate::graph::DType;
 use crate::network::Layout;
 use crate::plan::Plan;
@@ -173,7 +173,7 @@ fn entry(plan: &Plan, options: &COptions, isas: &[Isa]) -> String {
     text + &checked(plan, options, "    @run(input, output, arena);\n    return @@OK;\n")
 }
 
-/// `net_run_checked`, with what it does once the arguments are found good.
+/// `net_run_checked`, with what it does once the arguments are found good, and what concerns the classes.
 pub(super) fn checked(plan: &Plan, options: &COptions, run: &str) -> String {
     let loaded = match options.weights {
         WeightStorage::Bin => "    if (@loaded(arena) == NULL) {\n        return @@ERROR_NOT_LOADED;\n    }\n",
@@ -183,5 +183,6 @@ pub(super) fn checked(plan: &Plan, options: &COptions, run: &str) -> String {
         DType::F32 => "((uintptr_t)input | (uintptr_t)output)",
         _ => "(uintptr_t)output",
     };
-    kernel!("checked").replace("%ALIGNED%", aligned).replace("%LOADED%", loaded).replace("%RUN%", run)
+    let checked = kernel!("checked").replace("%ALIGNED%", aligned).replace("%LOADED%", loaded).replace("%RUN%", run);
+    checked + &classes::definitions(plan)
 }

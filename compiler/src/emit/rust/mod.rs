@@ -135,6 +135,8 @@ fn surface(plan: &Plan, name: &Ident, arena: &Ident, runtime: &TokenStream, call
         arena_bytes: plan.arena_bytes,
         weight_bytes: plan.weights.len(),
         mult_adds: plan.mult_adds(),
+        labels: plan.classes.labels.clone(),
+        top_k: plan.classes.top_k,
     };
     let body = body(plan, input_len, output_len, calls);
     let (input_len, output_len) = (size(input_len), size(output_len));

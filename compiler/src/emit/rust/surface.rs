@@ -28,6 +28,10 @@ pub struct Surface {
     pub weight_bytes: usize,
     /// Multiply-adds of one image.
     pub mult_adds: u64,
+    /// Names of the classes.
+    pub labels: Option<Vec<String>>,
+    /// How many classes `top_k` returns.
+    pub top_k: Option<usize>,
 }
 
 impl Surface {
@@ -48,6 +52,7 @@ impl Surface {
         let (layout, batch) = (self.layout(), size(self.batch));
         let (arena_bytes, weight_bytes, mult_adds) =
             (size(self.arena_bytes), size(self.weight_bytes), int(self.mult_adds));
+        let (labels, ranking) = (self.labels(), self.ranking());
         quote! {
             #[allow(dead_code, clippy::unnecessary_box_returns)]
             impl #name {
@@ -69,8 +74,11 @@ impl Surface {
                 pub const WEIGHT_BYTES: usize = #weight_bytes;
                 /// Mult-adds for one image.
                 pub const MULT_ADDS: u64 = #mult_adds;
+                #labels
 
                 #run
+
+                #ranking
 
                 #runtime::__if_alloc! {
                     /// Working memory on the heap, without passing through the stack.
@@ -95,11 +103,35 @@ impl Surface {
         }
     }
 
+    fn labels(&self) -> Option<TokenStream> {
+        let labels = self.labels.as_ref()?;
+        let count = size(labels.len());
+        Some(quote! {
+            /// Names of the classes, in the order of the scores.
+            pub const LABELS: [&'static str; #count] = [#(#labels),*];
+        })
+    }
+
+    fn ranking(&self) -> Option<TokenStream> {
+        let (runtime, [_, output], k) = (&self.runtime, &self.elements, size(self.top_k?));
+        Some(quote! {
+            /// How many classes `top_k` returns.
+            pub const TOP_K: usize = #k;
+
+            /// The best classes of one image's row of scores: the largest first, equal ones by class, NaN behind every number.
+            #[must_use]
+            pub fn top_k(scores: &[#output]) -> #runtime::TopK<#k> {
+                #runtime::top_k::<Self, #k>(scores)
+            }
+        })
+    }
+
     /// The trait repeats what the type says.
     fn of_trait(&self) -> TokenStream {
         let Self { name, runtime, elements: [input, output], .. } = self;
         let arena = format_ident!("{name}Arena");
         let [input_len, output_len] = self.lengths.map(size);
+        let labels = self.labels.as_ref().map(|_| quote!(const LABELS: &'static [&'static str] = &#name::LABELS;));
         quote! {
             impl #runtime::Model for #name {
                 type Input = #input;
@@ -116,6 +148,7 @@ impl Surface {
                 const ARENA_BYTES: usize = #name::ARENA_BYTES;
                 const WEIGHT_BYTES: usize = #name::WEIGHT_BYTES;
                 const MULT_ADDS: u64 = #name::MULT_ADDS;
+                #labels
                 fn run(input: &Self::InputArray, output: &mut Self::OutputArray, arena: &mut Self::Arena) {
                     #name::run(input, output, arena);
                 }

@@ -1,0 +1,38 @@
+//! What a plan says of the output besides how to compute it.
+
+use super::Plan;
+use crate::diagnostic::{Error, Problem};
+use crate::options::Options;
+
+/// The classes that a model's scores are for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Classes {
+    /// Their names, as many as there are classes.
+    pub labels: Option<Vec<String>>,
+    /// How many the emitted ranking returns, at most as many as there are; none is emitted by default.
+    pub top_k: Option<usize>,
+}
+
+impl Plan {
+    /// Scores of one image.
+    pub fn class_count(&self) -> usize {
+        self.lengths().1 / self.network.batch.max(1)
+    }
+
+    /// The plan with the labels and the ranking of the options.
+    ///
+    /// # Errors
+    ///
+    /// Where they don't fit the number of classes.
+    pub fn with_classes(mut self, options: &Options) -> Result<Self, Error> {
+        let count = self.class_count();
+        let mut problems: Vec<Problem> = options.labels.iter().filter_map(|labels| labels.check(count).err()).collect();
+        if let Some(k) = options.top_k.filter(|k| !(1..=count).contains(k)) {
+            let problem = Problem::new("the option top_k does not fit the model's output");
+            problems.push(problem.expected(format!("1 to {count} classes"), k.to_string()));
+        }
+        self.classes =
+            Classes { labels: options.labels.as_ref().map(|labels| labels.names.clone()), top_k: options.top_k };
+        if problems.is_empty() { Ok(self) } else { Err(Error { problems }) }
+    }
+}
