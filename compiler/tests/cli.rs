@@ -205,6 +205,28 @@ fn build_writes_c_and_says_what() {
 }
 
 #[test]
+fn build_writes_the_files_of_chosen_build_systems() {
+    let folder = folder();
+    let build = |projects: &str| {
+        let out = folder.path().join(projects);
+        expect(0, &["build", &fashion(), "--name", "net", "--project", projects, "-o", &text(out.clone())]);
+        names(&out)
+    };
+    let code = ["net.c", "net.h", "net_weights.c"];
+    assert_eq!(build("none"), code);
+    assert_eq!(build("make,meson,zephyr"), [&["Makefile", "meson.build"], &code[..], &["zephyr"]].concat());
+    assert_eq!(build("arduino"), ["library.properties", "src"]);
+    assert_eq!(names(&folder.path().join("arduino/src")), code);
+    assert_eq!(names(&folder.path().join("make,meson,zephyr/zephyr")), ["CMakeLists.txt", "Kconfig", "module.yml"]);
+    for wrong in [&["--project", "none,make"][..], &["--project", "bazel"], &["--emit", "rust", "--project", "make"]] {
+        let (model, out) = (fashion(), text(folder.path().join("wrong")));
+        let arguments = [&["build", &model, "-o", &out], wrong].concat();
+        let (_, stderr) = expect(2, &arguments);
+        assert!(stderr.contains("--project"), "{stderr}");
+    }
+}
+
+#[test]
 fn build_writes_rust() {
     let folder = folder();
     expect(0, &["build", &fashion(), "--emit", "rust", "--name", "Fashion", "-o", &text(folder.path().to_path_buf())]);

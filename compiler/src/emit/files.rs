@@ -17,9 +17,15 @@ impl Files {
         Self::default()
     }
 
-    /// Adds a file, in place of one of the same name. The name has no folder.
+    /// Adds a file, in place of one of the same name. A name may be in folders, separated by `/`.
     pub fn insert(&mut self, name: impl Into<String>, contents: impl Into<Vec<u8>>) {
         self.files.insert(name.into(), contents.into());
+    }
+
+    /// The same files in a folder of this name.
+    #[must_use]
+    pub fn below(self, folder: &str) -> Self {
+        self.files.into_iter().map(|(name, contents)| (format!("{folder}/{name}"), contents)).collect()
     }
 
     /// The contents of a file.
@@ -42,11 +48,10 @@ impl Files {
         fs::create_dir_all(folder).map_err(|error| at(folder, &error))?;
         let mut unfinished = Unfinished(Vec::new());
         for (name, contents) in &self.files {
-            if Path::new(name).file_name().and_then(|n| n.to_str()) != Some(name) {
-                return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{name:?} is no file name")));
-            }
-            let path = folder.join(name);
-            let temporary = folder.join(format!(".{name}.{}.tmp", std::process::id()));
+            let path = folder.join(relative(name)?);
+            let (Some(parent), Some(file)) = (path.parent(), path.file_name()) else { continue };
+            fs::create_dir_all(parent).map_err(|error| at(parent, &error))?;
+            let temporary = parent.join(format!(".{}.{}.tmp", file.to_string_lossy(), std::process::id()));
             unfinished.0.push((temporary.clone(), path));
             write(&temporary, contents).map_err(|error| at(&temporary, &error))?;
         }
@@ -75,6 +80,13 @@ impl Drop for Unfinished {
             let _ = fs::remove_file(temporary);
         }
     }
+}
+
+/// The path of a name, which must stay inside the folder.
+fn relative(name: &str) -> io::Result<PathBuf> {
+    let path: PathBuf = name.split('/').collect();
+    let plain = name.split('/').all(|part| Path::new(part).file_name().is_some_and(|file| file == part));
+    if plain { Ok(path) } else { Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{name:?} is no file name"))) }
 }
 
 fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
@@ -112,10 +124,13 @@ mod tests {
         files.insert("a.h", "one");
         files.write_to(&folder.join("deep")).unwrap();
         files.insert("a.h", "three");
+        files.insert("sub/c.c", "four");
         files.write_to(&folder.join("deep")).unwrap();
-        assert_eq!(names(&folder.join("deep")), ["a.h", "b.c"]);
+        assert_eq!(names(&folder.join("deep")), ["a.h", "b.c", "sub"]);
+        assert_eq!(names(&folder.join("deep/sub")), ["c.c"]);
         assert_eq!(fs::read(folder.join("deep/a.h")).unwrap(), b"three");
-        assert_eq!(files.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["a.h", "b.c"]);
+        assert_eq!(files.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["a.h", "b.c", "sub/c.c"]);
+        assert_eq!(files.below("src").iter().next().map(|(name, _)| name), Some("src/a.h"));
         fs::remove_dir_all(&folder).unwrap();
     }
 
@@ -123,9 +138,11 @@ mod tests {
     fn nothing_is_left_of_a_failure() {
         let folder = scratch("none");
         fs::create_dir_all(folder.join("z.c/taken")).unwrap();
-        let mut files = Files::new();
-        files.insert("../escape", "one");
-        assert!(files.write_to(&folder).is_err());
+        for name in ["../escape", "", "/escape", "a/../../escape", "a//b", "a/./b", "a/"] {
+            let mut files = Files::new();
+            files.insert(name, "one");
+            assert!(files.write_to(&folder).is_err(), "{name}");
+        }
         let mut files = Files::new();
         files.insert("z.c", "a folder of this name is in the way");
         assert!(files.write_to(&folder).unwrap_err().to_string().contains("z.c"));

@@ -1,5 +1,4 @@
-//! The forms that emitted C comes in: weights as C, by the assembler, loaded at run time; called from C++; as a CMake
-//! project.
+//! The forms that emitted C comes in: weights as C, by the assembler, loaded at run time; called from C++.
 
 use crate::{Stop, scratch, trial};
 use libtest_mimic::Trial;
@@ -31,7 +30,6 @@ pub fn trials() -> Vec<Trial> {
             passes(&folder, "gcc", &["tiny.c", "tiny_test.c", "main.c"], &[])
         }),
         trial("c_forms::cxx_can_call_it", cxx),
-        trial("c_forms::cmake_builds_it", cmake),
     ]
 }
 
@@ -98,18 +96,5 @@ fn cxx() -> Result<(), Stop> {
     link.args(["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-o", "program", "main.cpp"]);
     check(link.args(["tiny.o", "tiny_weights.o", "tiny_test.o"]).current_dir(&folder))?;
     check(Command::new(folder.join("program")).current_dir(&folder))?;
-    Ok(())
-}
-
-fn cmake() -> Result<(), Stop> {
-    ["cmake", "gcc"].into_iter().try_for_each(installed).map_err(Stop::Absent)?;
-    for (name, weights) in [("form-cmake", WeightStorage::C), ("form-cmake-incbin", WeightStorage::Incbin)] {
-        let folder = written(name, weights)?;
-        check(Command::new("cmake").args(["-S", ".", "-B", "build"]).current_dir(&folder))?;
-        check(Command::new("cmake").args(["--build", "build"]).current_dir(&folder))?;
-        if !folder.join("build/libtiny.a").exists() {
-            return Err(Stop::Failed("no build/libtiny.a".into()));
-        }
-    }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use crate::emitted::{Folder, fashion, needs, tiny};
 use crate::{Stop, differential, scratch, trial};
 use libtest_mimic::Trial;
-use mobilenet_compiler::emit::c::{COptions, Kernels, WeightStorage};
+use mobilenet_compiler::emit::c::{COptions, Kernels, Project, WeightStorage};
 use mobilenet_tests::case::Case;
 use mobilenet_tests::compare::agree;
 use mobilenet_tests::program::c::{STRICT, Toolchain};
@@ -138,7 +138,9 @@ const WARNINGS: [&str; 2] = ["-Wshadow", "-Wdouble-promotion"];
 
 fn form(compiler: &str, name: &str, weights: WeightStorage) -> Result<Folder, Stop> {
     let kernels = Kernels::Runtime;
-    let files = tiny()?.self_testing(COptions { weights, kernels, stage_hooks: true, ..COptions::default() })?;
+    let projects = vec![Project::Cmake];
+    let options = COptions { weights, kernels, stage_hooks: true, projects, ..COptions::default() };
+    let files = tiny()?.self_testing(options)?;
     let folder = Folder::new(&format!("capi-form-{compiler}-{name}"), &files)?;
     folder.write("main.c", MAIN)?;
     Ok(folder)

@@ -10,6 +10,7 @@ mod differential;
 mod emitted;
 mod hooks;
 mod hygiene;
+mod integrations;
 mod memory;
 mod misuse;
 mod names;
@@ -80,6 +81,7 @@ fn main() -> ExitCode {
         differential::trials(),
         hooks::trials(),
         hygiene::trials(),
+        integrations::trials(),
         memory::trials(),
         misuse::trials(),
         names::trials(),

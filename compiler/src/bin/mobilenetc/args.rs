@@ -137,6 +137,7 @@ Examples:
                                                     takes camera bytes as they come
   mobilenetc build net.onnx --labels labels.txt --top-k 5 -o out/
                                                     with net_label() and net_top_k()
+  mobilenetc build net.onnx --project arduino -o ~/Arduino/libraries/net
   mobilenetc build net.onnx --emit rust -o src/     what mobilenet_model!() expands to
 
 Nothing is written unless everything can be.")]
@@ -173,6 +174,9 @@ pub struct Build {
     /// Whose kernels the C code runs on
     #[arg(long, value_enum, default_value_t)]
     pub kernels: Kernels,
+    /// Build systems that get their files beside the C code
+    #[arg(long, value_enum, value_name = "SYSTEMS", value_delimiter = ',', default_value = "cmake")]
+    pub project: Vec<Project>,
 }
 
 /// Languages.
@@ -215,6 +219,23 @@ pub enum Kernels {
     Inline,
     /// Those of the static library mobilenet-runtime-capi, bit for bit as in Rust
     Runtime,
+}
+
+/// Build systems.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Project {
+    /// CMakeLists.txt, for add_subdirectory() and find_package()
+    Cmake,
+    /// meson.build, alone or as a subproject
+    Meson,
+    /// Makefile
+    Make,
+    /// library.properties, with the code in src/
+    Arduino,
+    /// A module in zephyr/
+    Zephyr,
+    /// None of them
+    None,
 }
 
 /// `run`

@@ -1,6 +1,6 @@
 //! `mobilenetc build`
 
-use crate::args::{Build, Kernels, Language, Target, Weights};
+use crate::args::{Build, Kernels, Language, Project, Target, Weights};
 use crate::failure::{Failure, plain};
 use crate::inputs::{self, Random};
 use crate::session::Session;
@@ -62,7 +62,12 @@ fn refuse_contradictions(args: &Build) -> Result<(), Failure> {
         ("--stage-hooks", args.stage_hooks),
         ("--target", args.target != Target::default()),
         ("--kernels", args.kernels != Kernels::default()),
+        ("--project", args.project != [Project::Cmake]),
     ];
+    if args.project.len() > 1 && args.project.contains(&Project::None) {
+        let problem = Problem::new("--project none goes with no other");
+        return Err(Failure::Usage(problem.hint("leave out either none or the build systems")));
+    }
     match of_c.iter().find(|(_, given)| *given && args.emit == Language::Rust) {
         Some((option, _)) => Err(Failure::Usage(
             Problem::new(format!("{option} is an option of --emit c"))
@@ -90,8 +95,21 @@ fn emit_c(args: &Build, session: &Session, plan: &Plan) -> Result<Files, Failure
     let provenance =
         session.provenance(&[("weights", weights_text), ("target", target_text), ("kernels", kernels_text)]);
     let stage_hooks = args.stage_hooks;
-    let options = c::COptions { name: name(args), weights, target, kernels, self_test, stage_hooks, provenance };
+    let projects = args.project.iter().copied().filter_map(project).collect();
+    let options =
+        c::COptions { name: name(args), weights, target, kernels, self_test, stage_hooks, projects, provenance };
     c::emit(plan, &options).map_err(|error| session.failure(error))
+}
+
+fn project(project: Project) -> Option<c::Project> {
+    match project {
+        Project::Cmake => Some(c::Project::Cmake),
+        Project::Meson => Some(c::Project::Meson),
+        Project::Make => Some(c::Project::Make),
+        Project::Arduino => Some(c::Project::Arduino),
+        Project::Zephyr => Some(c::Project::Zephyr),
+        Project::None => None,
+    }
 }
 
 /// A random input and what the reference makes of it.

@@ -1,4 +1,4 @@
-//! The C back end: `net.h`, `net.c`, the weights, `CMakeLists.txt`.
+//! The C back end: `net.h`, `net.c`, the weights, files for build systems.
 //!
 //! The output is C99 without libc beyond `<string.h>`, without heap and without variable-length arrays. Only kernels that
 //! the plan needs are emitted, their tiles in exactly the sizes it uses.
@@ -6,11 +6,11 @@
 mod classes;
 mod descriptors;
 mod header;
+mod integration;
 mod isa;
 mod kernels;
 mod names;
 mod needs;
-mod project;
 mod runtime;
 mod self_test;
 mod source;
@@ -23,6 +23,7 @@ mod weights;
 use crate::diagnostic::{Error, Problem};
 use crate::emit::{Files, Provenance};
 use crate::plan::Plan;
+pub use integration::Project;
 pub use names::prefix;
 
 /// Where the weights go.
@@ -81,6 +82,8 @@ pub struct COptions {
     pub self_test: Option<SelfTest>,
     /// Calls `NET_STAGE_BEGIN(i)` and `NET_STAGE_END(i)` around each step.
     pub stage_hooks: bool,
+    /// Build systems that get their files.
+    pub projects: Vec<Project>,
     /// For the comment at the head of each file.
     pub provenance: Provenance,
 }
@@ -101,7 +104,6 @@ pub fn emit(plan: &Plan, options: &COptions) -> Result<Files, Error> {
         Kernels::Runtime => runtime::source(plan, options, &prefix, &banner),
     };
     files.insert(format!("{prefix}.c"), source);
-    files.insert("CMakeLists.txt", project::cmake(options, &prefix));
     let bin = format!("{prefix}.bin");
     match options.weights {
         WeightStorage::C => {
@@ -116,7 +118,7 @@ pub fn emit(plan: &Plan, options: &COptions) -> Result<Files, Error> {
     if let Some(test) = &options.self_test {
         files.insert(format!("{prefix}_test.c"), self_test::unit(plan, test, options, &prefix, &banner));
     }
-    Ok(files)
+    Ok(integration::with_projects(files, options, &prefix))
 }
 
 fn check(plan: &Plan, options: &COptions) -> Result<(), Error> {
@@ -129,6 +131,7 @@ fn check(plan: &Plan, options: &COptions) -> Result<(), Error> {
             );
         }
     }
+    problems.extend(integration::check(options));
     problems.extend(options.self_test.as_ref().and_then(|test| self_test::check(plan, test)));
     if problems.is_empty() { Ok(()) } else { Err(Error { problems }) }
 }
