@@ -6,6 +6,7 @@ const embedded = {};
 
 const SAMPLES = 9;
 const SAMPLE_MS = 4;
+const MAX_RUNS = 64;
 
 // (func (result v128) i32.const 0 i8x16.splat)
 const VECTOR_MODULE = Uint8Array.of(
@@ -45,10 +46,9 @@ class Kernels {
     return this.#output.slice();
   }
 
-  /** Takes `samples` more samples of the image that ran last; the median of the latest in milliseconds per inference. */
-  time(samples) {
-    for (let i = 0; i < samples; i++) this.#samples.push(this.#sample());
-    this.#samples = this.#samples.slice(-SAMPLES);
+  /** Milliseconds per inference of the image that ran last, measured once more: the median of the latest samples. */
+  time() {
+    this.#samples = [...this.#samples, this.#sample()].slice(-SAMPLES);
     return median(this.#samples);
   }
 
@@ -58,7 +58,7 @@ class Kernels {
       const start = performance.now();
       for (let i = 0; i < this.#runs; i++) this.#exports.run();
       const elapsed = performance.now() - start;
-      if (elapsed >= SAMPLE_MS || this.#runs >= 1 << 16) return elapsed / this.#runs;
+      if (elapsed >= SAMPLE_MS || this.#runs >= MAX_RUNS) return elapsed / this.#runs;
       this.#runs *= 2;
     }
   }

@@ -2,6 +2,7 @@
 //! reason.
 
 mod boards;
+mod browser;
 mod c_forms;
 mod capi;
 mod classes;
@@ -74,6 +75,7 @@ fn scratch() -> &'static Path {
 fn main() -> ExitCode {
     let trials = [
         boards::trials(),
+        browser::trials(),
         c_forms::trials(),
         classes::trials(),
         capi::trials(),
