@@ -41,12 +41,17 @@ fn uses_fmla(program: &Path) -> Result<(), Stop> {
     if lanes >= 16 { Ok(()) } else { Err(Stop::Failed(format!("{lanes} vector fmla in {}", program.display()))) }
 }
 
-fn rust_aarch64() -> Result<(), Stop> {
+/// Whether Rust can be built for aarch64 here, and run.
+pub fn can_run_aarch64() -> Result<(), Stop> {
     if std::env::var_os("MOBILENET_CROSS").is_none() {
         return Err(Stop::Absent("builds the standard library, a minute: set MOBILENET_CROSS=1".into()));
     }
     rust::can_cross().map_err(Stop::Absent)?;
-    ["aarch64-linux-gnu-gcc", "qemu-aarch64"].into_iter().try_for_each(installed).map_err(Stop::Absent)?;
+    ["aarch64-linux-gnu-gcc", "qemu-aarch64"].into_iter().try_for_each(installed).map_err(Stop::Absent)
+}
+
+fn rust_aarch64() -> Result<(), Stop> {
+    can_run_aarch64()?;
     let case = fashion()?;
     let folder = scratch().join("rust-aarch64");
     let program = rust::build_aarch64(&folder, &scratch().join("target"), &[case.rust()?])?;

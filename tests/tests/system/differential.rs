@@ -28,8 +28,12 @@ pub fn trials() -> Vec<Trial> {
         .collect();
     trials.push(trial("differential::rust_release", || agrees(&crate_of_all(Profile::Release)?, None)));
     trials.push(trial("differential::rust_plain_debug", plain));
+    trials.push(trial("differential::rust_aarch64", rust_aarch64));
+    trials.push(trial("differential::c_aarch64", || {
+        by(&Toolchain::linux("aarch64-linux-gnu-gcc", "aarch64-unknown-linux-gnu", "qemu-aarch64"), "aarch64")
+    }));
     for compiler in ["gcc", "clang"] {
-        trials.push(trial(format!("differential::c_{compiler}"), move || by_c(compiler)));
+        trials.push(trial(format!("differential::c_{compiler}"), move || by(&Toolchain::host(compiler), compiler)));
     }
     trials
 }
@@ -76,12 +80,7 @@ fn plain() -> Result<(), Stop> {
 }
 
 fn crate_of_all(profile: Profile) -> Result<Program, Stop> {
-    let modules = ALL
-        .as_ref()
-        .map_err(|message| failed(message))?
-        .iter()
-        .map(|drawn| drawn.case.rust())
-        .collect::<Result<Vec<_>, _>>()?;
+    let modules = modules(Case::rust)?;
     let name = match profile {
         Profile::Plain => "differential-plain",
         Profile::Debug => "differential",
@@ -90,16 +89,22 @@ fn crate_of_all(profile: Profile) -> Result<Program, Stop> {
     Ok(rust::build(&scratch().join(name), &scratch().join("target"), &modules, profile)?)
 }
 
-fn by_c(compiler: &'static str) -> Result<(), Stop> {
-    let toolchain = Toolchain::host(compiler);
+/// Every shape through the NEON kernels.
+fn rust_aarch64() -> Result<(), Stop> {
+    crate::cross::can_run_aarch64()?;
+    let folder = scratch().join("differential-aarch64");
+    agrees(&rust::build_aarch64(&folder, &scratch().join("target"), &modules(Case::rust)?)?, None)
+}
+
+/// All networks as emitted code.
+fn modules<T>(emit: impl Fn(&Case) -> Result<T, mobilenet_compiler::Error>) -> Result<Vec<T>, Stop> {
+    let all = ALL.as_ref().map_err(|message| failed(message))?;
+    Ok(all.iter().map(|drawn| emit(&drawn.case)).collect::<Result<_, _>>()?)
+}
+
+fn by(toolchain: &Toolchain, name: &str) -> Result<(), Stop> {
     toolchain.present().map_err(Stop::Absent)?;
-    let modules = ALL
-        .as_ref()
-        .map_err(|message| failed(message))?
-        .iter()
-        .map(|drawn| drawn.case.c())
-        .collect::<Result<Vec<_>, _>>()?;
-    let program = toolchain.build(&scratch().join(format!("differential-{compiler}")), &modules)?;
+    let program = toolchain.build(&scratch().join(format!("differential-{name}")), &modules(Case::c)?)?;
     agrees(&program, None)
 }
 
