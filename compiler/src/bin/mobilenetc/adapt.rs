@@ -1,7 +1,7 @@
 //! Options of the command line that change what a model reads and returns.
 
-use crate::args::{divisor, number};
 use crate::failure::Failure;
+use crate::values::normalise;
 use clap::{Args, ValueEnum};
 use mobilenet_compiler::Options;
 use mobilenet_compiler::options::{InputType, Labels, Layout, Normalise};
@@ -102,40 +102,4 @@ impl Input {
 pub enum Element {
     /// Bytes, as cameras give them
     U8,
-}
-
-fn normalise(text: &str) -> Result<Normalise, String> {
-    let list = |text: &str| text.split(',').map(number).collect::<Result<Vec<f32>, _>>();
-    let parts = match text.split_once('/') {
-        Some((_, std)) if std.contains('/') => Err(String::new()),
-        Some((mean, std)) => list(mean).and_then(|mean| Ok((mean, list(std)?))),
-        None => list(text).and_then(|values| match values[..] {
-            [mean, std] => Ok((vec![mean], vec![std])),
-            _ => Err(String::new()),
-        }),
-    };
-    let (mean, std) = parts.map_err(|_| {
-        "expected a mean and a standard deviation, such as 0.5,0.5, or a list of each, such as \
-         0.485,0.456,0.406/0.229,0.224,0.225"
-    })?;
-    for std in &std {
-        divisor(&std.to_string()).map_err(|_| "expected standard deviations above 0")?;
-    }
-    Ok(Normalise { mean, std })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn normalisations() {
-        let lists = |text| normalise(text).map(|Normalise { mean, std }| (mean, std));
-        assert_eq!(lists("0.5,0.25"), Ok((vec![0.5], vec![0.25])));
-        assert_eq!(lists("-1/2"), Ok((vec![-1.0], vec![2.0])));
-        assert_eq!(lists("1,2,3/4,5,6"), Ok((vec![1.0, 2.0, 3.0], vec![4.0, 5.0, 6.0])));
-        for bad in ["", "1", "1,2,3", "1,0", "1/-1", "a,1", "1,2/3/4", "/", "nan,1", "1,inf"] {
-            assert!(normalise(bad).is_err(), "{bad}");
-        }
-    }
 }

@@ -1,10 +1,11 @@
 //! The grammar of the command line.
 
 use crate::adapt::{Adapt, Classes, Input};
+use crate::color::Color;
+use crate::values::{divisor, number, resolution};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mobilenet_compiler::Options;
 use mobilenet_compiler::options::InputType;
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Compiles ONNX MobileNets to shape-static C and Rust.
@@ -388,67 +389,6 @@ impl Verify {
     }
 }
 
-/// When to use colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum Color {
-    #[default]
-    Auto,
-    Always,
-    Never,
-}
-
-impl Color {
-    /// The same choice for clap's own messages.
-    pub fn for_clap(self) -> clap::ColorChoice {
-        match self {
-            Self::Auto => clap::ColorChoice::Auto,
-            Self::Always => clap::ColorChoice::Always,
-            Self::Never => clap::ColorChoice::Never,
-        }
-    }
-
-    /// Whether to colour a stream, given whether it is a terminal.
-    pub fn enabled(self, is_terminal: bool) -> bool {
-        match self {
-            Self::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
-            Self::Always => true,
-            Self::Never => false,
-        }
-    }
-}
-
-/// What `--color` says, before the command line is known to be well formed.
-pub fn early_color(args: impl Iterator<Item = OsString>) -> Color {
-    let args: Vec<OsString> = args.collect();
-    let value = args.iter().enumerate().find_map(|(i, arg)| match arg.to_str()? {
-        "--color" => args.get(i + 1)?.to_str(),
-        arg => arg.strip_prefix("--color="),
-    });
-    value.and_then(|value| Color::from_str(value, false).ok()).unwrap_or_default()
-}
-
-fn resolution(text: &str) -> Result<[usize; 2], String> {
-    let parse = |part: &str| part.parse().ok().filter(|&n: &usize| n > 0);
-    let (height, width) = text.split_once(['x', 'X', ',']).unwrap_or((text, text));
-    match (parse(height), parse(width)) {
-        (Some(height), Some(width)) => Ok([height, width]),
-        _ => Err("expected HEIGHTxWIDTH in pixels, such as 160x160".to_string()),
-    }
-}
-
-pub fn number(text: &str) -> Result<f32, String> {
-    let parse = |part: &str| part.trim().parse().ok().filter(|x: &f32| x.is_finite());
-    let value = match text.split_once('/') {
-        Some((top, bottom)) => parse(top).zip(parse(bottom)).map(|(top, bottom)| top / bottom),
-        None => parse(text),
-    };
-    value.filter(|x| x.is_finite()).ok_or_else(|| "expected a number such as 0.5 or 1/255".to_string())
-}
-
-pub fn divisor(text: &str) -> Result<f32, String> {
-    number(text).and_then(|x| if x > 0.0 { Ok(x) } else { Err("expected a number above 0".to_string()) })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -457,32 +397,5 @@ mod tests {
     #[test]
     fn grammar_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn resolutions() {
-        assert_eq!(resolution("160x128"), Ok([160, 128]));
-        assert_eq!(resolution("96"), Ok([96, 96]));
-        for bad in ["", "x", "0x5", "-1x5", "axb", "1x2x3", "99999999999999999999x1"] {
-            assert!(resolution(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn numbers() {
-        assert_eq!(number("1/4"), Ok(0.25));
-        assert_eq!(number("-0.5"), Ok(-0.5));
-        for bad in ["", "1/0", "nan", "inf", "a", "1//2"] {
-            assert!(number(bad).is_err(), "{bad}");
-        }
-        assert!(divisor("0").is_err());
-    }
-
-    #[test]
-    fn color_is_found_before_parsing() {
-        let find = |args: &[&str]| early_color(args.iter().map(OsString::from));
-        assert_eq!(find(&["x", "--color", "never"]), Color::Never);
-        assert_eq!(find(&["x", "--color=always", "--bad"]), Color::Always);
-        assert_eq!(find(&["x", "--color"]), Color::Auto);
     }
 }

@@ -1,6 +1,6 @@
 //! Why a command did not do its job, and the exit status that says so.
 
-use crate::args::Color;
+use crate::color::Color;
 use crate::terminal::Terminal;
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 use mobilenet_compiler::{Error, Problem};

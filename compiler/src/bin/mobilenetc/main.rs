@@ -4,6 +4,7 @@ mod adapt;
 mod args;
 mod bench;
 mod build;
+mod color;
 mod compare;
 mod engine;
 mod failure;
@@ -15,6 +16,7 @@ mod run;
 mod scores;
 mod session;
 mod terminal;
+mod values;
 mod verify;
 
 use args::{Cli, Command};
@@ -25,7 +27,7 @@ use std::process::ExitCode;
 use terminal::Terminal;
 
 fn main() -> ExitCode {
-    let color = args::early_color(std::env::args_os());
+    let color = color::early_color(std::env::args_os());
     let command = Cli::command().color(color.for_clap());
     let cli = match command.try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,

@@ -1,6 +1,6 @@
 //! Standard output: buffered, coloured on request, quiet when its reader has gone.
 
-use crate::args::Color;
+use crate::color::Color;
 use std::fmt;
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 

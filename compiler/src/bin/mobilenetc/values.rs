@@ -1,0 +1,80 @@
+//! Values of options, from text.
+
+use mobilenet_compiler::options::Normalise;
+
+pub fn resolution(text: &str) -> Result<[usize; 2], String> {
+    let parse = |part: &str| part.parse().ok().filter(|&n: &usize| n > 0);
+    let (height, width) = text.split_once(['x', 'X', ',']).unwrap_or((text, text));
+    match (parse(height), parse(width)) {
+        (Some(height), Some(width)) => Ok([height, width]),
+        _ => Err("expected HEIGHTxWIDTH in pixels, such as 160x160".to_string()),
+    }
+}
+
+pub fn number(text: &str) -> Result<f32, String> {
+    let parse = |part: &str| part.trim().parse().ok().filter(|x: &f32| x.is_finite());
+    let value = match text.split_once('/') {
+        Some((top, bottom)) => parse(top).zip(parse(bottom)).map(|(top, bottom)| top / bottom),
+        None => parse(text),
+    };
+    value.filter(|x| x.is_finite()).ok_or_else(|| "expected a number such as 0.5 or 1/255".to_string())
+}
+
+pub fn divisor(text: &str) -> Result<f32, String> {
+    number(text).and_then(|x| if x > 0.0 { Ok(x) } else { Err("expected a number above 0".to_string()) })
+}
+
+pub fn normalise(text: &str) -> Result<Normalise, String> {
+    let list = |text: &str| text.split(',').map(number).collect::<Result<Vec<f32>, _>>();
+    let parts = match text.split_once('/') {
+        Some((_, std)) if std.contains('/') => Err(String::new()),
+        Some((mean, std)) => list(mean).and_then(|mean| Ok((mean, list(std)?))),
+        None => list(text).and_then(|values| match values[..] {
+            [mean, std] => Ok((vec![mean], vec![std])),
+            _ => Err(String::new()),
+        }),
+    };
+    let (mean, std) = parts.map_err(|_| {
+        "expected a mean and a standard deviation, such as 0.5,0.5, or a list of each, such as \
+         0.485,0.456,0.406/0.229,0.224,0.225"
+    })?;
+    for std in &std {
+        divisor(&std.to_string()).map_err(|_| "expected standard deviations above 0")?;
+    }
+    Ok(Normalise { mean, std })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resolutions() {
+        assert_eq!(resolution("160x128"), Ok([160, 128]));
+        assert_eq!(resolution("96"), Ok([96, 96]));
+        for bad in ["", "x", "0x5", "-1x5", "axb", "1x2x3", "99999999999999999999x1"] {
+            assert!(resolution(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn numbers() {
+        assert_eq!(number("1/4"), Ok(0.25));
+        assert_eq!(number("-0.5"), Ok(-0.5));
+        for bad in ["", "1/0", "nan", "inf", "a", "1//2"] {
+            assert!(number(bad).is_err(), "{bad}");
+        }
+        assert!(divisor("0").is_err());
+    }
+
+    #[test]
+    fn normalisations() {
+        let lists = |text| normalise(text).map(|Normalise { mean, std }| (mean, std));
+        assert_eq!(lists("0.5,0.25"), Ok((vec![0.5], vec![0.25])));
+        assert_eq!(lists("-1/2"), Ok((vec![-1.0], vec![2.0])));
+        assert_eq!(lists("1,2,3/4,5,6"), Ok((vec![1.0, 2.0, 3.0], vec![4.0, 5.0, 6.0])));
+        for bad in ["", "1", "1,2,3", "1,0", "1/-1", "a,1", "1,2/3/4", "/", "nan,1", "1,inf"] {
+            assert!(normalise(bad).is_err(), "{bad}");
+        }
+    }
+}
