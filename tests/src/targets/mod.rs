@@ -57,7 +57,7 @@ pub fn all() -> Vec<Target> {
         board("Cortex-M4", Emit::Auto, board::M4),
         small,
         board("Cortex-M7", Emit::Auto, board::M7),
-        board("Cortex-M55 Helium", Emit::Auto, board::M55),
+        board("Cortex-M55", Emit::Auto, board::M55),
         wasm("WASM scalar, clang", Emit::Portable, false),
         wasm("WASM SIMD, clang", Emit::Auto, true),
     ];
