@@ -56,7 +56,7 @@ mod snapshots {
                 ("plan", case.plan.to_string()),
                 ("rust", show(&case.rust().expect("Rust").files)),
                 // One set of kernels is enough to review.
-                ("c", show(&case.c_for(Target::Portable).expect("C").files)),
+                ("c", show(&case.c_for(Target::Generic).expect("C").files)),
             ];
             for (stage, text) in stages {
                 insta::assert_snapshot!(format!("{name}_{stage}"), text);

@@ -61,7 +61,7 @@ fn compare(network: &Network, compiled: &mut Compiled, what: &str) {
 fn check(network: Network, cost: &CostModel, turn: usize, what: &str, flags: &[&str]) {
     let Ok(plan) = plan(network, cost) else { return };
     let compilers = compilers();
-    for target in [Target::Auto, Target::Portable] {
+    for target in [Target::Auto, Target::Generic] {
         let options = COptions { name: "net".into(), target, ..COptions::default() };
         let files = emit(&plan, &options).unwrap();
         if let Some(compiler) = compilers.get(turn % compilers.len().max(1)) {
@@ -146,7 +146,7 @@ fn whatever_is_decided_computes_the_same() {
 #[test]
 fn the_same_plan_gives_the_same_bytes() {
     let plan = plan(random_network(3), &CostModel::default()).unwrap();
-    for weights in [WeightStorage::C, WeightStorage::Bin, WeightStorage::Incbin] {
+    for weights in [WeightStorage::Source, WeightStorage::Bin, WeightStorage::Incbin] {
         let options = COptions { name: "net".into(), weights, ..COptions::default() };
         assert_eq!(emit(&plan, &options).unwrap(), emit(&plan.clone(), &options).unwrap());
     }

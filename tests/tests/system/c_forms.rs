@@ -17,7 +17,7 @@ use std::process::Command;
 pub fn trials() -> Vec<Trial> {
     vec![
         trial("c_forms::weights_as_c_pass_their_self_test", || {
-            let folder = written("form-c", WeightStorage::C)?;
+            let folder = written("form-c", WeightStorage::Source)?;
             passes(&folder, "gcc", &["tiny.c", "tiny_weights.c", "tiny_test.c"], &["-DTINY_TEST_MAIN"])
         }),
         trial("c_forms::assembled_weights_pass_their_self_test", || {
@@ -88,7 +88,7 @@ fn passes(folder: &Path, compiler: &str, sources: &[&str], flags: &[&str]) -> Re
 
 fn cxx() -> Result<(), Stop> {
     ["gcc", "g++"].into_iter().try_for_each(installed).map_err(Stop::Absent)?;
-    let folder = written("form-cxx", WeightStorage::C)?;
+    let folder = written("form-cxx", WeightStorage::Source)?;
     fs::write(folder.join("main.cpp"), CXX).map_err(|e| e.to_string())?;
     let sources = ["tiny.c", "tiny_weights.c", "tiny_test.c"];
     check(Command::new("gcc").args(STRICT).args(["-O1", "-c"]).args(sources).current_dir(&folder))?;

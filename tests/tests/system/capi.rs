@@ -178,7 +178,7 @@ fn forms_cxx() -> Result<(), Stop> {
 fn another_version() -> Result<(), Stop> {
     needs(&["gcc"])?;
     let library = library()?;
-    let folder = form("gcc", "version", WeightStorage::C)?;
+    let folder = form("gcc", "version", WeightStorage::Source)?;
     let header = fs::read_to_string(library.include.join("mobilenet_runtime.h")).map_err(|e| e.to_string())?;
     let raised = header.replace("#define MOBILENET_RT_ABI ", "#define MOBILENET_RT_ABI 1000 + ");
     folder.write("mobilenet_runtime.h", &raised)?;
@@ -200,7 +200,7 @@ fn another_version() -> Result<(), Stop> {
 fn cmake() -> Result<(), Stop> {
     needs(&["cmake", "gcc"])?;
     let library = library()?;
-    let folder = form("cmake", "source", WeightStorage::C)?;
+    let folder = form("cmake", "source", WeightStorage::Source)?;
     let configure = |options: &[String]| {
         check(folder.command("cmake").args(["-S", ".", "-B", "build", "-DCMAKE_C_COMPILER=gcc"]).args(options))
     };

@@ -17,7 +17,7 @@ pub const SANITIZED: [&str; 4] = ["-g", "-O1", "-fsanitize=address,undefined", "
 
 /// The forms that weights come in, by the name of the option.
 pub const FORMS: [(&str, WeightStorage); 3] =
-    [("source", WeightStorage::C), ("bin", WeightStorage::Bin), ("incbin", WeightStorage::Incbin)];
+    [("source", WeightStorage::Source), ("bin", WeightStorage::Bin), ("incbin", WeightStorage::Incbin)];
 
 /// Files on disk.
 pub struct Folder(pub PathBuf);

@@ -123,7 +123,7 @@ fn stateless(compiler: &str) -> Result<(), Stop> {
     needs(&[compiler, "nm"])?;
     for (name, case) in small_models()? {
         for (form, weights) in FORMS {
-            for target in [Target::Auto, Target::Portable] {
+            for target in [Target::Auto, Target::Generic] {
                 let options = COptions { weights, target, ..COptions::default() };
                 let folder = Folder::new(&format!("stateless-{compiler}"), &case.self_testing(options)?)?;
                 check(folder.command(compiler).args(["-std=c99", "-O2", "-c", "net.c", "net_test.c"]))?;

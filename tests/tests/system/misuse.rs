@@ -13,7 +13,7 @@ pub fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();
     for compiler in ["gcc", "clang"] {
         trials.push(trial(format!("misuse::arguments_{compiler}"), move || {
-            misused(compiler, "arguments", WeightStorage::C, ARGUMENTS)
+            misused(compiler, "arguments", WeightStorage::Source, ARGUMENTS)
         }));
         trials.push(trial(format!("misuse::files_of_weights_{compiler}"), move || {
             misused(compiler, "files", WeightStorage::Bin, FILES)

@@ -80,7 +80,7 @@ fn damaged_binary() -> Result<(), Stop> {
     needs(&["gcc"])?;
     let case = fashion()?;
     let weights = &case.plan.weights;
-    for (name, form) in [("source", WeightStorage::C), ("incbin", WeightStorage::Incbin)] {
+    for (name, form) in [("source", WeightStorage::Source), ("incbin", WeightStorage::Incbin)] {
         let folder = Folder::new(
             &format!("damage-{name}"),
             &case.self_testing(COptions { weights: form, ..COptions::default() })?,
@@ -126,7 +126,7 @@ const WRONG: [(&str, &str); 14] = [
 
 fn miscompiled() -> Result<(), Stop> {
     needs(&["gcc"])?;
-    let options = COptions { target: Target::Portable, ..COptions::default() };
+    let options = COptions { target: Target::Generic, ..COptions::default() };
     let folder = Folder::new("miscompiled", &tiny()?.self_testing(options)?)?;
     let kernels = fs::read_to_string(folder.0.join("net.c")).map_err(|e| e.to_string())?;
     let flags = ["-O1", "-DNET_TEST_MAIN"];

@@ -2,9 +2,10 @@
 
 use crate::adapt::{Adapt, Classes, Input};
 use crate::color::Color;
-use crate::values::{divisor, number, resolution};
+use crate::values::{divisor, number, resolution, targets};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mobilenet_compiler::Options;
+use mobilenet_compiler::emit::c::Target;
 use mobilenet_compiler::options::InputType;
 use std::path::PathBuf;
 
@@ -131,6 +132,7 @@ pub enum Format {
 #[command(after_long_help = "\
 Examples:
   mobilenetc build net.onnx --emit c --name net -o out/
+  mobilenetc build net.onnx --target cortex-m7 -o out/
   mobilenetc build net.onnx --weights bin -o out/   net.bin, loaded by net_load()
   mobilenetc build net.onnx --self-test -o out/     with net_self_test() and a test program
   mobilenetc build net.onnx --kernels runtime -o out/   to be linked with mobilenet-runtime-capi
@@ -160,17 +162,17 @@ pub struct Build {
     /// Folder to write into; made if missing
     #[arg(short, long, value_name = "DIR")]
     pub output: PathBuf,
-    /// How C gets at the weights
-    #[arg(long, value_enum, default_value_t)]
-    pub weights: Weights,
+    /// How C gets at the weights; by default source up to 4 MiB, above incbin, or bin for generic C
+    #[arg(long, value_enum)]
+    pub weights: Option<Weights>,
     /// Also emit a self-test with an embedded input and its expected output (C)
     #[arg(long)]
     pub self_test: bool,
     /// Call NET_STAGE_BEGIN(i) and NET_STAGE_END(i), macros you may define, around each step (C)
     #[arg(long)]
     pub stage_hooks: bool,
-    /// Instruction sets the C code holds kernels for
-    #[arg(long, value_enum, default_value_t)]
+    /// Processor that the C code is written for
+    #[arg(long, default_value = Target::default().name(), value_parser = targets())]
     pub target: Target,
     /// Whose kernels the C code runs on
     #[arg(long, value_enum, default_value_t)]
@@ -191,25 +193,14 @@ pub enum Language {
 }
 
 /// Forms of the weights in C.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Weights {
     /// A translation unit of its own, NAME_weights.c
-    #[default]
-    C,
+    Source,
     /// NAME.bin, handed to NAME_load() at run time
     Bin,
     /// NAME.bin, included by the assembler through NAME_weights.S
     Incbin,
-}
-
-/// Instruction sets of the emitted C.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum Target {
-    /// Every instruction set the emitter knows, chosen when the code runs or is compiled
-    #[default]
-    Auto,
-    /// Plain C only
-    Portable,
 }
 
 /// Whose kernels emitted C runs on.

@@ -1,6 +1,6 @@
 //! `mobilenetc build`
 
-use crate::args::{Build, Kernels, Language, Project, Target, Weights};
+use crate::args::{Build, Kernels, Language, Project, Weights};
 use crate::failure::{Failure, plain};
 use crate::inputs::{self, Random};
 use crate::session::Session;
@@ -50,17 +50,17 @@ fn refuse_contradictions(args: &Build) -> Result<(), Failure> {
             return Err(Failure::Usage(problem.hint(format!("--name {safe}"))));
         }
     }
-    if args.kernels == Kernels::Runtime && args.target != Target::default() {
+    if args.kernels == Kernels::Runtime && args.target != c::Target::default() {
         let problem = Problem::new("--target is an option of --kernels inline");
         return Err(Failure::Usage(
             problem.hint("the runtime is built for its target by cargo and chooses its kernels itself"),
         ));
     }
     let of_c = [
-        ("--weights", args.weights != Weights::default()),
+        ("--weights", args.weights.is_some()),
         ("--self-test", args.self_test),
         ("--stage-hooks", args.stage_hooks),
-        ("--target", args.target != Target::default()),
+        ("--target", args.target != c::Target::default()),
         ("--kernels", args.kernels != Kernels::default()),
         ("--project", args.project != [Project::Cmake]),
     ];
@@ -78,26 +78,31 @@ fn refuse_contradictions(args: &Build) -> Result<(), Failure> {
 }
 
 fn emit_c(args: &Build, session: &Session, plan: &Plan) -> Result<Files, Failure> {
-    let (weights, weights_text) = match args.weights {
-        Weights::C => (c::WeightStorage::C, "c"),
-        Weights::Bin => (c::WeightStorage::Bin, "bin"),
-        Weights::Incbin => (c::WeightStorage::Incbin, "incbin"),
-    };
-    let (target, target_text) = match args.target {
-        Target::Auto => (c::Target::Auto, "auto"),
-        Target::Portable => (c::Target::Portable, "portable"),
+    let weights = match args.weights {
+        Some(Weights::Source) => c::WeightStorage::Source,
+        Some(Weights::Bin) => c::WeightStorage::Bin,
+        Some(Weights::Incbin) => c::WeightStorage::Incbin,
+        None => c::WeightStorage::by_size(plan.weights.len(), args.target),
     };
     let (kernels, kernels_text) = match args.kernels {
         Kernels::Inline => (c::Kernels::Inline, "inline"),
         Kernels::Runtime => (c::Kernels::Runtime, "runtime"),
     };
     let self_test = if args.self_test { Some(self_test(session, plan)?) } else { None };
-    let provenance =
-        session.provenance(&[("weights", weights_text), ("target", target_text), ("kernels", kernels_text)]);
-    let stage_hooks = args.stage_hooks;
-    let projects = args.project.iter().copied().filter_map(project).collect();
-    let options =
-        c::COptions { name: name(args), weights, target, kernels, self_test, stage_hooks, projects, provenance };
+    let options = c::COptions {
+        name: name(args),
+        weights,
+        target: args.target,
+        kernels,
+        self_test,
+        stage_hooks: args.stage_hooks,
+        projects: args.project.iter().copied().filter_map(project).collect(),
+        provenance: session.provenance(&[
+            ("weights", weights.name()),
+            ("target", args.target.name()),
+            ("kernels", kernels_text),
+        ]),
+    };
     c::emit(plan, &options).map_err(|error| session.failure(error))
 }
 

@@ -1,5 +1,7 @@
 //! Values of options, from text.
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use mobilenet_compiler::emit::c::Target;
 use mobilenet_compiler::options::Normalise;
 
 pub fn resolution(text: &str) -> Result<[usize; 2], String> {
@@ -42,6 +44,13 @@ pub fn normalise(text: &str) -> Result<Normalise, String> {
         divisor(&std.to_string()).map_err(|_| "expected standard deviations above 0")?;
     }
     Ok(Normalise { mean, std })
+}
+
+/// The processors that C is written for, each with what it has.
+pub fn targets() -> impl TypedValueParser<Value = Target> {
+    let values = Target::ALL.map(|target| PossibleValue::new(target.name()).help(target.about()));
+    PossibleValuesParser::new(values)
+        .map(|name| Target::ALL.into_iter().find(|target| target.name() == name).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -1,12 +1,25 @@
 //! The instruction sets the kernels are spelled for, and the shape of each one's tiles.
 
+use super::source::kernel;
+
+/// How a tile multiplies all lanes by one input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Factor {
+    /// By a vector that repeats it.
+    Splat,
+    /// By one lane of a vector of four inputs.
+    Lane,
+    /// By a scalar.
+    Scalar,
+}
+
 /// One instruction set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Isa {
     /// Suffix of its functions.
     pub suffix: &'static str,
-    /// Preprocessor condition under which they exist.
-    pub guard: &'static str,
+    /// Its vectors, spelled like everyone's.
+    pub vectors: &'static str,
     /// Macro with the attribute of its functions.
     pub attribute: &'static str,
     /// Lanes of the vectors of 16-wide blocks.
@@ -25,13 +38,13 @@ pub(super) struct Isa {
     pub sums: usize,
     /// Prefetches every four input channels.
     pub prefetches: usize,
-    /// Multiplies by one lane of a vector of four inputs.
-    pub by_lane: bool,
+    /// How a tile multiplies all lanes by one input.
+    pub factor: Factor,
 }
 
 pub(super) const AVX512: Isa = Isa {
     suffix: "avx512",
-    guard: "defined(@@X86)",
+    vectors: kernel!("vectors/avx512"),
     attribute: "@@AVX512",
     lanes: 16,
     rows32: 12,
@@ -41,12 +54,12 @@ pub(super) const AVX512: Isa = Isa {
     pixels: 8,
     sums: 8,
     prefetches: 2,
-    by_lane: false,
+    factor: Factor::Splat,
 };
 
 pub(super) const AVX2: Isa = Isa {
     suffix: "avx2",
-    guard: "defined(@@X86)",
+    vectors: kernel!("vectors/avx2"),
     attribute: "@@AVX2",
     lanes: 8,
     rows32: 0,
@@ -56,12 +69,12 @@ pub(super) const AVX2: Isa = Isa {
     pixels: 8,
     sums: 4,
     prefetches: 1,
-    by_lane: false,
+    factor: Factor::Splat,
 };
 
 pub(super) const NEON: Isa = Isa {
     suffix: "neon",
-    guard: "defined(@@NEON)",
+    vectors: kernel!("vectors/neon"),
     attribute: "@@PLAIN",
     lanes: 4,
     rows32: 0,
@@ -71,13 +84,13 @@ pub(super) const NEON: Isa = Isa {
     pixels: 8,
     sums: 2,
     prefetches: 1,
-    by_lane: true,
+    factor: Factor::Lane,
 };
 
-/// SSE2 and WebAssembly: four lanes, few registers, no fused multiply-add.
-pub(super) const V128: Isa = Isa {
-    suffix: "v128",
-    guard: "defined(@@X86) || defined(@@SIMD128)",
+/// Four lanes, 16 registers, no fused multiply-add.
+pub(super) const SSE2: Isa = Isa {
+    suffix: "sse2",
+    vectors: kernel!("vectors/sse2"),
     attribute: "@@PLAIN",
     lanes: 4,
     rows32: 0,
@@ -87,13 +100,31 @@ pub(super) const V128: Isa = Isa {
     pixels: 7,
     sums: 1,
     prefetches: 0,
-    by_lane: false,
+    factor: Factor::Splat,
+};
+
+pub(super) const SIMD128: Isa = Isa { suffix: "simd128", vectors: kernel!("vectors/simd128"), ..SSE2 };
+
+/// Four lanes and eight registers; the factor that all lanes share may stay outside them.
+pub(super) const HELIUM: Isa = Isa {
+    suffix: "helium",
+    vectors: kernel!("vectors/helium"),
+    attribute: "@@PLAIN",
+    lanes: 4,
+    rows32: 0,
+    rows16: 3,
+    rows8: 3,
+    columns: 8,
+    pixels: 4,
+    sums: 1,
+    prefetches: 0,
+    factor: Factor::Scalar,
 };
 
 /// C alone: two pixels by eight channels fill the 32 registers that most floating-point units have.
 pub(super) const PLAIN: Isa = Isa {
     suffix: "plain",
-    guard: "!defined(@@X86) && !defined(@@NEON) && !defined(@@SIMD128)",
+    vectors: kernel!("vectors/scalar"),
     attribute: "@@PLAIN",
     lanes: 1,
     rows32: 0,
@@ -103,13 +134,21 @@ pub(super) const PLAIN: Isa = Isa {
     pixels: 7,
     sums: 1,
     prefetches: 0,
-    by_lane: false,
+    factor: Factor::Splat,
 };
 
 impl Isa {
     /// Lanes of the vectors of blocks of this width.
     pub(super) fn lanes_of(&self, width: usize) -> usize {
         self.lanes.min(width)
+    }
+
+    /// Type of the factor in a tile of `f` vectors, its load, and the multiply-add with it.
+    pub(super) fn by(&self, f: &str) -> [String; 3] {
+        match self.factor {
+            Factor::Scalar => ["float".into(), "*".into(), format!("{f}_fma_by")],
+            _ => [f.into(), format!("{f}_splat"), format!("{f}_fma")],
+        }
     }
 
     /// Rows of a tile of this width; 0 where there is none.

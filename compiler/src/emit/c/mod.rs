@@ -16,6 +16,7 @@ mod self_test;
 mod source;
 mod stem;
 mod steps;
+mod target;
 mod text;
 mod tiles;
 mod weights;
@@ -25,27 +26,43 @@ use crate::emit::{Files, Provenance};
 use crate::plan::Plan;
 pub use integration::Project;
 pub use names::prefix;
+pub use target::Target;
 
 /// Where the weights go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum WeightStorage {
     /// `net_weights.c`, a translation unit.
     #[default]
-    C,
+    Source,
     /// `net.bin`, handed to `net_load` at run time.
     Bin,
     /// `net.bin`, included by `net_weights.S`.
     Incbin,
 }
 
-/// What the code may rely on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Target {
-    /// AVX-512, AVX2, SSE2, NEON, WebAssembly SIMD where there, portable C elsewhere.
-    #[default]
-    Auto,
-    /// Portable C alone.
-    Portable,
+/// Weights beyond this many bytes are not written as text by default: such a unit is over 10 MB and takes compilers, editors
+/// and version control long.
+const MOST_AS_SOURCE: usize = 4 << 20;
+
+impl WeightStorage {
+    /// What suits so many bytes: a translation unit where it stays small, else the assembler, or a file that is loaded where
+    /// the target asks for nothing but C.
+    pub fn by_size(bytes: usize, target: Target) -> Self {
+        match target {
+            _ if bytes <= MOST_AS_SOURCE => Self::Source,
+            Target::Generic => Self::Bin,
+            _ => Self::Incbin,
+        }
+    }
+
+    /// As the command line spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Bin => "bin",
+            Self::Incbin => "incbin",
+        }
+    }
 }
 
 /// Whose kernels the code runs on.
@@ -106,8 +123,8 @@ pub fn emit(plan: &Plan, options: &COptions) -> Result<Files, Error> {
     files.insert(format!("{prefix}.c"), source);
     let bin = format!("{prefix}.bin");
     match options.weights {
-        WeightStorage::C => {
-            files.insert(format!("{prefix}_weights.c"), weights::unit(&prefix, &banner, &plan.weights));
+        WeightStorage::Source => {
+            files.insert(format!("{prefix}_weights.c"), weights::unit(&prefix, &banner, &plan.weights, options.target));
         }
         WeightStorage::Bin => files.insert(bin, weights::bin(&plan.weights)),
         WeightStorage::Incbin => {

@@ -1,17 +1,15 @@
 //! `net.c`.
 
 use super::descriptors::{descriptor, name_of};
-use super::isa::{self, Isa};
 use super::kernels::kernels;
 use super::needs::Needs;
 use super::stem::stage_row;
 use super::steps::run_steps;
 use super::text::{expand, instantiate};
-use super::{COptions, Target, WeightStorage, classes, weights};
+use super::{COptions, WeightStorage, classes, weights};
 use crate::graph::DType;
 use crate::network::Layout;
 use crate::plan::Plan;
-use std::fmt::Write;
 
 /// A kernel text by name.
 macro_rules! kernel {
@@ -23,35 +21,48 @@ pub(super) use kernel;
 
 pub(super) fn source(plan: &Plan, options: &COptions, prefix: &str, banner: &str) -> String {
     let needs = Needs::of(plan);
-    let isas = isas(options.target);
-    let mut text = String::from("#include \"@h\"\n\n#include <string.h>\n\n");
-    text += &prelude(plan, options, &needs);
+    let mut steps = String::new();
     for step in plan.flat_steps() {
-        text += &descriptor(&name_of(plan, step), &step.kernel);
+        steps += &descriptor(&name_of(plan, step), &step.kernel);
     }
-    for isa in &isas {
-        let _ = writeln!(text, "\n#if {}\n", isa.guard);
-        text += &instantiate(&kernels(isa, &needs), isa);
-        text += &instantiate(&run_steps(plan, options.stage_hooks), isa);
-        text += "#endif\n";
+    for (isa, guard) in options.target.isas() {
+        let code = instantiate(&(kernels(&isa, &needs) + &run_steps(plan, options.stage_hooks)), &isa);
+        steps += &if guard.is_empty() { format!("\n{code}") } else { format!("\n#if {guard}\n\n{code}#endif\n") };
     }
-    text += &entry(plan, options, &isas);
+    steps += &entry(plan, options);
+    let types = used(&types(&needs), &steps);
+    let mut text = String::from("#include \"@h\"\n\n#include <string.h>\n\n");
+    text += &overrides(options);
+    let math = if (types.clone() + &steps).contains("@@INFINITY") { kernel!("vectors/math") } else { "" };
+    text += &options.target.vectors().replace("%MATH%", math);
+    text += &weights_access(plan, options);
+    text += &types;
+    text += &steps;
     format!("{banner}{}", expand(&text, prefix))
 }
 
-/// The instruction sets to spell, with guards that leave exactly one where the CPU is not asked.
-fn isas(target: Target) -> Vec<Isa> {
-    match target {
-        Target::Auto => vec![isa::AVX512, isa::AVX2, isa::NEON, isa::V128, isa::PLAIN],
-        Target::Portable => vec![Isa { guard: "1", ..isa::PLAIN }],
+/// Paragraphs of a text but for functions that nothing behind them calls.
+fn used(text: &str, behind: &str) -> String {
+    let mut kept = String::new();
+    for paragraph in text.split_inclusive("\n\n").collect::<Vec<_>>().into_iter().rev() {
+        let called = |name: &str| behind.contains(name) || kept.contains(name);
+        if function(paragraph).is_none_or(called) {
+            kept.insert_str(0, paragraph);
+        }
     }
+    kept
 }
 
-fn prelude(plan: &Plan, options: &COptions, needs: &Needs) -> String {
-    let mut text = overrides(options);
-    text += kernel!("vectors");
-    text += &weights_access(plan, options);
-    text += kernel!("types");
+/// The name of the function that a paragraph defines, with its parenthesis.
+fn function(paragraph: &str) -> Option<&str> {
+    let line = paragraph.lines().find(|line| line.starts_with("static "))?;
+    let end = line.find('(')? + 1;
+    line.get(line[..end].rfind('@')?..end)
+}
+
+/// Types, and functions without vectors.
+fn types(needs: &Needs) -> String {
+    let mut text = String::from(kernel!("types"));
     text += kernel!("row");
     if needs.kernel_rows > 0 {
         text += &kernel!("depthwise").replace("@@KERNEL_ROWS", &needs.kernel_rows.to_string());
@@ -114,13 +125,8 @@ pub(super) fn weights_access(plan: &Plan, options: &COptions) -> String {
 /// What a file needs to see before it can name the weights.
 pub(super) fn weights_declaration(plan: &Plan, options: &COptions) -> String {
     match options.weights {
-        WeightStorage::C => format!(
-            "#ifndef @@WEIGHTS_LINKAGE\n#define @@WEIGHTS_LINKAGE extern\n#endif\n\
-             #ifndef @@WEIGHTS_STORAGE\n#define @@WEIGHTS_STORAGE const\n#endif\n\
-             union @weights {};\n@@WEIGHTS_LINKAGE @@WEIGHTS_STORAGE union @weights @weights;\n\n",
-            weights::union(plan.weights.len(), "float", 4)
-        ),
-        WeightStorage::Incbin => "extern const float @weights[];\n\n".into(),
+        WeightStorage::Source => weights::declaration(plan.weights.len(), options.target),
+        WeightStorage::Incbin => weights::included(),
         WeightStorage::Bin => kernel!("loaded").replace("%HASH%", &weights::hash_literal(&plan.weights)),
     }
 }
@@ -128,7 +134,7 @@ pub(super) fn weights_declaration(plan: &Plan, options: &COptions) -> String {
 /// The expression for the weights' address, where there is an `arena`.
 pub(super) fn weights_address(options: &COptions) -> &'static str {
     match options.weights {
-        WeightStorage::C => "@weights.values",
+        WeightStorage::Source => "@weights.values",
         WeightStorage::Bin => "@loaded(arena)",
         WeightStorage::Incbin => "@weights",
     }
@@ -149,24 +155,19 @@ fn index(layout: Layout, height: usize, width: usize, channels: usize) -> String
     }
 }
 
-fn entry(plan: &Plan, options: &COptions, isas: &[Isa]) -> String {
+fn entry(plan: &Plan, options: &COptions) -> String {
     let mut text = String::from("\n");
-    if isas.len() > 1 {
+    if options.target.asks_the_cpu() {
         text += kernel!("level");
     }
     let (input_len, output_len) = plan.lengths();
     let batch = plan.network.batch.max(1);
-    let call = if isas.len() > 1 {
-        kernel!("choose").to_string()
-    } else {
-        format!("        @run_{}(input, output, floats, weights);\n", isas[0].suffix)
-    };
     text += &kernel!("entry")
         .replace("%WEIGHTS%", weights_address(options))
-        .replace("%CALL%\n", &call)
+        .replace("%CALL%\n", &options.target.call())
         .replace(
             "%LEVEL%",
-            if isas.len() > 1 { "#if defined(@@X86)\n    const int level = @level();\n#endif\n" } else { "" },
+            if options.target.asks_the_cpu() { "#if defined(@@X86)\n    const int level = @level();\n#endif\n" } else { "" },
         )
         .replace("%IN%", &(input_len / batch).to_string())
         .replace("%OUT%", &(output_len / batch).to_string());

@@ -1,6 +1,6 @@
 //! Spells the innermost loops: tiles whose accumulators are named variables, so that every compiler keeps them in registers.
 
-use super::isa::Isa;
+use super::isa::{Factor, Isa};
 use std::fmt::Write;
 
 /// Which partial blocks of input channels the model has.
@@ -19,6 +19,8 @@ pub(super) struct Tails {
 /// Registers of one tile: `rows` pixels by `vectors` vectors.
 struct Tile {
     f: String,
+    /// Type, load and multiply-add of the factor.
+    by: [String; 3],
     lanes: usize,
     rows: usize,
     /// Width of a panel's rows.
@@ -31,7 +33,8 @@ impl Tile {
     fn new(isa: &Isa, rows: usize, width: usize) -> Self {
         let lanes = isa.lanes_of(width);
         let columns = if width == 32 { 32 } else { width.min(isa.columns) };
-        Self { f: format!("f{lanes}"), lanes, rows, panel: width.min(16), columns }
+        let f = format!("f{lanes}");
+        Self { by: isa.by(&f), f, lanes, rows, panel: width.min(16), columns }
     }
 
     fn vectors(&self) -> usize {
@@ -66,7 +69,7 @@ impl Tile {
 
     /// The statements of one tap: input `u` of each row, rows `stride` apart.
     fn tap(&self, u: &str, stride: &str) -> Vec<String> {
-        let f = &self.f;
+        let (f, [_, splat, fma]) = (&self.f, &self.by);
         let row = if u == "0" { String::new() } else { format!("{u} * {}", self.panel) };
         let loads: Vec<_> =
             (0..self.vectors()).map(|v| format!("b{v} = {f}_load({});", self.at("b", "d", v, &row))).collect();
@@ -78,9 +81,9 @@ impl Tile {
                 (r, "0") => format!("a + {r} * {stride}"),
                 (r, u) => format!("a + {r} * {stride} + {u}"),
             };
-            let mut line = format!("x = {f}_splat({at});");
+            let mut line = format!("x = {splat}({at});");
             for v in 0..self.vectors() {
-                let _ = write!(line, " c{r}_{v} = {f}_fma(x, b{v}, c{r}_{v});");
+                let _ = write!(line, " c{r}_{v} = {fma}(x, b{v}, c{r}_{v});");
             }
             lines.push(line);
         }
@@ -90,7 +93,7 @@ impl Tile {
     /// The statements of one tap where `b` itself moves on.
     fn tap_moving(&self, u: &str, stride: usize) -> Vec<String> {
         let moving = self.tap("0", &stride.to_string());
-        moving.iter().map(|line| line.replace("_splat(a", &format!("_splat(a + {u}"))).collect()
+        moving.iter().map(|line| line.replace("(a", &format!("(a + {u}"))).collect()
     }
 
     /// The statements of four taps by the lanes of one vector per row.
@@ -126,14 +129,9 @@ impl Tile {
         text
     }
 
-    fn registers(&self, by_lane: bool) -> String {
+    fn registers(&self) -> String {
         let b: Vec<_> = (0..self.vectors()).map(|v| format!("b{v}")).collect();
-        if by_lane {
-            let x: Vec<_> = (0..self.rows).map(|r| format!("x{r}")).collect();
-            format!("{} {}, {}", self.f, x.join(", "), b.join(", "))
-        } else {
-            format!("{} x, {}", self.f, b.join(", "))
-        }
+        format!("{} x; {} {}", self.by[0], self.f, b.join(", "))
     }
 
     fn define(name: &str, lines: &[String]) -> String {
@@ -145,7 +143,7 @@ impl Tile {
 pub(super) fn pointwise(isa: &Isa, rows: usize, width: usize, tails: Tails) -> String {
     let tile = Tile::new(isa, rows, width);
     let (panel, two) = (tile.panel, width == 32);
-    let by_lane = isa.by_lane;
+    let by_lane = isa.factor == Factor::Lane;
     let mut text = Tile::define("@@TAP(u, s)", &tile.tap("(u)", "(s)"));
     if by_lane {
         text += &Tile::define("@@FOUR(s)", &tile.four_by_lane("(s)"));
@@ -181,7 +179,7 @@ pub(super) fn pointwise(isa: &Isa, rows: usize, width: usize, tails: Tails) -> S
         let b: Vec<_> = (0..tile.vectors()).map(|v| format!("b{v}")).collect();
         let _ = writeln!(text, "        {f} {};", b.join(", "));
     } else {
-        let _ = writeln!(text, "        {};", tile.registers(false));
+        let _ = writeln!(text, "        {};", tile.registers());
     }
     text += &tile.bias("        ", "panel", "second");
     let next_b =
@@ -260,7 +258,7 @@ pub(super) fn stem(isa: &Isa, rows: usize, width: usize, taps: &StemTaps) -> Str
     let _ = writeln!(text, "    out += m * {panel};");
     let _ = writeln!(text, "    for (; count > 0; count--, m += {rows}, out += {}) {{", rows * panel);
     let _ = writeln!(text, "        const float *b = panel + {panel};\n        size_t i;");
-    let _ = writeln!(text, "        {};", tile.registers(false));
+    let _ = writeln!(text, "        {};", tile.registers());
     text += &tile.bias("        ", "panel", "");
     let _ = writeln!(text, "        for (i = 0; i < {}; i++) {{", taps.rows);
     let _ =
@@ -279,11 +277,11 @@ pub(super) fn stem(isa: &Isa, rows: usize, width: usize, taps: &StemTaps) -> Str
 pub(super) fn depthwise(isa: &Isa, pixels: usize, stride: usize, width: usize) -> String {
     let f = format!("f{}", isa.lanes_of(width));
     let mut text = format!(
-        "/* {pixels} pixels of {width} channels, from column x on. */\n\
-         static inline $T void @depthwise_s{stride}_{pixels}x{width}_$I(const @depthwise_row *d, size_t x, int left, int right, float *out)\n{{\n"
+        "/* {pixels} pixels of {width} channels, from column at on. */\n\
+         static inline $T void @depthwise_s{stride}_{pixels}x{width}_$I(const @depthwise_row *d, size_t at, int left, int right, float *out)\n{{\n"
     );
     let _ = writeln!(text, "    const {f} lo = {f}_set(d->clamp.lo), hi = {f}_set(d->clamp.hi);");
-    let _ = writeln!(text, "    const size_t first = (x * {stride} + 1 - d->window->pad[1]) * {width};");
+    let _ = writeln!(text, "    const size_t first = (at * {stride} + 1 - d->window->pad[1]) * {width};");
     text += "    size_t v, i;\n";
     let _ = writeln!(text, "    for (v = 0; v < {width}; v += {}) {{", isa.lanes_of(width));
     text += "        const float *w = d->weights + v;\n";
@@ -349,12 +347,13 @@ pub(super) fn depthwise_row(isa: &Isa, sizes: &[usize], stride: usize, width: us
 pub(super) fn dense(isa: &Isa, width: usize) -> String {
     let lanes = isa.lanes_of(width);
     let (f, sums, vectors) = (format!("f{lanes}"), isa.sums, width / lanes);
+    let [x, splat, fma] = &isa.by(&f);
     let plus = |n: usize| if n == 0 { String::new() } else { format!(" + {n}") };
     let mut text = format!(
         "/* A panel of {width}, k inputs long. */\n\
          static @@NOINLINE $T void @dense{width}_$I(const float *a, size_t k, const float *b, @clamp clamp, float *out)\n{{\n"
     );
-    let _ = writeln!(text, "    const {f} lo = {f}_set(clamp.lo), hi = {f}_set(clamp.hi);\n    {f} x;");
+    let _ = writeln!(text, "    const {f} lo = {f}_set(clamp.lo), hi = {f}_set(clamp.hi);\n    {x} x;");
     for u in 0..sums {
         let each = (0..vectors).map(|v| match u {
             0 => format!("c0_{v} = {f}_load(b{})", plus(v * lanes)),
@@ -364,8 +363,8 @@ pub(super) fn dense(isa: &Isa, width: usize) -> String {
     }
     let tap = |u: usize| {
         let products = (0..vectors)
-            .map(|v| format!(" c{u}_{v} = {f}_fma(x, {f}_load(b{}), c{u}_{v});", plus(u * width + v * lanes)));
-        format!("x = {f}_splat(a{});{}", plus(u), products.collect::<String>())
+            .map(|v| format!(" c{u}_{v} = {fma}(x, {f}_load(b{}), c{u}_{v});", plus(u * width + v * lanes)));
+        format!("x = {splat}(a{});{}", plus(u), products.collect::<String>())
     };
     let _ = writeln!(text, "    b += {width};");
     if sums > 1 {

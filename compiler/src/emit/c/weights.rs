@@ -1,8 +1,11 @@
-//! The packed weights as a translation unit of string literals, as a file to be loaded, or as one to be included.
+//! The packed weights as a translation unit, as a file to be loaded, or as one to be included.
 //!
-//! Array initialisers of numbers cost a compiler some hundred bytes and microseconds per number; string literals cost
-//! next to nothing. C99 limits a literal to 4,095 characters, so an array of equally long ones holds the bytes.
+//! Array initialisers of numbers cost a compiler some hundred bytes and ten microseconds per number; string literals cost next
+//! to nothing. C99 limits a literal to 4,095 characters, so an array of equally long ones holds the bytes. C++ wants room for
+//! a terminator behind each literal of an array, so there all make one. What takes any compiler and any order of bytes is
+//! numbers, which [`Target::Generic`](super::Target) gets.
 
+use super::Target;
 use super::text::expand;
 use std::fmt::Write;
 
@@ -14,19 +17,60 @@ pub(super) const HEADER: usize = 64;
 
 const MAGIC: &[u8; 8] = b"MNWTS\0\0\x01";
 
-/// Rows of `CHUNK` bytes that hold this many.
-pub(super) fn chunks(bytes: usize) -> usize {
-    bytes.div_ceil(CHUNK).max(1)
+/// The union's declaration: what is initialised, and the floats that this makes.
+pub(super) fn union(bytes: usize, target: Target) -> String {
+    if target.is_standard() {
+        let words = (bytes / 4).max(1);
+        return format!("union @weights {{\n    uint32_t words[{words}];\n    float values[{words}];\n}};\n");
+    }
+    let rows = bytes.div_ceil(CHUNK).max(1);
+    format!(
+        "union @weights {{\n#ifdef __cplusplus\n    unsigned char bytes[{}]; /* one literal, with its terminator */\n#else\n    \
+         unsigned char bytes[{rows}][{CHUNK}];\n#endif\n    float values[{}];\n}};\n",
+        rows * CHUNK + 1,
+        rows * CHUNK / 4
+    )
 }
 
-/// The declaration of a union that holds `bytes` as characters and as `element`s.
-pub(super) fn union(bytes: usize, element: &str, size: usize) -> String {
-    let rows = chunks(bytes);
-    format!("{{\n    unsigned char bytes[{rows}][{CHUNK}];\n    {element} values[{}];\n}}", rows * CHUNK / size)
+const LINKAGE: &str = "\
+#ifndef @@WEIGHTS_LINKAGE
+#ifdef __cplusplus
+#define @@WEIGHTS_LINKAGE extern \"C\"
+#else
+#define @@WEIGHTS_LINKAGE extern
+#endif
+#endif
+";
+
+/// The declaration of weights that the assembler includes.
+pub(super) fn included() -> String {
+    format!("{LINKAGE}@@WEIGHTS_LINKAGE const float @weights[];\n\n")
 }
 
-/// The rows of an initialiser.
-pub(super) fn literals(bytes: &[u8]) -> String {
+/// What every file that names the weights says about them.
+pub(super) fn declaration(bytes: usize, target: Target) -> String {
+    format!(
+        "{LINKAGE}#ifndef @@WEIGHTS_STORAGE\n#define @@WEIGHTS_STORAGE const\n#endif\n\
+         {}@@WEIGHTS_LINKAGE @@WEIGHTS_STORAGE union @weights @weights;\n\n",
+        union(bytes, target)
+    )
+}
+
+/// The lines of an initialiser of words.
+fn words(bytes: &[u8]) -> String {
+    const PER_LINE: usize = 10;
+    let mut text = String::with_capacity(bytes.len() * 3 + 64);
+    for line in bytes.chunks(4 * PER_LINE) {
+        for word in line.chunks_exact(4) {
+            let _ = write!(text, "0x{:x},", u32::from_le_bytes([word[0], word[1], word[2], word[3]]));
+        }
+        text.push('\n');
+    }
+    if bytes.is_empty() { "0\n".into() } else { text }
+}
+
+/// The rows of an initialiser, each with `end` behind it.
+fn literals(bytes: &[u8], end: &str) -> String {
     let mut text = String::with_capacity(bytes.len() * 3 + 64);
     for row in bytes.chunks(CHUNK) {
         text.push('"');
@@ -46,48 +90,64 @@ pub(super) fn literals(bytes: &[u8]) -> String {
                 }
             }
         }
-        text.push_str("\",\n");
+        let _ = writeln!(text, "\" {end}");
     }
     if bytes.is_empty() {
-        text.push_str("\"\",\n");
+        text.push_str("\"\"\n");
     }
     text
 }
 
 /// A check every file of bytes starts with.
-pub(super) const ENDIAN: &str = "\
+const ENDIAN: &str = "\
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error \"the weights are stored in little-endian order\"
 #endif
 ";
 
-/// Silences the complaint that rows have no terminating zero.
-pub(super) const NONSTRING: &str = "\
+/// How rows follow each other; silences the complaints that they have no terminating zero, and that one is long.
+const ROWS: &str = "\
 #if (defined(__clang__) && __clang_major__ >= 21) || (!defined(__clang__) && defined(__GNUC__) && __GNUC__ >= 15)
 #define @@NONSTRING __attribute__((nonstring))
 #else
 #define @@NONSTRING
 #endif
+#ifdef __cplusplus
+#define @@NEXT
+#ifdef __clang__
+#pragma clang diagnostic ignored \"-Woverlength-strings\"
+#endif
+#else
+#define @@NEXT ,
+#endif
+";
+
+const ALIGNMENT: &str = "\
+#ifndef @@WEIGHTS_ALIGNMENT
+#if defined(__GNUC__)
+#define @@WEIGHTS_ALIGNMENT __attribute__((aligned(64)))
+#else
+#define @@WEIGHTS_ALIGNMENT
+#endif
+#endif
 ";
 
 /// `net_weights.c`.
-pub(super) fn unit(prefix: &str, banner: &str, weights: &[u8]) -> String {
-    let nonstring = NONSTRING;
-    let union_body = union(weights.len(), "float", 4).replace("unsigned char bytes", "@@NONSTRING unsigned char bytes");
+pub(super) fn unit(prefix: &str, banner: &str, weights: &[u8], target: Target) -> String {
+    let (head, alignment, rows) = if target.is_standard() {
+        (String::new(), "#ifndef @@WEIGHTS_ALIGNMENT\n#define @@WEIGHTS_ALIGNMENT\n#endif\n", words(weights))
+    } else {
+        ([ENDIAN, ROWS].concat(), ALIGNMENT, literals(weights, &expand("@@NEXT", prefix)))
+    };
+    let declared = declaration(weights.len(), target).replace("unsigned char bytes", "@@NONSTRING unsigned char bytes");
     let head = format!(
-        "#include \"@h\"\n\n{ENDIAN}{nonstring}\
-         #ifndef @@WEIGHTS_SECTION\n#define @@WEIGHTS_SECTION\n#endif\n\
-         #ifndef @@WEIGHTS_LINKAGE\n#define @@WEIGHTS_LINKAGE extern\n#endif\n\
-         #ifndef @@WEIGHTS_ALIGNMENT\n#if defined(__GNUC__)\n#define @@WEIGHTS_ALIGNMENT __attribute__((aligned(64)))\n\
-         #else\n#define @@WEIGHTS_ALIGNMENT\n#endif\n#endif\n\
-         #ifndef @@WEIGHTS_STORAGE\n#define @@WEIGHTS_STORAGE const\n#endif\n\n\
-         union @weights {union_body};\n\n\
-         @@WEIGHTS_LINKAGE @@WEIGHTS_STORAGE union @weights @weights;\n\n\
+        "#include \"@h\"\n\n{head}\
+         #ifndef @@WEIGHTS_SECTION\n#define @@WEIGHTS_SECTION\n#endif\n{alignment}{declared}\
          @@WEIGHTS_SECTION @@WEIGHTS_ALIGNMENT @@WEIGHTS_STORAGE union @weights @weights = {{{{\n"
     );
     let mut text = banner.to_string();
     text += &expand(&head, prefix);
-    text += &literals(weights);
+    text += &rows;
     text += "}};\n";
     text
 }
@@ -138,7 +198,7 @@ mod tests {
 
     #[test]
     fn literals_escape_exactly_what_they_must() {
-        assert_eq!(literals(b"a\"\\\x001\x009\x01x?\xff"), "\"a\\\"\\\\\\0001\\0009\\1x\\77\\377\",\n");
-        assert_eq!(literals(&[0; CHUNK + 1]).lines().count(), 2);
+        assert_eq!(literals(b"a\"\\\x001\x009\x01x?\xff", ","), "\"a\\\"\\\\\\0001\\0009\\1x\\77\\377\" ,\n");
+        assert_eq!(literals(&[0; CHUNK + 1], ",").lines().count(), 2);
     }
 }

@@ -51,7 +51,7 @@ const CATEGORIES: [&str; 9] = [
 /// Builds the library and a sketch as Arduino does, for a board with a Cortex-M4, and runs them.
 pub fn library() -> Result<(), Stop> {
     needs(&["arm-none-eabi-gcc", "arm-none-eabi-g++"])?;
-    for (name, weights) in [("source", WeightStorage::C), ("incbin", WeightStorage::Incbin)] {
+    for (name, weights) in [("source", WeightStorage::Source), ("incbin", WeightStorage::Incbin)] {
         let folder = empty(&format!("arduino-{name}"))?;
         emit(&folder.join("libraries/net"), weights, Project::Arduino)?;
         properties(&folder.join("libraries/net"))?;

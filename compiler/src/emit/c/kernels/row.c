@@ -4,7 +4,7 @@ typedef struct {
     size_t block, pixels;
 } @row;
 
-static @@UNUSED @row @row_at(const @map *m, float *arena, size_t y)
+static @row @row_at(const @map *m, float *arena, size_t y)
 {
     const size_t q = y < m->group ? 0 : y / m->group;
     @row row;
@@ -15,7 +15,7 @@ static @@UNUSED @row @row_at(const @map *m, float *arena, size_t y)
 }
 
 /* The row's pixels in the block of channels from c on. */
-static @@UNUSED float *@row_block(const @row *row, size_t c, size_t block)
+static float *@row_block(const @row *row, size_t c, size_t block)
 {
     return row->group + c / 16 * row->block + row->pixels * block;
 }

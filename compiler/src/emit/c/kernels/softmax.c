@@ -1,8 +1,8 @@
 static void @softmax(float *x, size_t n)
 {
-    float most = -@@INFINITY, sums[8] = {0.0f}, sum = 0.0f;
+    float most = x[0], sums[8] = {0.0f}, sum = 0.0f;
     size_t i;
-    for (i = 0; i < n; i++) {
+    for (i = 1; i < n; i++) {
         most = x[i] > most ? x[i] : most;
     }
     for (i = 0; i < n; i++) {

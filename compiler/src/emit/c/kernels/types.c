@@ -17,29 +17,29 @@ typedef struct {
     float lo, hi;
 } @clamp;
 
-static @@UNUSED size_t @padded(size_t channels)
+static size_t @padded(size_t channels)
 {
     return (channels + 7) / 8 * 8;
 }
 
-static @@UNUSED size_t @groups(const @map *m)
+static size_t @groups(const @map *m)
 {
     return (m->height + m->group - 1) / m->group;
 }
 
-static @@UNUSED size_t @group_rows(const @map *m, size_t q)
+static size_t @group_rows(const @map *m, size_t q)
 {
     const size_t left = m->height - q * m->group;
     return left < m->group ? left : m->group;
 }
 
-static @@UNUSED float *@group_at(const @map *m, float *arena, size_t q)
+static float *@group_at(const @map *m, float *arena, size_t q)
 {
     return arena + m->offset + q % m->ring * (m->group * m->width * @padded(m->channels));
 }
 
 /* Channels of block c (counted in channels): 16, or 8 when at most 8 remain. */
-static @@UNUSED size_t @block(size_t channels, size_t c)
+static size_t @block(size_t channels, size_t c)
 {
     return channels - c > 8 ? 16 : 8;
 }

@@ -1,0 +1,1 @@
+#define f1_fma(a, b, c) ((a) * (b) + (c))
