@@ -40,6 +40,8 @@ pub(super) struct Isa {
     pub prefetches: usize,
     /// How a tile multiplies all lanes by one input.
     pub factor: Factor,
+    /// Loops instead of a tile for each height and width.
+    pub compact: bool,
 }
 
 pub(super) const AVX512: Isa = Isa {
@@ -55,6 +57,7 @@ pub(super) const AVX512: Isa = Isa {
     sums: 8,
     prefetches: 2,
     factor: Factor::Splat,
+    compact: false,
 };
 
 pub(super) const AVX2: Isa = Isa {
@@ -70,6 +73,7 @@ pub(super) const AVX2: Isa = Isa {
     sums: 4,
     prefetches: 1,
     factor: Factor::Splat,
+    compact: false,
 };
 
 pub(super) const NEON: Isa = Isa {
@@ -85,6 +89,7 @@ pub(super) const NEON: Isa = Isa {
     sums: 2,
     prefetches: 1,
     factor: Factor::Lane,
+    compact: false,
 };
 
 /// Four lanes, 16 registers, no fused multiply-add.
@@ -101,6 +106,7 @@ pub(super) const SSE2: Isa = Isa {
     sums: 1,
     prefetches: 0,
     factor: Factor::Splat,
+    compact: false,
 };
 
 pub(super) const SIMD128: Isa = Isa { suffix: "simd128", vectors: kernel!("vectors/simd128"), ..SSE2 };
@@ -119,6 +125,7 @@ pub(super) const HELIUM: Isa = Isa {
     sums: 1,
     prefetches: 0,
     factor: Factor::Scalar,
+    compact: false,
 };
 
 /// C alone: two pixels by eight channels fill the 32 registers that most floating-point units have.
@@ -135,7 +142,14 @@ pub(super) const PLAIN: Isa = Isa {
     sums: 1,
     prefetches: 0,
     factor: Factor::Splat,
+    compact: false,
 };
+
+/// C alone in few bytes: four pixels by four channels, which the loads of eight floats feed.
+pub(super) const COMPACT: Isa = Isa { rows16: 4, rows8: 4, columns: 4, pixels: 4, compact: true, ..PLAIN };
+
+/// C alone for 32 registers and a fused multiply-add.
+pub(super) const RISCV: Isa = Isa { rows16: 6, rows8: 6, columns: 4, ..PLAIN };
 
 impl Isa {
     /// Lanes of the vectors of blocks of this width.

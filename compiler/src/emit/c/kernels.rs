@@ -1,5 +1,6 @@
 //! The kernels of one instruction set, as far as the plan needs them.
 
+use super::compact;
 use super::isa::Isa;
 use super::needs::Needs;
 use super::source::kernel;
@@ -44,13 +45,16 @@ pub(super) fn kernels(isa: &Isa, needs: &Needs) -> String {
 }
 
 fn depthwise_kernels(isa: &Isa, needs: &Needs) -> String {
+    if isa.compact {
+        return compact::depthwise_kernels(isa, needs);
+    }
     let mut text = String::new();
     let mut cases = Vec::new();
     let kinds: std::collections::BTreeSet<_> = needs.rows.iter().map(|&(s, w, _)| (s, w)).collect();
     for (stride, width) in kinds {
         let sizes: Vec<_> = needs.tile_pixels(isa, stride, width).into_iter().collect();
         for &size in &sizes {
-            text += &tiles::depthwise(isa, size, stride, width);
+            text += &tiles::depthwise(isa, size, stride, Some(width));
         }
         text += &tiles::depthwise_row(isa, &sizes, stride, width);
         let tiled = if needs.any_window { "w->tiled && " } else { "" };
@@ -59,6 +63,12 @@ fn depthwise_kernels(isa: &Isa, needs: &Needs) -> String {
             format!("@depthwise_s{stride}x{width}_$I(&d, out);"),
         ));
     }
+    text + &depthwise_block(needs, cases)
+}
+
+/// The loop over rows and channels around what computes one row of one block: conditions and calls in order.
+pub(super) fn depthwise_block(needs: &Needs, mut cases: Vec<(String, String)>) -> String {
+    let mut text = String::new();
     if needs.any_window {
         text += kernel!("depthwise_any");
         cases.push((String::new(), "@depthwise_any_$I(&d, block, out);".into()));
@@ -82,6 +92,9 @@ fn depthwise_kernels(isa: &Isa, needs: &Needs) -> String {
 }
 
 fn pointwise_kernels(isa: &Isa, needs: &Needs) -> String {
+    if isa.compact {
+        return compact::pointwise_kernels(isa);
+    }
     let mut text = String::new();
     let mut panels = String::new();
     for width in [32, 16, 8] {

@@ -4,6 +4,8 @@
 //! the plan needs are emitted, their tiles in exactly the sizes it uses.
 
 mod classes;
+mod compact;
+mod descriptors;
 mod descriptors;
 mod header;
 mod integration;

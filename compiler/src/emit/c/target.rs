@@ -123,6 +123,8 @@ impl Target {
     fn scalar(self) -> Option<Isa> {
         match self {
             Self::X86_64V3 | Self::Aarch64 | Self::CortexM55 => None,
+            Self::CortexM4 | Self::CortexM7 => Some(isa::COMPACT),
+            Self::Riscv64 => Some(isa::RISCV),
             _ => Some(isa::PLAIN),
         }
     }

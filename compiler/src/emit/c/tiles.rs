@@ -273,34 +273,44 @@ pub(super) fn stem(isa: &Isa, rows: usize, width: usize, taps: &StemTaps) -> Str
     text
 }
 
-/// A tile of a depthwise row with a 3 wide kernel: borders are read as zeros from a constant.
-pub(super) fn depthwise(isa: &Isa, pixels: usize, stride: usize, width: usize) -> String {
-    let f = format!("f{}", isa.lanes_of(width));
+/// A tile of a depthwise row with a 3 wide kernel: borders are read as zeros from a constant. Without a width it is `block`,
+/// known when the code runs.
+pub(super) fn depthwise(isa: &Isa, pixels: usize, stride: usize, width: Option<usize>) -> String {
+    let lanes = width.map_or(isa.lanes, |width| isa.lanes_of(width));
+    let f = format!("f{lanes}");
+    let times = |n: usize| match (width, n) {
+        (Some(width), n) => (n * width).to_string(),
+        (None, 1) => "block".into(),
+        (None, n) => format!("{n} * block"),
+    };
+    let block = times(1);
+    let (name, parameter) = width.map_or(("".into(), "size_t block, "), |width| (format!("x{width}"), ""));
     let mut text = format!(
-        "/* {pixels} pixels of {width} channels, from column at on. */\n\
-         static inline $T void @depthwise_s{stride}_{pixels}x{width}_$I(const @depthwise_row *d, size_t at, int left, int right, float *out)\n{{\n"
+        "/* {pixels} pixels of {block} channels, from column at on. */\n\
+         static {} $T void @depthwise_s{stride}_{pixels}{name}_$I(const @depthwise_row *d, {parameter}size_t at, int left, int right, float *out)\n{{\n",
+        if isa.compact { "@@NOINLINE" } else { "inline" }
     );
     let _ = writeln!(text, "    const {f} lo = {f}_set(d->clamp.lo), hi = {f}_set(d->clamp.hi);");
-    let _ = writeln!(text, "    const size_t first = (at * {stride} + 1 - d->window->pad[1]) * {width};");
+    let _ = writeln!(text, "    const size_t first = (at * {stride} + 1 - d->window->pad[1]) * {block};");
     text += "    size_t v, i;\n";
-    let _ = writeln!(text, "    for (v = 0; v < {width}; v += {}) {{", isa.lanes_of(width));
+    let _ = writeln!(text, "    for (v = 0; v < {block}; v += {lanes}) {{");
     text += "        const float *w = d->weights + v;\n";
     let names: Vec<_> = (1..pixels).map(|k| format!(", c{k} = c0")).collect();
     let _ = writeln!(text, "        {f} c0 = {f}_load(d->bias + v){};", names.concat());
-    let _ = writeln!(text, "        for (i = 0; i < d->rows; i++, w += {}) {{", 3 * width);
+    let _ = writeln!(text, "        for (i = 0; i < d->rows; i++, w += {}) {{", times(3));
     text += "            const float *const p = d->row[i] + first + v;\n";
     let _ = writeln!(
         text,
-        "            const {f} w0 = {f}_load(w), w1 = {f}_load(w + {width}), w2 = {f}_load(w + {});",
-        2 * width
+        "            const {f} w0 = {f}_load(w), w1 = {f}_load(w + {block}), w2 = {f}_load(w + {});",
+        times(2)
     );
     let last = (pixels - 1) * stride + 2;
     for q in 0..=last {
         let load = match q {
-            0 => format!("{f}_load(left ? @zeros : p - {width})"),
+            0 => format!("{f}_load(left ? @zeros : p - {block})"),
             1 => format!("{f}_load(p)"),
-            q if q == last => format!("{f}_load(right ? @zeros : p + {})", (q - 1) * width),
-            q => format!("{f}_load(p + {})", (q - 1) * width),
+            q if q == last => format!("{f}_load(right ? @zeros : p + {})", times(q - 1)),
+            q => format!("{f}_load(p + {})", times(q - 1)),
         };
         let _ = write!(text, "            {}x = {load};", if q == 0 { format!("{f} ") } else { String::new() });
         for j in 0..3 {
@@ -313,7 +323,7 @@ pub(super) fn depthwise(isa: &Isa, pixels: usize, stride: usize, width: usize) -
     }
     text += "        }\n";
     for k in 0..pixels {
-        let at = if k == 0 { "out + v".into() } else { format!("out + {} + v", k * width) };
+        let at = if k == 0 { "out + v".into() } else { format!("out + {} + v", times(k)) };
         let _ = writeln!(text, "        {f}_store({at}, {f}_clamp(c{k}, lo, hi));");
     }
     text += "    }\n}\n\n";

@@ -6,7 +6,8 @@ typedef __m512 f16;
 #define f16_set(x) _mm512_set1_ps(x)
 #define f16_splat(p) _mm512_set1_ps(*(p))
 #define f16_add(a, b) _mm512_add_ps(a, b)
-#define f16_clamp(x, lo, hi) _mm512_min_ps(hi, _mm512_max_ps(lo, x))
+/* Through all lanes of a mask: g++ warns of the undefined vector in the plain forms. */
+#define f16_clamp(x, lo, hi) _mm512_maskz_min_ps(0xffff, hi, _mm512_maskz_max_ps(0xffff, lo, x))
 #if defined(__clang__)
 #define f16_fma(a, b, c) _mm512_fmadd_ps(a, b, c)
 #else

@@ -1,0 +1,71 @@
+//! Kernels in few bytes: one tile of four pixels and one of a single pixel for all widths and depths, which are known when the code
+//! runs.
+
+use super::isa::Isa;
+use super::kernels::depthwise_block;
+use super::needs::Needs;
+use super::source::kernel;
+use super::tiles;
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+/// Pixels of the tiles.
+const SIZES: [usize; 2] = [4, 1];
+
+/// Channels of a pointwise tile.
+const COLUMNS: usize = 4;
+
+pub(super) fn pointwise_kernels(isa: &Isa) -> String {
+    let tiles: String = SIZES.map(pointwise_tile).concat();
+    debug_assert!(isa.compact && isa.lanes == 1);
+    tiles + kernel!("compact/pointwise_block")
+}
+
+/// The inputs of each pixel are read by a pointer of their own, as many processors load and step in one instruction.
+fn pointwise_tile(pixels: usize) -> String {
+    let list = |name: &str, n: usize| (0..n).map(|i| format!("{name}{i}")).collect::<Vec<_>>().join(", ");
+    let mut text = format!(
+        "/* Pixels from m on, {pixels} by {COLUMNS} channels of a panel; width floats from one input channel to the next. */\n\
+         static @@NOINLINE void @pointwise{pixels}_$I(const @gemm *g, size_t m, size_t width, const float *b, float *out)\n{{\n\
+         \x20   const float *a = g->a;\n    size_t k = g->k;\n"
+    );
+    for row in 0..pixels {
+        let start: Vec<_> = (0..COLUMNS).map(|c| format!("c{row}{c} = b[{c}]")).collect();
+        let _ = writeln!(text, "    float {};", start.join(", "));
+    }
+    text += "    while (k > 0) {\n        const size_t block = k > 8 ? 16 : 8, end = k < block ? 0 : k - block;\n";
+    let from: Vec<_> = (0..pixels)
+        .map(|r| if r == 0 { "*a0 = a + m * block".into() } else { format!("*a{r} = a{} + block", r - 1) })
+        .collect();
+    let _ = writeln!(text, "        const float {};", from.join(", "));
+    let _ = writeln!(text, "        for (; k > end; k--) {{\n            float x, {};", list("b", COLUMNS));
+    let loads: Vec<_> = (0..COLUMNS).map(|c| format!("b{c} = b[{c}];")).collect();
+    let _ = writeln!(text, "            b += width;\n            {}", loads.join(" "));
+    for row in 0..pixels {
+        let fma: Vec<_> = (0..COLUMNS).map(|c| format!("c{row}{c} = f1_fma(x, b{c}, c{row}{c});")).collect();
+        let _ = writeln!(text, "            x = *a{row}++; {}", fma.join(" "));
+    }
+    text += "        }\n        a += g->stride;\n    }\n";
+    for row in 0..pixels {
+        for c in 0..COLUMNS {
+            let _ = writeln!(text, "    out[{c}] = f1_clamp(c{row}{c}, g->clamp.lo, g->clamp.hi);");
+        }
+        if row + 1 < pixels {
+            text += "    out += width;\n";
+        }
+    }
+    text + "}\n\n"
+}
+
+pub(super) fn depthwise_kernels(isa: &Isa, needs: &Needs) -> String {
+    let mut text = String::new();
+    let mut cases = Vec::new();
+    for stride in needs.rows.iter().map(|&(stride, ..)| stride).collect::<BTreeSet<_>>() {
+        text.extend(SIZES.map(|size| tiles::depthwise(isa, size, stride, None)));
+        text += &kernel!("compact/depthwise_row").replace("%S%", &stride.to_string());
+        let tiled = if needs.any_window { "w->tiled && " } else { "" };
+        cases
+            .push((format!("{tiled}w->stride[1] == {stride}"), format!("@depthwise_s{stride}_$I(&d, block, out);")));
+    }
+    text + &depthwise_block(needs, cases)
+}
