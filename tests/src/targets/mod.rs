@@ -49,26 +49,26 @@ pub fn all() -> Vec<Target> {
     let board = |name, emit, board: Board| Target { name, emit, toolchain: Toolchain::board(board) };
     let wasm = |name, emit, simd| Target { name, emit, toolchain: Toolchain::wasm(simd) };
     let v3: &[_] = &["-march=x86-64-v3"];
-    let mut small = board(SMALL, Emit::Auto, board::M4);
+    let mut small = board(SMALL, Emit::CortexM4, board::M4);
     small.toolchain.level = "s";
     let mut targets = vec![
-        linux("aarch64 NEON, gcc", Emit::Auto, "aarch64-linux-gnu-gcc", "aarch64-unknown-linux-gnu", "qemu-aarch64"),
-        linux("riscv64, gcc", Emit::Auto, "riscv64-linux-gnu-gcc", "riscv64gc-unknown-linux-gnu", "qemu-riscv64"),
-        board("Cortex-M4", Emit::Auto, board::M4),
+        linux("aarch64 NEON, gcc", Emit::Aarch64, "aarch64-linux-gnu-gcc", "aarch64-unknown-linux-gnu", "qemu-aarch64"),
+        linux("riscv64, gcc", Emit::Riscv64, "riscv64-linux-gnu-gcc", "riscv64gc-unknown-linux-gnu", "qemu-riscv64"),
+        board("Cortex-M4", Emit::CortexM4, board::M4),
         small,
-        board("Cortex-M7", Emit::Auto, board::M7),
-        board("Cortex-M55", Emit::Auto, board::M55),
-        wasm("WASM scalar, clang", Emit::Portable, false),
-        wasm("WASM SIMD, clang", Emit::Auto, true),
+        board("Cortex-M7", Emit::CortexM7, board::M7),
+        board("Cortex-M55 Helium", Emit::CortexM55, board::M55),
+        wasm("WASM scalar, clang", Emit::Wasm32, false),
+        wasm("WASM SIMD, clang", Emit::Wasm32, true),
     ];
     if cfg!(target_arch = "x86_64") {
         targets.splice(
             ..0,
             [
-                host("x86-64 generic, gcc", Emit::Portable, "gcc", &[]),
-                host("x86-64 generic, clang", Emit::Portable, "clang", &[]),
-                host("x86-64-v3, gcc", Emit::Auto, "gcc", v3),
-                host("x86-64-v3, clang", Emit::Auto, "clang", v3),
+                host("x86-64 generic, gcc", Emit::Generic, "gcc", &[]),
+                host("x86-64 generic, clang", Emit::Generic, "clang", &[]),
+                host("x86-64-v3, gcc", Emit::X86_64V3, "gcc", v3),
+                host("x86-64-v3, clang", Emit::X86_64V3, "clang", v3),
             ],
         );
     }
