@@ -52,7 +52,16 @@ pub enum World {
 pub const HOST: &str = env!("HOST_TRIPLE");
 
 /// The warnings that emitted C must not give.
-pub const STRICT: [&str; 6] = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"];
+pub const STRICT: [&str; 8] = [
+    "-std=c99",
+    "-Wall",
+    "-Wextra",
+    "-Wpedantic",
+    "-Wconversion",
+    "-Wshadow",
+    "-Wdouble-promotion",
+    "-Werror",
+];
 
 impl Toolchain {
     /// A compiler for this machine, plain `-O3`.

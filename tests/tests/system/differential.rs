@@ -4,6 +4,7 @@
 
 use crate::{Stop, scratch, trial};
 use libtest_mimic::Trial;
+use mobilenet_compiler::emit::c::Target;
 use mobilenet_compiler::plan::{Choice, CostModel};
 use mobilenet_tests::case::Case;
 use mobilenet_tests::compare::within;
@@ -30,10 +31,14 @@ pub fn trials() -> Vec<Trial> {
     trials.push(trial("differential::rust_plain_debug", plain));
     trials.push(trial("differential::rust_aarch64", rust_aarch64));
     trials.push(trial("differential::c_aarch64", || {
-        by(&Toolchain::linux("aarch64-linux-gnu-gcc", "aarch64-unknown-linux-gnu", "qemu-aarch64"), "aarch64")
+        let toolchain = Toolchain::linux("aarch64-linux-gnu-gcc", "aarch64-unknown-linux-gnu", "qemu-aarch64");
+        by(&toolchain, "cross", Target::Aarch64)
     }));
     for compiler in ["gcc", "clang"] {
-        trials.push(trial(format!("differential::c_{compiler}"), move || by(&Toolchain::host(compiler), compiler)));
+        for target in [Target::Auto, Target::Generic, Target::CortexM4, Target::Riscv64] {
+            let name = format!("differential::c_{}_{compiler}", target.name());
+            trials.push(trial(name, move || by(&Toolchain::host(compiler), compiler, target)));
+        }
     }
     trials
 }
@@ -102,9 +107,10 @@ fn modules<T>(emit: impl Fn(&Case) -> Result<T, mobilenet_compiler::Error>) -> R
     Ok(all.iter().map(|drawn| emit(&drawn.case)).collect::<Result<_, _>>()?)
 }
 
-fn by(toolchain: &Toolchain, name: &str) -> Result<(), Stop> {
+fn by(toolchain: &Toolchain, name: &str, target: Target) -> Result<(), Stop> {
     toolchain.present().map_err(Stop::Absent)?;
-    let program = toolchain.build(&scratch().join(format!("differential-{name}")), &modules(Case::c)?)?;
+    let folder = scratch().join(format!("differential-{}-{name}", target.name()));
+    let program = toolchain.build(&folder, &modules(|case| case.c_for(target))?)?;
     agrees(&program, None)
 }
 

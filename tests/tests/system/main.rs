@@ -4,6 +4,7 @@
 mod boards;
 mod browser;
 mod c_forms;
+mod c_targets;
 mod capi;
 mod classes;
 mod cross;
@@ -77,6 +78,7 @@ fn main() -> ExitCode {
         boards::trials(),
         browser::trials(),
         c_forms::trials(),
+        c_targets::trials(),
         classes::trials(),
         capi::trials(),
         cross::trials(),

@@ -27,7 +27,7 @@ fn pointwise_tile(pixels: usize) -> String {
     let mut text = format!(
         "/* Pixels from m on, {pixels} by {COLUMNS} channels of a panel; width floats from one input channel to the next. */\n\
          static @@NOINLINE void @pointwise{pixels}_$I(const @gemm *g, size_t m, size_t width, const float *b, float *out)\n{{\n\
-         \x20   const float *a = g->a;\n    size_t k = g->k;\n"
+         \x20   const float lo = g->clamp.lo, hi = g->clamp.hi, *a = g->a;\n    size_t k = g->k;\n"
     );
     for row in 0..pixels {
         let start: Vec<_> = (0..COLUMNS).map(|c| format!("c{row}{c} = b[{c}]")).collect();
@@ -48,7 +48,7 @@ fn pointwise_tile(pixels: usize) -> String {
     text += "        }\n        a += g->stride;\n    }\n";
     for row in 0..pixels {
         for c in 0..COLUMNS {
-            let _ = writeln!(text, "    out[{c}] = f1_clamp(c{row}{c}, g->clamp.lo, g->clamp.hi);");
+            let _ = writeln!(text, "    out[{c}] = f1_clamp(c{row}{c}, lo, hi);");
         }
         if row + 1 < pixels {
             text += "    out += width;\n";

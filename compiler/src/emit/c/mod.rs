@@ -6,7 +6,6 @@
 mod classes;
 mod compact;
 mod descriptors;
-mod descriptors;
 mod header;
 mod integration;
 mod isa;
