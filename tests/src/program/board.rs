@@ -42,7 +42,7 @@ pub const M7: Board = Board {
     room: [16 << 20, 4 << 20],
 };
 
-/// A Cortex-M55; emitted C leaves its vector extension alone.
+/// A Cortex-M55 with Helium for integers and floats.
 pub const M55: Board = Board {
     machine: "mps3-an547",
     triple: "thumbv8m.main-none-eabihf",

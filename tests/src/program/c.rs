@@ -52,16 +52,8 @@ pub enum World {
 pub const HOST: &str = env!("HOST_TRIPLE");
 
 /// The warnings that emitted C must not give.
-pub const STRICT: [&str; 8] = [
-    "-std=c99",
-    "-Wall",
-    "-Wextra",
-    "-Wpedantic",
-    "-Wconversion",
-    "-Wshadow",
-    "-Wdouble-promotion",
-    "-Werror",
-];
+pub const STRICT: [&str; 8] =
+    ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Wdouble-promotion", "-Werror"];
 
 impl Toolchain {
     /// A compiler for this machine, plain `-O3`.
@@ -113,6 +105,11 @@ impl Toolchain {
         let mut build = cc::Build::new();
         build.compiler(self.compiler).target(self.target).host(HOST).opt_level_str(self.level).out_dir(out);
         build.cargo_metadata(false).warnings(false).debug(false).files(sources);
+        if let World::Board(_) = self.world {
+            // What goes with the triple names another processor than the board's own flags.
+            build.no_default_flags(true);
+            build.flag(format!("-O{}", self.level)).flag("-ffunction-sections").flag("-fdata-sections");
+        }
         for flag in flags.iter().chain(&self.flags) {
             build.flag(flag);
         }

@@ -11,6 +11,7 @@ mod cross;
 mod differential;
 mod emitted;
 mod hooks;
+mod hot_loops;
 mod hygiene;
 mod integrations;
 mod memory;
@@ -84,6 +85,7 @@ fn main() -> ExitCode {
         cross::trials(),
         differential::trials(),
         hooks::trials(),
+        hot_loops::trials(),
         hygiene::trials(),
         integrations::trials(),
         memory::trials(),

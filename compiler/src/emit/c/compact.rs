@@ -64,8 +64,7 @@ pub(super) fn depthwise_kernels(isa: &Isa, needs: &Needs) -> String {
         text.extend(SIZES.map(|size| tiles::depthwise(isa, size, stride, None)));
         text += &kernel!("compact/depthwise_row").replace("%S%", &stride.to_string());
         let tiled = if needs.any_window { "w->tiled && " } else { "" };
-        cases
-            .push((format!("{tiled}w->stride[1] == {stride}"), format!("@depthwise_s{stride}_$I(&d, block, out);")));
+        cases.push((format!("{tiled}w->stride[1] == {stride}"), format!("@depthwise_s{stride}_$I(&d, block, out);")));
     }
     text + &depthwise_block(needs, cases)
 }

@@ -152,6 +152,11 @@ pub(super) const COMPACT: Isa = Isa { rows16: 4, rows8: 4, columns: 4, pixels: 4
 pub(super) const RISCV: Isa = Isa { rows16: 6, rows8: 6, columns: 4, ..PLAIN };
 
 impl Isa {
+    /// Whether registers are so few that compilers must not load ahead.
+    pub(super) fn is_tight(&self) -> bool {
+        self.factor == Factor::Scalar
+    }
+
     /// Lanes of the vectors of blocks of this width.
     pub(super) fn lanes_of(&self, width: usize) -> usize {
         self.lanes.min(width)

@@ -167,7 +167,11 @@ fn entry(plan: &Plan, options: &COptions) -> String {
         .replace("%CALL%\n", &options.target.call())
         .replace(
             "%LEVEL%",
-            if options.target.asks_the_cpu() { "#if defined(@@X86)\n    const int level = @level();\n#endif\n" } else { "" },
+            if options.target.asks_the_cpu() {
+                "#if defined(@@X86)\n    const int level = @level();\n#endif\n"
+            } else {
+                ""
+            },
         )
         .replace("%IN%", &(input_len / batch).to_string())
         .replace("%OUT%", &(output_len / batch).to_string());

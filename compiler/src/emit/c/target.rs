@@ -57,12 +57,8 @@ const HELIUM: Family = Family {
     wanted: "Helium with floats, such as -mcpu=cortex-m55 -mfloat-abi=hard",
     isas: &[isa::HELIUM],
 };
-const SIMD128: Family = Family {
-    flag: "@@SIMD128",
-    condition: "defined(__wasm_simd128__)",
-    wanted: "-msimd128",
-    isas: &[isa::SIMD128],
-};
+const SIMD128: Family =
+    Family { flag: "@@SIMD128", condition: "defined(__wasm_simd128__)", wanted: "-msimd128", isas: &[isa::SIMD128] };
 
 impl Target {
     /// All of them.

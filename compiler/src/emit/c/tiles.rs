@@ -27,6 +27,8 @@ struct Tile {
     panel: usize,
     /// Columns computed at once.
     columns: usize,
+    /// Registers for the factors and one vector, not for all vectors of a tap.
+    tight: bool,
 }
 
 impl Tile {
@@ -34,7 +36,7 @@ impl Tile {
         let lanes = isa.lanes_of(width);
         let columns = if width == 32 { 32 } else { width.min(isa.columns) };
         let f = format!("f{lanes}");
-        Self { by: isa.by(&f), f, lanes, rows, panel: width.min(16), columns }
+        Self { by: isa.by(&f), f, lanes, rows, panel: width.min(16), columns, tight: isa.is_tight() }
     }
 
     fn vectors(&self) -> usize {
@@ -71,17 +73,24 @@ impl Tile {
     fn tap(&self, u: &str, stride: &str) -> Vec<String> {
         let (f, [_, splat, fma]) = (&self.f, &self.by);
         let row = if u == "0" { String::new() } else { format!("{u} * {}", self.panel) };
-        let loads: Vec<_> =
-            (0..self.vectors()).map(|v| format!("b{v} = {f}_load({});", self.at("b", "d", v, &row))).collect();
+        let from = |v| format!("{f}_load({});", self.at("b", "d", v, &row));
+        let factor = |r: usize| match (r, u) {
+            (0, "0") => format!("{splat}(a);"),
+            (0, u) => format!("{splat}(a + {u});"),
+            (r, "0") => format!("{splat}(a + {r} * {stride});"),
+            (r, u) => format!("{splat}(a + {r} * {stride} + {u});"),
+        };
+        if self.tight {
+            let factors: Vec<_> = (0..self.rows).map(|r| format!("x{r} = {}", factor(r))).collect();
+            let products = |v| (0..self.rows).map(move |r| format!(" c{r}_{v} = {fma}(x{r}, b0, c{r}_{v});"));
+            let vectors =
+                (0..self.vectors()).map(|v| format!("b0 = {}{} @@FENCE", from(v), products(v).collect::<String>()));
+            return [factors.join(" ")].into_iter().chain(vectors).collect();
+        }
+        let loads: Vec<_> = (0..self.vectors()).map(|v| format!("b{v} = {}", from(v))).collect();
         let mut lines = vec![loads.join(" ")];
         for r in 0..self.rows {
-            let at = match (r, u) {
-                (0, "0") => "a".to_string(),
-                (0, u) => format!("a + {u}"),
-                (r, "0") => format!("a + {r} * {stride}"),
-                (r, u) => format!("a + {r} * {stride} + {u}"),
-            };
-            let mut line = format!("x = {splat}({at});");
+            let mut line = format!("x = {}", factor(r));
             for v in 0..self.vectors() {
                 let _ = write!(line, " c{r}_{v} = {fma}(x, b{v}, c{r}_{v});");
             }
@@ -130,8 +139,11 @@ impl Tile {
     }
 
     fn registers(&self) -> String {
-        let b: Vec<_> = (0..self.vectors()).map(|v| format!("b{v}")).collect();
-        format!("{} x; {} {}", self.by[0], self.f, b.join(", "))
+        let list = |name: &str, n: usize| (0..n).map(|i| format!("{name}{i}")).collect::<Vec<_>>().join(", ");
+        if self.tight {
+            return format!("{} {}; {} b0", self.by[0], list("x", self.rows), self.f);
+        }
+        format!("{} x; {} {}", self.by[0], self.f, list("b", self.vectors()))
     }
 
     fn define(name: &str, lines: &[String]) -> String {
@@ -319,7 +331,7 @@ pub(super) fn depthwise(isa: &Isa, pixels: usize, stride: usize, width: Option<u
                 let _ = write!(text, " c{k} = {f}_fma(w{j}, x, c{k});");
             }
         }
-        text += "\n";
+        text += if isa.is_tight() { " @@FENCE\n" } else { "\n" };
     }
     text += "        }\n";
     for k in 0..pixels {

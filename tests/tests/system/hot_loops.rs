@@ -1,0 +1,151 @@
+//! The innermost loop of the pointwise kernels, disassembled for every vector instruction set: it multiplies and adds vectors, and
+//! keeps its sums in registers.
+
+use crate::emitted::{Folder, fashion, needs};
+use crate::{Stop, trial};
+use libtest_mimic::Trial;
+use mobilenet_compiler::emit::c::{COptions, Target};
+use mobilenet_tests::program::check;
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+/// Code that a compiler makes of one target's kernels.
+#[derive(Debug, Clone, Copy)]
+struct Object {
+    name: &'static str,
+    target: Target,
+    compiler: &'static str,
+    flags: &'static [&'static str],
+    objdump: &'static [&'static str],
+    isa: Isa,
+}
+
+/// What a loop is made of.
+#[derive(Debug, Clone, Copy)]
+struct Isa {
+    /// Suffix of the kernels.
+    suffix: &'static str,
+    /// Parts of the instruction that multiplies, and adds where one does both.
+    product: [&'static str; 2],
+    /// Sums of the largest tile that the model needs.
+    sums: usize,
+    /// Whether an instruction stores a vector.
+    stores: fn(&str) -> bool,
+}
+
+const AVX512: Isa = Isa { suffix: "avx512", product: ["vfmadd", "%zmm"], sums: 14, stores: x86_stores };
+const AVX2: Isa = Isa { suffix: "avx2", product: ["vfmadd", "%ymm"], sums: 12, stores: x86_stores };
+const SSE2: Isa = Isa { suffix: "sse2", product: ["mulps", "%xmm"], sums: 12, stores: x86_stores };
+const NEON: Isa = Isa {
+    suffix: "neon",
+    product: ["fmla", ".4s"],
+    sums: 16,
+    stores: |line| line.starts_with("st") && line.contains('q'),
+};
+const HELIUM: Isa =
+    Isa { suffix: "helium", product: ["vfma.f32", "q"], sums: 6, stores: |line| line.starts_with("vst") };
+const SIMD128: Isa =
+    Isa { suffix: "simd128", product: ["f32x4.mul", ""], sums: 12, stores: |line| line.starts_with("v128.store") };
+
+/// A move of a register to memory.
+fn x86_stores(line: &str) -> bool {
+    let moves = ["movap", "movup"].iter().any(|name| line.trim_start_matches('v').starts_with(name));
+    moves && line.trim_end().ends_with(')')
+}
+
+const M55: &[&str] = &["-O3", "-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard"];
+const M55_SMALL: &[&str] = &["-Os", "-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard"];
+const WASM: &[&str] = &["-O3", "--target=wasm32", "-msimd128", "-ffreestanding", "-I."];
+const M55_OBJDUMP: &[&str] = &["llvm-objdump", "--triple=thumbv8.1m.main-none-eabi", "--mattr=+mve.fp"];
+
+fn objects() -> Vec<Object> {
+    let object = |name, target, compiler, flags, objdump, isa| Object { name, target, compiler, flags, objdump, isa };
+    let mut objects = vec![
+        object("neon", Target::Aarch64, "aarch64-linux-gnu-gcc", &["-O3"], &["aarch64-linux-gnu-objdump"], NEON),
+        object("helium", Target::CortexM55, "arm-none-eabi-gcc", M55, M55_OBJDUMP, HELIUM),
+        object("helium_small", Target::CortexM55, "arm-none-eabi-gcc", M55_SMALL, M55_OBJDUMP, HELIUM),
+        object("simd128", Target::Wasm32, "clang", WASM, &["llvm-objdump"], SIMD128),
+    ];
+    if cfg!(target_arch = "x86_64") {
+        let x86 = |name, compiler, isa| object(name, Target::Auto, compiler, &["-O3"], &["objdump"], isa);
+        objects.extend([
+            x86("avx512_gcc", "gcc", AVX512),
+            x86("avx512_clang", "clang", AVX512),
+            x86("avx2_gcc", "gcc", AVX2),
+            x86("avx2_clang", "clang", AVX2),
+            x86("sse2_gcc", "gcc", SSE2),
+            x86("sse2_clang", "clang", SSE2),
+        ]);
+    }
+    objects
+}
+
+pub fn trials() -> Vec<Trial> {
+    let test = |object: Object| trial(format!("hot_loops::{}", object.name), move || hot_loop(&object));
+    objects().into_iter().map(test).collect()
+}
+
+fn hot_loop(object: &Object) -> Result<(), Stop> {
+    let Object { name, compiler, objdump, isa, .. } = *object;
+    needs(&[compiler, objdump[0]])?;
+    let folder = Folder::new(&format!("hot-loops-{name}"), &fashion()?.c_for(object.target)?.files)?;
+    folder.write("string.h", include_str!("../../src/program/wasm/string.h"))?;
+    check(folder.command(compiler).args(["-std=c99", "-c", "net.c"]).args(object.flags))?;
+    let listing = check(folder.command(objdump[0]).args(&objdump[1..]).args(["-d", "--no-show-raw-insn", "net.o"]))?;
+    let products =
+        |lines: &[&str]| lines.iter().filter(|line| isa.product.iter().all(|part| line.contains(part))).count();
+    let mut tiles = loops(&listing, &["_pointwise", isa.suffix]);
+    tiles.retain(|lines| products(lines) >= isa.sums);
+    // The one with the least around its products; what rounds off a row or spills a sum has more.
+    let densest = tiles.into_iter().max_by_key(|lines| products(lines) * 1000 / lines.len());
+    match densest {
+        None => Err(Stop::Failed(format!("no loop with {} of {:?}", isa.sums, isa.product))),
+        Some(lines) if lines.iter().any(|line| (isa.stores)(line)) => {
+            Err(Stop::Failed(format!("stores vectors:\n{}", lines.join("\n"))))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// The innermost loops of the functions whose names have all `parts`.
+fn loops<'a>(listing: &'a str, parts: &[&str]) -> Vec<Vec<&'a str>> {
+    let mut loops = Vec::new();
+    for function in listing.split("\n\n") {
+        let mut lines = function.trim_start().lines();
+        if lines.next().is_some_and(|name| parts.iter().all(|part| name.contains(part))) {
+            loops.extend(innermost(lines));
+        }
+    }
+    loops
+}
+
+/// Instructions from the target of a jump back to that jump, unless others like that lie between.
+fn innermost<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<Vec<&'a str>> {
+    let (mut places, mut instructions, mut loops) = (BTreeMap::new(), Vec::new(), Vec::new());
+    for (address, instruction) in lines.filter_map(|line| line.split_once(':')) {
+        let instruction = instruction.trim();
+        let label =
+            instruction.split_once("# label").map(|(_, number)| format!("label{}", number.trim_end_matches(':')));
+        places.insert(label.unwrap_or_else(|| address.trim().to_owned()), instructions.len());
+        let start = target(instruction).and_then(|target| places.get(target));
+        loops.extend(start.map(|&start| start..=instructions.len()));
+        instructions.push(instruction);
+    }
+    let within =
+        |a: &RangeInclusive<usize>, b: &RangeInclusive<usize>| a != b && a.start() >= b.start() && a.end() <= b.end();
+    let alone = |outer: &&RangeInclusive<usize>| !loops.iter().any(|inner| within(inner, outer));
+    loops.iter().filter(alone).map(|range| instructions[range.clone()].to_vec()).collect()
+}
+
+/// Where a jump goes: an address, or a label of WebAssembly's.
+fn target(instruction: &str) -> Option<&str> {
+    match instruction.split_once("up to ") {
+        Some((_, label)) => Some(label.trim()),
+        None => instruction
+            .split_once(" <")?
+            .0
+            .split(['\t', ' ', ','])
+            .next_back()
+            .map(|word| word.trim_start_matches("0x")),
+    }
+}
