@@ -4,7 +4,7 @@
 use crate::emitted::{Folder, fashion, needs};
 use crate::{Stop, trial};
 use libtest_mimic::Trial;
-use mobilenet_compiler::emit::c::{COptions, Target};
+use mobilenet_compiler::emit::c::Target;
 use mobilenet_tests::program::check;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
