@@ -18,7 +18,7 @@ struct Cli {
 enum Command {
     /// Build models for every target of emitted C, run them there, and print what they cost
     Targets(targets::Arguments),
-    /// Write the raw pictures that examples/cortex-m classifies
+    /// Write the pictures that examples/cortex-m and examples/c-cmake classify
     Pictures,
 }
 

@@ -1,31 +1,50 @@
-//! `pictures`: what the bare-metal examples classify, as raw bytes.
+//! `pictures`: what the C and bare-metal examples classify, from the bundled pictures.
 
+use image::GrayImage;
 use image::imageops::{FilterType, resize};
 use mobilenet_tests::shared::workspace;
 use std::fs;
 
-/// How many of the bundled pictures they get.
+/// Raw bytes, the first pictures one after another.
+const RAW: &str = "examples/cortex-m/pictures.bin";
+/// How many pictures that file has.
 const COUNT: usize = 6;
-/// Height and width of the model's input.
+/// Their height and width, those of the model's input.
 const SIZE: u32 = 64;
-const FILE: &str = "examples/cortex-m/pictures.bin";
+/// The first pictures as they are, in PGM files.
+const PGM: [&str; 3] = [
+    "examples/c-cmake/pictures/ankle_boot.pgm",
+    "examples/c-cmake/pictures/pullover.pgm",
+    "examples/c-cmake/pictures/trouser.pgm",
+];
 
-/// Writes the first bundled pictures, resized for the model, one grey byte per pixel.
+/// Writes the pictures of all examples.
 ///
 /// # Errors
 /// Says what can't be read or written.
 pub fn run() -> Result<(), String> {
-    fs::write(workspace().join(FILE), bytes()?).map_err(|e| format!("{FILE}: {e}"))
+    let write = |(file, bytes): (&str, _)| fs::write(workspace().join(file), bytes).map_err(|e| format!("{file}: {e}"));
+    files()?.into_iter().try_for_each(write)
 }
 
-fn bytes() -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    for index in 0..COUNT {
-        let path = workspace().join(format!("examples/classify/pictures/{index:03}.png"));
-        let picture = image::open(&path).map_err(|e| format!("{}: {e}", path.display()))?.into_luma8();
-        bytes.extend(resize(&picture, SIZE, SIZE, FilterType::Triangle).into_raw());
-    }
-    Ok(bytes)
+/// Every file with its bytes.
+fn files() -> Result<Vec<(&'static str, Vec<u8>)>, String> {
+    let pictures: Vec<_> = (0..COUNT).map(picture).collect::<Result<_, _>>()?;
+    let mut files: Vec<_> = PGM.into_iter().zip(&pictures).map(|(file, picture)| (file, pgm(picture))).collect();
+    let resized = pictures.iter().flat_map(|picture| resize(picture, SIZE, SIZE, FilterType::Triangle).into_raw());
+    files.push((RAW, resized.collect()));
+    Ok(files)
+}
+
+fn picture(index: usize) -> Result<GrayImage, String> {
+    let path = workspace().join(format!("examples/classify/pictures/{index:03}.png"));
+    Ok(image::open(&path).map_err(|e| format!("{}: {e}", path.display()))?.into_luma8())
+}
+
+fn pgm(picture: &GrayImage) -> Vec<u8> {
+    let mut bytes = format!("P5\n{} {}\n255\n", picture.width(), picture.height()).into_bytes();
+    bytes.extend_from_slice(picture.as_raw());
+    bytes
 }
 
 #[cfg(test)]
@@ -34,7 +53,9 @@ mod tests {
 
     #[test]
     fn the_examples_have_the_bundled_pictures() {
-        let found = fs::read(workspace().join(FILE)).expect(FILE);
-        assert!(found == bytes().expect("pictures"), "{FILE} is not what `cargo run -p xtask -- pictures` writes");
+        for (file, bytes) in files().expect("pictures") {
+            let found = fs::read(workspace().join(file)).expect(file);
+            assert!(found == bytes, "{file} is not what `cargo run -p xtask -- pictures` writes");
+        }
     }
 }
