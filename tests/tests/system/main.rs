@@ -3,6 +3,7 @@
 
 mod boards;
 mod browser;
+mod c_cmake;
 mod c_forms;
 mod c_targets;
 mod capi;
@@ -78,6 +79,7 @@ fn main() -> ExitCode {
     let trials = [
         boards::trials(),
         browser::trials(),
+        c_cmake::trials(),
         c_forms::trials(),
         c_targets::trials(),
         classes::trials(),
