@@ -204,7 +204,8 @@ fn emx(spec: &models::Spec, folder: &Path, python: &Path) -> Result<PathBuf> {
     std::fs::write(folder.join("emx_run.c"), wrapper)?;
     succeed(
         Command::new("gcc")
-            .args(["-O3", "-march=native", "-ffast-math", "-w", "-shared", "-fPIC", "emx_run.c", "-o", "emx.so", "-lm"])
+            .args(ours::GENERIC)
+            .args(["-O3", "-w", "-shared", "-fPIC", "emx_run.c", "-o", "emx.so", "-lm"])
             .current_dir(folder),
     )?;
     Ok(library)

@@ -1,9 +1,11 @@
-//! This project's own contenders: the emitted Rust, and the emitted C by each compiler at plain `-O3`.
+//! This project's own contenders: the emitted Rust, the emitted C by each compiler at plain `-O3`, and C without intrinsics with the
+//! flags that suit it.
 
 use crate::models::Random;
 use crate::place::{home, succeed, work};
 use anyhow::{Context, Result};
 use mobilenet_compiler::Options;
+use mobilenet_compiler::emit::c::{COptions, Target};
 use mobilenet_compiler::emit::{self, Provenance};
 use mobilenet_compiler::graph::{self, Tensor};
 use mobilenet_compiler::plan::Plan;
@@ -22,12 +24,17 @@ pub enum Variant {
     Gcc,
     /// Emitted C by clang.
     Clang,
+    /// C for any compiler, by gcc.
+    Generic,
 }
 
 impl Variant {
     /// Those that can run with so many threads.
     pub fn all(threads: usize) -> Vec<Self> {
-        if threads == 1 { vec![Self::Rust, Self::Debug, Self::Gcc, Self::Clang] } else { vec![Self::Rust] }
+        match threads {
+            1 => vec![Self::Rust, Self::Debug, Self::Gcc, Self::Clang, Self::Generic],
+            _ => vec![Self::Rust],
+        }
     }
 
     /// As printed.
@@ -37,6 +44,7 @@ impl Variant {
             Self::Debug => "ours, Rust, debug build",
             Self::Gcc => "ours, C by gcc",
             Self::Clang => "ours, C by clang",
+            Self::Generic => "ours, generic C by gcc",
         }
     }
 }
@@ -62,8 +70,9 @@ pub fn build(variant: Variant, folder: &Path, threads: usize) -> Result<PathBuf>
     match variant {
         Variant::Rust => rust(&plan, folder, threads, true),
         Variant::Debug => rust(&plan, folder, threads, false),
-        Variant::Gcc => c(&plan, folder, "gcc"),
-        Variant::Clang => c(&plan, folder, "clang"),
+        Variant::Gcc => c(&plan, folder, "gcc", Target::Auto),
+        Variant::Clang => c(&plan, folder, "clang", Target::Auto),
+        Variant::Generic => c(&plan, folder, "gcc", Target::Generic),
     }
 }
 
@@ -136,11 +145,14 @@ pub unsafe extern \"C\" fn run_many(input: *const f32, output: *mut f32, nanosec
 }
 ";
 
-fn c(plan: &Plan, folder: &Path, compiler: &str) -> Result<PathBuf> {
+/// Flags of the contender without intrinsics, and of the peer that writes such C.
+pub const GENERIC: [&str; 2] = ["-march=native", "-ffast-math"];
+
+fn c(plan: &Plan, folder: &Path, compiler: &str, target: Target) -> Result<PathBuf> {
     let isa = std::env::var("MOBILENET_ISA").unwrap_or_default();
-    let project = folder.join(format!("c-{compiler}{isa}"));
+    let project = folder.join(format!("c-{compiler}-{}{isa}", target.name()));
     let library = project.join("net.so");
-    let mut files = emit::c::emit(plan, &emit::c::COptions { name: "net".into(), ..emit::c::COptions::default() })?;
+    let mut files = emit::c::emit(plan, &COptions { name: "net".into(), target, ..COptions::default() })?;
     files.insert(
         "run.c",
         "#include \"net.h\"\nstatic net_arena arena;\n\
@@ -155,6 +167,7 @@ fn c(plan: &Plan, folder: &Path, compiler: &str) -> Result<PathBuf> {
         Command::new(compiler)
             .args(["-O3", "-shared", "-fPIC", "run.c", "net.c", "net_weights.c", "-o", "net.so"])
             .args((isa == "avx2").then_some("-DNET_LEVEL=1"))
+            .args((target == Target::Generic).then_some(GENERIC).into_iter().flatten())
             .current_dir(&project),
     )
     .context("the emitted C")?;

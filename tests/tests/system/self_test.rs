@@ -118,7 +118,7 @@ const WRONG: [(&str, &str); 13] = [
     ("const int inside = y >= 1 && y - 1 < 16;", "const int inside = y >= 1 && y - 1 < 15;"),
     ("lines[i] = scratch + (top + i * 1) % 3 * 64;", "lines[i] = scratch + (top + 2 - i) % 3 * 64;"),
     ("d.weights += w->kernel[1] * block;", ""),
-    ("for (; k > 0; k--, a++, b += 16) {", "for (; k > 1; k--, a++, b += 16) {"),
+    ("k -= 8, a += 8, b += 128) {", "k -= 8, a += 8, b += 112) {"),
     ("g.stride = pixels * 16;", "g.stride = pixels * 8;"),
     ("d.bias = panel;", "d.bias = panel + 1;"),
 ];

@@ -1,7 +1,7 @@
 //! Kernels in few bytes: one tile of four pixels and one of a single pixel for all widths and depths, which are known when the code
 //! runs.
 
-use super::isa::Isa;
+use super::isa::{Form, Isa};
 use super::kernels::depthwise_block;
 use super::needs::Needs;
 use super::source::kernel;
@@ -17,8 +17,9 @@ const COLUMNS: usize = 4;
 
 pub(super) fn pointwise_kernels(isa: &Isa) -> String {
     let tiles: String = SIZES.map(pointwise_tile).concat();
-    debug_assert!(isa.compact && isa.lanes == 1);
-    tiles + kernel!("compact/pointwise_block")
+    debug_assert!(isa.form == Form::Compact && isa.lanes == 1);
+    let call = "        @panel_$I(&g, width, pixels, panel, out);\n";
+    tiles + kernel!("compact/panel") + &kernel!("pointwise_panels").replace("        %PANEL%\n", call)
 }
 
 /// The inputs of each pixel are read by a pointer of their own, as many processors load and step in one instruction.

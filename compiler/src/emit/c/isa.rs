@@ -13,6 +13,17 @@ pub(super) enum Factor {
     Scalar,
 }
 
+/// How the kernels keep their sums.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// In variables, by a tile for each height and width.
+    Tiles,
+    /// In variables, by loops over few tiles.
+    Compact,
+    /// In arrays, for compilers to make vectors of.
+    Arrays,
+}
+
 /// One instruction set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Isa {
@@ -40,8 +51,8 @@ pub(super) struct Isa {
     pub prefetches: usize,
     /// How a tile multiplies all lanes by one input.
     pub factor: Factor,
-    /// Loops instead of a tile for each height and width.
-    pub compact: bool,
+    /// How sums are kept.
+    pub form: Form,
 }
 
 pub(super) const AVX512: Isa = Isa {
@@ -57,7 +68,7 @@ pub(super) const AVX512: Isa = Isa {
     sums: 8,
     prefetches: 2,
     factor: Factor::Splat,
-    compact: false,
+    form: Form::Tiles,
 };
 
 pub(super) const AVX2: Isa = Isa {
@@ -73,7 +84,7 @@ pub(super) const AVX2: Isa = Isa {
     sums: 4,
     prefetches: 1,
     factor: Factor::Splat,
-    compact: false,
+    form: Form::Tiles,
 };
 
 pub(super) const NEON: Isa = Isa {
@@ -89,7 +100,7 @@ pub(super) const NEON: Isa = Isa {
     sums: 2,
     prefetches: 1,
     factor: Factor::Lane,
-    compact: false,
+    form: Form::Tiles,
 };
 
 /// Four lanes, 16 registers, no fused multiply-add.
@@ -106,7 +117,7 @@ pub(super) const SSE2: Isa = Isa {
     sums: 1,
     prefetches: 0,
     factor: Factor::Splat,
-    compact: false,
+    form: Form::Tiles,
 };
 
 pub(super) const SIMD128: Isa = Isa { suffix: "simd128", vectors: kernel!("vectors/simd128"), ..SSE2 };
@@ -125,7 +136,7 @@ pub(super) const HELIUM: Isa = Isa {
     sums: 1,
     prefetches: 0,
     factor: Factor::Scalar,
-    compact: false,
+    form: Form::Tiles,
 };
 
 /// C alone: two pixels by eight channels fill the 32 registers that most floating-point units have.
@@ -142,11 +153,14 @@ pub(super) const PLAIN: Isa = Isa {
     sums: 1,
     prefetches: 0,
     factor: Factor::Splat,
-    compact: false,
+    form: Form::Tiles,
 };
 
 /// C alone in few bytes: four pixels by four channels, which the loads of eight floats feed.
-pub(super) const COMPACT: Isa = Isa { rows16: 4, rows8: 4, columns: 4, pixels: 4, compact: true, ..PLAIN };
+pub(super) const COMPACT: Isa = Isa { rows16: 4, rows8: 4, columns: 4, pixels: 4, form: Form::Compact, ..PLAIN };
+
+/// C alone, made into vectors by the compiler.
+pub(super) const ARRAYS: Isa = Isa { rows16: 4, rows8: 4, columns: 16, pixels: 4, form: Form::Arrays, ..PLAIN };
 
 /// C alone for 32 registers and a fused multiply-add.
 pub(super) const RISCV: Isa = Isa { rows16: 6, rows8: 6, columns: 4, ..PLAIN };

@@ -1,11 +1,10 @@
 //! The kernels of one instruction set, as far as the plan needs them.
 
-use super::compact;
-use super::isa::Isa;
+use super::isa::{Form, Isa};
 use super::needs::Needs;
 use super::source::kernel;
 use super::stem::stem_kernels;
-use super::tiles;
+use super::{arrays, compact, tiles};
 use std::fmt::Write;
 
 /// All kernels of an instruction set that the plan needs.
@@ -45,16 +44,20 @@ pub(super) fn kernels(isa: &Isa, needs: &Needs) -> String {
 }
 
 fn depthwise_kernels(isa: &Isa, needs: &Needs) -> String {
-    if isa.compact {
+    if isa.form == Form::Compact {
         return compact::depthwise_kernels(isa, needs);
     }
+    let tile = |size, stride, width| match isa.form {
+        Form::Arrays => arrays::depthwise(size, stride, width),
+        _ => tiles::depthwise(isa, size, stride, Some(width)),
+    };
     let mut text = String::new();
     let mut cases = Vec::new();
     let kinds: std::collections::BTreeSet<_> = needs.rows.iter().map(|&(s, w, _)| (s, w)).collect();
     for (stride, width) in kinds {
         let sizes: Vec<_> = needs.tile_pixels(isa, stride, width).into_iter().collect();
         for &size in &sizes {
-            text += &tiles::depthwise(isa, size, stride, Some(width));
+            text += &tile(size, stride, width);
         }
         text += &tiles::depthwise_row(isa, &sizes, stride, width);
         let tiled = if needs.any_window { "w->tiled && " } else { "" };
@@ -92,8 +95,10 @@ pub(super) fn depthwise_block(needs: &Needs, mut cases: Vec<(String, String)>) -
 }
 
 fn pointwise_kernels(isa: &Isa, needs: &Needs) -> String {
-    if isa.compact {
-        return compact::pointwise_kernels(isa);
+    match isa.form {
+        Form::Tiles => {}
+        Form::Compact => return compact::pointwise_kernels(isa),
+        Form::Arrays => return arrays::pointwise_kernels(isa, needs),
     }
     let mut text = String::new();
     let mut panels = String::new();
@@ -159,18 +164,19 @@ fn panel_loop(isa: &Isa, width: usize) -> String {
 fn dense_kernels(isa: &Isa, needs: &Needs) -> String {
     let mut text = String::new();
     let mut runs = String::new();
+    let tile = |width| if isa.form == Form::Arrays { arrays::dense(width) } else { tiles::dense(isa, width) };
     let rests: Vec<_> = needs.dense.iter().map(|n| n % 16).collect();
     let (wide, narrow) = (rests.iter().any(|&n| n > 8), rests.iter().any(|&n| (1..=8).contains(&n)));
     let whole = needs.dense.iter().any(|&n| n >= 16);
     if whole || wide {
-        text += &tiles::dense(isa, 16);
+        text += &tile(16);
     }
     if whole {
         runs += "    for (; c + 16 <= s->n; c += 16, panel += (1 + s->k) * 16) {\n        \
                  @dense16_$I(a, s->k, panel, s->clamp, out + c);\n    }\n";
     }
     if narrow {
-        text += &tiles::dense(isa, 8);
+        text += &tile(8);
     }
     if wide || narrow {
         let (first, second) =

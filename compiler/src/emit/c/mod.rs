@@ -3,6 +3,7 @@
 //! The output is C99 without libc beyond `<string.h>`, without heap and without variable-length arrays. Only kernels that
 //! the plan needs are emitted, their tiles in exactly the sizes it uses.
 
+mod arrays;
 mod classes;
 mod compact;
 mod descriptors;

@@ -1,6 +1,7 @@
 //! The first convolution: its rows are staged as floats with their border, its loops spelled with the model's numbers.
 
-use super::isa::Isa;
+use super::arrays;
+use super::isa::{Form, Isa};
 use super::needs::{Needs, Stem};
 use super::source::kernel;
 use super::text::float;
@@ -109,7 +110,10 @@ pub(super) fn stem_kernels(isa: &Isa, stem: &Stem, needs: &Needs) -> String {
             continue;
         }
         for &rows in &sizes {
-            text += &tiles::stem(isa, rows, width, &taps);
+            text += &match isa.form {
+                Form::Arrays => arrays::stem(rows, width, &taps),
+                _ => tiles::stem(isa, rows, width, &taps),
+            };
         }
         let calls = |column: usize| {
             let plus = if column == 0 { String::new() } else { format!(" + {column}") };

@@ -121,7 +121,8 @@ impl Target {
             Self::X86_64V3 | Self::Aarch64 | Self::CortexM55 => None,
             Self::CortexM4 | Self::CortexM7 => Some(isa::COMPACT),
             Self::Riscv64 => Some(isa::RISCV),
-            _ => Some(isa::PLAIN),
+            Self::Wasm32 => Some(isa::PLAIN),
+            Self::Auto | Self::Generic => Some(isa::ARRAYS),
         }
     }
 

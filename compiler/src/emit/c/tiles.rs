@@ -1,6 +1,6 @@
 //! Spells the innermost loops: tiles whose accumulators are named variables, so that every compiler keeps them in registers.
 
-use super::isa::{Factor, Isa};
+use super::isa::{Factor, Form, Isa};
 use std::fmt::Write;
 
 /// Which partial blocks of input channels the model has.
@@ -300,7 +300,7 @@ pub(super) fn depthwise(isa: &Isa, pixels: usize, stride: usize, width: Option<u
     let mut text = format!(
         "/* {pixels} pixels of {block} channels, from column at on. */\n\
          static {} $T void @depthwise_s{stride}_{pixels}{name}_$I(const @depthwise_row *d, {parameter}size_t at, int left, int right, float *out)\n{{\n",
-        if isa.compact { "@@NOINLINE" } else { "inline" }
+        if isa.form == Form::Compact { "@@NOINLINE" } else { "inline" }
     );
     let _ = writeln!(text, "    const {f} lo = {f}_set(d->clamp.lo), hi = {f}_set(d->clamp.hi);");
     let _ = writeln!(text, "    const size_t first = (at * {stride} + 1 - d->window->pad[1]) * {block};");

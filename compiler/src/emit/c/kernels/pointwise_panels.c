@@ -3,7 +3,7 @@ static void @pointwise_block_$I(const float *a, size_t pixels, size_t k, const f
                                const float *then, float *out)
 {
     @gemm g;
-    size_t c, column, m;
+    size_t c;
     (void)then;
     g.a = a;
     g.k = k;
@@ -11,14 +11,7 @@ static void @pointwise_block_$I(const float *a, size_t pixels, size_t k, const f
     g.clamp = clamp;
     for (c = 0; c < n; c += 16) {
         const size_t width = @block(n, c);
-        for (column = 0; column < width; column += 4) {
-            for (m = 0; m + 4 <= pixels; m += 4) {
-                @pointwise4_$I(&g, m, width, panel + column, out + m * width + column);
-            }
-            for (; m < pixels; m++) {
-                @pointwise1_$I(&g, m, width, panel + column, out + m * width + column);
-            }
-        }
+        %PANEL%
         panel += (1 + k) * width;
         out += pixels * width;
     }

@@ -1,0 +1,170 @@
+//! Kernels whose sums are arrays: their loops over channels are short, of constant length and too large to be unrolled, which
+//! makes compilers turn them into vectors of whatever the processor has. Named sums (`tiles`) stay scalars with gcc.
+
+use super::isa::Isa;
+use super::needs::Needs;
+use super::source::kernel;
+use super::tiles::StemTaps;
+use std::fmt::Write;
+
+/// Pixels of a pointwise tile and taps added at a time: with fewer, sums are loaded and stored more often than multiplied; with
+/// more, clang unrolls the loop.
+const TILES: [(usize, usize); 2] = [(3, 4), (1, 8)];
+
+/// `for` over the channels of a panel.
+fn each(indent: &str, width: usize, lines: impl IntoIterator<Item = String>) -> String {
+    let body: String = lines.into_iter().map(|line| format!("{indent}    {line}\n")).collect();
+    format!("{indent}for (v = 0; v < {width}; v++) {{\n{body}{indent}}}\n")
+}
+
+/// `sum` and products of a factor and a weight each, added in order.
+fn chain(sum: &str, products: impl IntoIterator<Item = [String; 2]>) -> String {
+    products.into_iter().fold(sum.to_owned(), |sum, [x, b]| format!("f1_fma({x}, {b}, {sum})"))
+}
+
+fn list(name: impl Fn(usize) -> String, count: usize) -> String {
+    (0..count).map(name).collect::<Vec<_>>().join(", ")
+}
+
+fn plus(base: &str, offset: usize) -> String {
+    if offset == 0 { base.into() } else { format!("{offset} + {base}") }
+}
+
+/// The sums of a tile, begun with its biases.
+fn begin(indent: &str, rows: usize, width: usize, bias: &str) -> String {
+    let sums = list(|r| format!("c{r}[{width}]"), rows);
+    let start: String = (0..rows).map(|r| format!("c{r}[v] = ")).collect();
+    format!("{indent}float {sums};\n{}", each(indent, width, [format!("{start}{bias}[v];")]))
+}
+
+/// The sums of a tile, clamped, where they belong.
+fn end(indent: &str, rows: usize, width: usize) -> String {
+    each(indent, width, (0..rows).map(|r| format!("out[{}] = f1_clamp(c{r}[v], lo, hi);", plus("v", r * width))))
+}
+
+/// Adds `taps` products to each of the sums: `factor(row, tap)`, and `taps` rows of the panel from `b` on.
+fn add(indent: &str, rows: usize, width: usize, taps: usize, factor: impl Fn(usize, usize) -> String) -> String {
+    let name = |r: usize, u: usize| format!("x{r}{u}");
+    let mut text = String::new();
+    for r in 0..rows {
+        let _ = writeln!(text, "{indent}const float {};", list(|u| format!("{} = {}", name(r, u), factor(r, u)), taps));
+    }
+    let sums = (0..rows).map(|r| {
+        let products = (0..taps).map(|u| [name(r, u), format!("b[{}]", plus("v", u * width))]);
+        format!("c{r}[v] = {};", chain(&format!("c{r}[v]"), products))
+    });
+    text + &each(indent, width, sums)
+}
+
+pub(super) fn pointwise_kernels(isa: &Isa, needs: &Needs) -> String {
+    let widths: Vec<_> = [16, 8].into_iter().filter(|&width| !needs.tile_rows(isa, width).is_empty()).collect();
+    let mut text = String::new();
+    for &width in &widths {
+        text.extend(TILES.map(|(rows, taps)| pointwise_tile(rows, taps, width)));
+        text += &kernel!("arrays/panel").replace("%W%", &width.to_string());
+    }
+    let panel = match widths[..] {
+        [width] => format!("        @panel{width}_$I(&g, pixels, panel, out);\n"),
+        _ => kernel!("arrays/panels").into(),
+    };
+    text + &kernel!("pointwise_panels").replace("        %PANEL%\n", &panel)
+}
+
+fn pointwise_tile(rows: usize, taps: usize, width: usize) -> String {
+    let inputs =
+        list(|r| if r == 0 { "*a0 = a + m * block".into() } else { format!("*a{r} = a{} + block", r - 1) }, rows);
+    let step = |taps: usize| list(|r| format!("a{r} += {taps}"), rows);
+    let mut text = format!(
+        "/* Pixels from m on, {rows} by {width} channels. */\n\
+         static @@NOINLINE void @pointwise{rows}x{width}_$I(const @gemm *g, size_t m, const float *panel, float *out)\n{{\n\
+         \x20   const float lo = g->clamp.lo, hi = g->clamp.hi, *a = g->a, *b = panel + {width};\n    size_t k = g->k, v;\n"
+    );
+    text += &begin("    ", rows, width, "panel");
+    text += "    while (k > 0) {\n        const size_t block = k > 8 ? 16 : 8, end = k < block ? 0 : k - block;\n";
+    let _ = writeln!(text, "        const float {inputs};");
+    for taps in [taps, 1] {
+        let condition = if taps == 1 { "k > end".into() } else { format!("k >= end + {taps}") };
+        let _ = writeln!(text, "        for (; {condition}; k -= {taps}, b += {}, {}) {{", taps * width, step(taps));
+        text += &add("            ", rows, width, taps, |r, u| format!("a{r}[{u}]"));
+        text += "        }\n";
+    }
+    text += "        a += g->stride;\n    }\n";
+    text + &end("    ", rows, width) + "}\n\n"
+}
+
+/// A tile of the first convolution, `count` times along a row.
+pub(super) fn stem(rows: usize, width: usize, taps: &StemTaps) -> String {
+    let at_once = (1..=4).rev().find(|n| taps.length % n == 0).unwrap_or(1);
+    let mut text = format!(
+        "/* {rows} pixels by {width} channels, count times from column m on. */\n\
+         static @@NOINLINE void @stem{rows}x{width}_$I(const float *const *rows, size_t m, size_t count, const float *panel,\n\
+         \x20                                      @clamp clamp, float *out)\n{{\n\
+         \x20   const float lo = clamp.lo, hi = clamp.hi;\n    size_t v;\n"
+    );
+    let _ = writeln!(text, "    for (out += m * {width}; count > 0; count--, m += {rows}, out += {}) {{", rows * width);
+    let _ = writeln!(text, "        const float *b = panel + {width};\n        size_t i, j, l, t;");
+    text += &begin("        ", rows, width, "panel");
+    let _ = writeln!(text, "        for (i = 0; i < {}; i++) {{", taps.rows);
+    let _ = writeln!(text, "            const float *line = rows[i] + m * {};", taps.pixel);
+    let _ = writeln!(text, "            for (j = 0; j < {}; j++, line += {}) {{", taps.planes, taps.plane);
+    text += "                const float *a = line;\n";
+    let _ = writeln!(text, "                for (l = 0; l < {}; l++, a += {}) {{", taps.chunks, taps.chunk);
+    let _ = writeln!(
+        text,
+        "                    for (t = 0; t < {}; t += {at_once}, b += {}) {{",
+        taps.length,
+        at_once * width
+    );
+    let factor = |r, u| format!("a[{}]", plus("t", r * taps.pixel + u));
+    text += &add("                        ", rows, width, at_once, factor);
+    text += "                    }\n                }\n            }\n        }\n";
+    text + &end("        ", rows, width) + "    }\n}\n\n"
+}
+
+/// A tile of a depthwise row with a 3 wide kernel: borders are read as zeros from a constant.
+pub(super) fn depthwise(pixels: usize, stride: usize, width: usize) -> String {
+    let last = (pixels - 1) * stride + 2;
+    let mut text = format!(
+        "/* {pixels} pixels of {width} channels, from column at on. */\n\
+         static @@NOINLINE void @depthwise_s{stride}_{pixels}x{width}_$I(const @depthwise_row *d, size_t at, int left, int right, float *out)\n{{\n\
+         \x20   const float lo = d->clamp.lo, hi = d->clamp.hi, *w = d->weights;\n\
+         \x20   const size_t first = (at * {stride} + 1 - d->window->pad[1]) * {width};\n    size_t i, v;\n"
+    );
+    text += &begin("    ", pixels, width, "d->bias");
+    let _ = writeln!(text, "    for (i = 0; i < d->rows; i++, w += {}) {{", 3 * width);
+    let _ = writeln!(
+        text,
+        "        const float *const p = d->row[i] + first;\n\
+         \x20       const float *const before = left ? @zeros : p - {width}, *const behind = right ? @zeros : p + {};",
+        (last - 1) * width
+    );
+    let column = |q: usize| match q {
+        0 => "before[v]".into(),
+        q if q == last => "behind[v]".into(),
+        q => format!("p[{}]", plus("v", (q - 1) * width)),
+    };
+    let sums = (0..pixels).map(|k| {
+        let products = (0..3).map(|j| [format!("w[{}]", plus("v", j * width)), column(k * stride + j)]);
+        format!("c{k}[v] = {};", chain(&format!("c{k}[v]"), products))
+    });
+    text += &each("        ", width, sums);
+    text += "    }\n";
+    text + &end("    ", pixels, width) + "}\n\n"
+}
+
+/// One panel of a dense layer.
+pub(super) fn dense(width: usize) -> String {
+    let mut text = format!(
+        "/* A panel of {width}, k inputs long. */\n\
+         static @@NOINLINE void @dense{width}_$I(const float *a, size_t k, const float *b, @clamp clamp, float *out)\n{{\n\
+         \x20   const float lo = clamp.lo, hi = clamp.hi;\n    size_t v;\n"
+    );
+    text += &begin("    ", 1, width, "b");
+    let _ = writeln!(text, "    b += {width};");
+    for taps in [8, 1] {
+        let _ = writeln!(text, "    for (; k >= {taps}; k -= {taps}, a += {taps}, b += {}) {{", taps * width);
+        text += &add("        ", 1, width, taps, |_, u| format!("a[{u}]"));
+        text += "    }\n";
+    }
+    text + &end("    ", 1, width) + "}\n\n"
+}
