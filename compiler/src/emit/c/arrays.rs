@@ -94,7 +94,7 @@ fn pointwise_tile(rows: usize, taps: usize, width: usize) -> String {
 
 /// A tile of the first convolution, `count` times along a row.
 pub(super) fn stem(rows: usize, width: usize, taps: &StemTaps) -> String {
-    let at_once = (1..=4).rev().find(|n| taps.length % n == 0).unwrap_or(1);
+    let at_once = (1..=4).rev().find(|n| taps.length.is_multiple_of(*n)).unwrap_or(1);
     let mut text = format!(
         "/* {rows} pixels by {width} channels, count times from column m on. */\n\
          static @@NOINLINE void @stem{rows}x{width}_$I(const float *const *rows, size_t m, size_t count, const float *panel,\n\
