@@ -1,8 +1,9 @@
 //! A C compiler on this machine.
 
+use super::runtime::{NEEDS, Runtime};
 use super::{Compiled, HostError};
 use crate::emit::Files;
-use crate::emit::c::{COptions, emit};
+use crate::emit::c::{COptions, Kernels, emit};
 use crate::plan::Plan;
 use std::ffi::OsStr;
 use std::path::Path;
@@ -13,6 +14,7 @@ use std::process::{Command, Stdio};
 pub struct Compiler {
     command: Vec<String>,
     flags: Vec<String>,
+    runtime: Option<Runtime>,
 }
 
 impl Compiler {
@@ -38,12 +40,27 @@ impl Compiler {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status();
-        status.is_ok_and(|s| s.success()).then(|| Self { command, flags: vec!["-O3".into()] })
+        status.is_ok_and(|s| s.success()).then(|| Self { command, flags: vec!["-O3".into()], runtime: None })
     }
 
     /// The command as the user would type it.
     pub fn name(&self) -> String {
         self.command.join(" ")
+    }
+
+    /// What it makes of a plan.
+    pub fn product(&self) -> String {
+        match self.runtime {
+            None => format!("emitted C, built by {}", self.name()),
+            Some(_) => "Rust kernels, built by cargo".to_string(),
+        }
+    }
+
+    /// Runs plans on the kernels of the Rust runtime instead of their own in C.
+    #[must_use]
+    pub fn with_runtime(mut self, runtime: Runtime) -> Self {
+        self.runtime = Some(runtime);
+        self
     }
 
     /// Replaces the flags, by default `-O3`.
@@ -71,9 +88,14 @@ impl Compiler {
     ///
     /// What the emitter, the compiler or the loader reports.
     pub fn compile(&self, plan: &Plan) -> Result<Compiled, HostError> {
-        let options = COptions { name: "net".into(), ..COptions::default() };
-        let files = emit(plan, &options).map_err(|e| std::io::Error::other(e.to_string()))?;
-        self.clone().forced("net").build(&files, "net", plan)
+        self.clone().forced("net").build(&self.emit(plan, false)?, "net", plan)
+    }
+
+    /// The plan as C under the prefix `net`, for the kernels that it is to run on.
+    pub(super) fn emit(&self, plan: &Plan, stage_hooks: bool) -> Result<Files, HostError> {
+        let kernels = if self.runtime.is_some() { Kernels::Runtime } else { Kernels::Inline };
+        let options = COptions { name: "net".into(), kernels, stage_hooks, ..COptions::default() };
+        Ok(emit(plan, &options).map_err(|error| std::io::Error::other(error.to_string()))?)
     }
 
     /// Adds flags.
@@ -106,6 +128,10 @@ impl Compiler {
         arguments.push(library.as_os_str());
         arguments.extend(self.flags.iter().map(OsStr::new));
         arguments.extend(paths.iter().map(|p| p.as_os_str()));
+        if let Some(Runtime { include, archive }) = &self.runtime {
+            arguments.extend([OsStr::new("-I"), include.as_os_str(), archive.as_os_str()]);
+            arguments.extend(NEEDS.map(OsStr::new));
+        }
         self.run(&arguments, folder.path())?;
         Compiled::load(&library, folder, prefix, plan)
     }

@@ -1,13 +1,15 @@
-//! Builds emitted C with this machine's compiler, loads it and runs it: `run`, `verify` and `bench` of the command line,
-//! and tests.
+//! Builds emitted C with this machine's compiler, on its own kernels or on those of the Rust runtime, loads it and runs it:
+//! `run`, `verify` and `bench` of the command line, and tests.
 
 mod compiler;
 mod library;
 mod profile;
+mod runtime;
 
 pub use compiler::Compiler;
 pub use library::{Compiled, Timing};
 pub use profile::Profiled;
+pub use runtime::Runtime;
 
 use std::path::PathBuf;
 
@@ -22,6 +24,18 @@ pub enum HostError {
     Refused {
         /// The command line.
         command: String,
+        /// What it printed.
+        output: String,
+    },
+    /// Cargo was not found.
+    #[error("no cargo: {command:?} can't be run")]
+    NoCargo {
+        /// The command.
+        command: String,
+    },
+    /// Cargo did not build the Rust runtime.
+    #[error("cargo failed to build the Rust runtime:\n{output}")]
+    Cargo {
         /// What it printed.
         output: String,
     },

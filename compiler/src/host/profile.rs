@@ -1,7 +1,6 @@
 //! Emitted code that tells how long each of its steps takes, beside a loop that shows what the processor could do.
 
 use super::{Compiled, Compiler, HostError};
-use crate::emit::c::{COptions, emit};
 use crate::plan::Plan;
 use std::time::{Duration, Instant};
 
@@ -23,8 +22,7 @@ impl Compiler {
     ///
     /// What the emitter, the compiler or the loader reports.
     pub fn profile(&self, plan: &Plan) -> Result<Profiled, HostError> {
-        let options = COptions { name: "net".into(), stage_hooks: true, ..COptions::default() };
-        let mut files = emit(plan, &options).map_err(|error| std::io::Error::other(error.to_string()))?;
+        let mut files = self.emit(plan, true)?;
         files.insert("profile.h", include_str!("profile/profile.h"));
         files.insert("profile.c", include_str!("profile/profile.c"));
         let steps = plan.steps.len();
