@@ -77,6 +77,8 @@ fn wrong_usage_is_status_2() {
         &["run", "net.onnx", "--image", "a.png", "--scale", "1", "--mean", "0"],
         &["build", "net.onnx"],
         &["build", "net.onnx", "-o", "out", "--emit", "go"],
+        &["bench", "net.onnx", "--via", "go"],
+        &["build", "net.onnx", "-o", "out", "--via", "rust"],
     ] {
         let (stdout, stderr) = expect(2, args);
         assert!(stdout.is_empty() && !stderr.is_empty(), "{args:?}");
@@ -328,7 +330,7 @@ fn verify_agrees() {
 fn bench_names_every_step() {
     let (stdout, _) = expect(0, &["bench", &fashion(), "--runs", "2", "--format", "json"]);
     let json: serde_json::Value = serde_json::from_str(&stdout).expect("JSON");
-    assert_eq!(json["runs"], 2);
+    assert_eq!((&json["runs"], &json["via"]), (&2.into(), &"c".into()));
     assert!(json["steps"].as_array().is_some_and(|steps| steps.len() > 3), "{stdout}");
     assert!(json["peak_gmacs_per_second"].as_f64().is_some_and(|peak| peak > 0.0), "{stdout}");
     let (stdout, _) = expect(0, &["bench", &fashion(), "--runs", "2"]);

@@ -2,6 +2,7 @@
 
 use crate::adapt::{Adapt, Classes, Input};
 use crate::color::Color;
+use crate::engine::Tools;
 use crate::values::{divisor, number, resolution, targets};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mobilenet_compiler::Options;
@@ -261,9 +262,8 @@ pub struct Run {
     /// Classes to show
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub top: u32,
-    /// C compiler that builds the emitted code: a command such as gcc or clang
-    #[arg(long, value_name = "COMMAND")]
-    pub cc: Option<String>,
+    #[command(flatten)]
+    pub tools: Tools,
 }
 
 /// How pixels become the model's input.
@@ -300,6 +300,7 @@ Examples:
   mobilenetc verify net.onnx
   mobilenetc verify net.onnx --samples 100 --seed 7
   mobilenetc verify net.onnx --image cat.png --cc clang
+  mobilenetc verify net.onnx --via rust          the kernels that mobilenet_model!() runs on
   mobilenetc verify net.onnx --input u8 --normalise 0.5,0.5
   mobilenetc verify net.onnx --input batch.npy   float32 or bytes, in the model's own layout
 
@@ -325,9 +326,8 @@ pub struct Verify {
     /// Seed of the random inputs
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// C compiler that builds the emitted code: a command such as gcc or clang
-    #[arg(long, value_name = "COMMAND")]
-    pub cc: Option<String>,
+    #[command(flatten)]
+    pub tools: Tools,
 }
 
 /// `bench`
@@ -336,6 +336,7 @@ pub struct Verify {
 Examples:
   mobilenetc bench net.onnx
   mobilenetc bench net.onnx --runs 500 --cc clang
+  mobilenetc bench net.onnx --via rust               the kernels that mobilenet_model!() runs on
   taskset -c 1 mobilenetc bench net.onnx             pinned to one core
   mobilenetc bench net.onnx --compare-plans          was the cost model right?
 
@@ -354,9 +355,8 @@ pub struct Bench {
     /// Timed inferences; as many as fit in two seconds by default, with --compare-plans one second per plan
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub runs: Option<u32>,
-    /// C compiler that builds the emitted code: a command such as gcc or clang
-    #[arg(long, value_name = "COMMAND")]
-    pub cc: Option<String>,
+    #[command(flatten)]
+    pub tools: Tools,
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,

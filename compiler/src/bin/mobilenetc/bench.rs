@@ -2,7 +2,7 @@
 
 use crate::args::{Bench, Format};
 use crate::compare::compare;
-use crate::engine;
+use crate::engine::{self, Via};
 use crate::failure::Failure;
 use crate::inputs::{self, Random};
 use crate::session::Session;
@@ -19,20 +19,20 @@ const BUDGET: Duration = Duration::from_secs(2);
 /// Rounds of the peak loop between two inferences: about a tenth of a millisecond.
 const PEAK_ROUNDS: u64 = 50_000;
 
-/// Times emitted C step by step.
+/// Times a model step by step.
 pub fn bench(args: &Bench, terminal: &mut Terminal) -> Result<(), Failure> {
     let session = Session::open(&args.model, args.batch.batch, args.input.element())?;
     if args.compare_plans {
         return compare(args, &session, terminal);
     }
     let plan = session.plan()?;
-    let compiler = engine::compiler(args.cc.as_deref())?;
+    let compiler = args.tools.compiler()?;
     let measured = Measured::new(&compiler, &plan, args.runs)?;
     match args.format {
-        Format::Json => writeln!(terminal, "{:#}", measured.to_json(&plan))?,
+        Format::Json => writeln!(terminal, "{:#}", measured.to_json(&plan, args.tools.via))?,
         Format::Text => {
             let title = terminal.paint(Style::Bold, session.path.display()).to_string();
-            let aside = format!("emitted C, built by {}, one thread, {} runs", compiler.name(), measured.runs);
+            let aside = format!("{}, one thread, {} runs", compiler.product(), measured.runs);
             let aside = terminal.paint(Style::Dim, aside).to_string();
             writeln!(terminal, "{title}  {aside}\n\n{}\n{}", measured.steps_table(&plan), measured.summary(&plan))?;
         }
@@ -114,7 +114,7 @@ impl Measured {
         )
     }
 
-    fn to_json(&self, plan: &Plan) -> serde_json::Value {
+    fn to_json(&self, plan: &Plan, via: Via) -> serde_json::Value {
         let step = |(step, time): (&Step, &Duration)| {
             json!({
                 "step": label(step),
@@ -125,6 +125,7 @@ impl Measured {
             })
         };
         json!({
+            "via": via.name(),
             "runs": self.runs,
             "batch": plan.network.batch,
             "median_microseconds": 1e6 * self.median.as_secs_f64(),

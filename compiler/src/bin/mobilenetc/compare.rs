@@ -1,7 +1,7 @@
 //! `mobilenetc bench --compare-plans`: the plan that the cost model chooses beside others it could have chosen.
 
 use crate::args::{Bench, Format};
-use crate::engine;
+use crate::engine::{self, Via};
 use crate::failure::Failure;
 use crate::inputs::{self, Random};
 use crate::session::Session;
@@ -21,15 +21,14 @@ const NOTICEABLE: f64 = 0.01;
 
 /// Times the chosen plan and its alternatives in turn.
 pub fn compare(args: &Bench, session: &Session, terminal: &mut Terminal) -> Result<(), Failure> {
-    let compiler = engine::compiler(args.cc.as_deref())?;
+    let compiler = args.tools.compiler()?;
     let mut contenders = contenders(session, &compiler)?;
     let runs = race(&mut contenders, args.runs)?;
     match args.format {
-        Format::Json => writeln!(terminal, "{:#}", to_json(&contenders, runs))?,
+        Format::Json => writeln!(terminal, "{:#}", to_json(&contenders, runs, args.tools.via))?,
         Format::Text => {
             let title = terminal.paint(Style::Bold, session.path.display()).to_string();
-            let aside =
-                format!("emitted C, built by {}, one thread, {runs} runs of each plan in turn", compiler.name());
+            let aside = format!("{}, one thread, {runs} runs of each plan in turn", compiler.product());
             let aside = terminal.paint(Style::Dim, aside).to_string();
             writeln!(terminal, "{title}  {aside}\n\n{}\n  {}", table(&contenders), verdict(&contenders))?;
         }
@@ -149,7 +148,7 @@ fn ratio(a: f64, b: f64) -> f64 {
     if b > 0.0 { a / b } else { 1.0 }
 }
 
-fn to_json(contenders: &[Contender], runs: usize) -> serde_json::Value {
+fn to_json(contenders: &[Contender], runs: usize, via: Via) -> serde_json::Value {
     let plan = |contender: &Contender| {
         json!({
             "plan": contender.name,
@@ -161,5 +160,6 @@ fn to_json(contenders: &[Contender], runs: usize) -> serde_json::Value {
             "over_chosen": ratio(contender.best(), contenders[0].best()),
         })
     };
-    json!({ "runs": runs, "plans": contenders.iter().map(plan).collect::<Vec<_>>(), "verdict": verdict(contenders) })
+    let plans: Vec<_> = contenders.iter().map(plan).collect();
+    json!({ "via": via.name(), "runs": runs, "plans": plans, "verdict": verdict(contenders) })
 }

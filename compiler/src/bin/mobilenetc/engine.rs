@@ -1,31 +1,75 @@
-//! What runs a model here: emitted C where there is a C compiler, else the reference.
+//! What runs a model here: emitted C, on its own kernels or those of the Rust runtime; without a C compiler the reference.
 
-use crate::failure::Failure;
+use crate::failure::{Failure, plain};
 use crate::inputs;
 use crate::session::Session;
+use clap::{Args, ValueEnum};
 use mobilenet_compiler::graph::Graph;
-use mobilenet_compiler::host::{Compiled, Compiler, HostError};
+use mobilenet_compiler::host::{Compiled, Compiler, HostError, Runtime};
 use mobilenet_compiler::network::Port;
 use mobilenet_compiler::plan::Plan;
 use mobilenet_compiler::{Problem, reference};
 
-/// The C compiler that was asked for, or the first that can be run.
-pub fn compiler(command: Option<&str>) -> Result<Compiler, Failure> {
-    let named = |command| {
-        Compiler::named(command).ok_or_else(|| Failure::Other(Problem::new(format!("can't run {command:?}"))))
-    };
-    match command {
-        Some(command) => named(command),
-        None => Compiler::find().map_err(|error| host_failure(&error)),
+/// What builds a model here.
+#[derive(Debug, Args)]
+pub struct Tools {
+    /// Whose kernels to run
+    #[arg(long, value_enum, default_value_t)]
+    pub via: Via,
+    /// C compiler that builds the emitted code: a command such as gcc or clang
+    #[arg(long, value_name = "COMMAND")]
+    pub cc: Option<String>,
+}
+
+/// Kernels that a model can run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Via {
+    /// Those of the emitted C
+    #[default]
+    C,
+    /// Those of the Rust runtime, which cargo builds the first time; emitted C calls them
+    Rust,
+}
+
+impl Via {
+    /// As it is written on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::C => "c",
+            Self::Rust => "rust",
+        }
+    }
+}
+
+impl Tools {
+    /// The C compiler that was asked for, or the first that can be run, and the kernels.
+    pub fn compiler(&self) -> Result<Compiler, Failure> {
+        let compiler = match self.cc.as_deref() {
+            Some(command) => Compiler::named(command)
+                .ok_or_else(|| Failure::Other(Problem::new(format!("can't run {command:?}"))))?,
+            None => Compiler::find().map_err(|error| host_failure(&error))?,
+        };
+        match self.via {
+            Via::C => Ok(compiler),
+            Via::Rust => {
+                let runtime = Runtime::cached().map_err(|error| host_failure(&error))?;
+                Ok(compiler.with_runtime(runtime))
+            }
+        }
     }
 }
 
 /// Something that went wrong between the emitted code and this machine.
 pub fn host_failure(error: &HostError) -> Failure {
-    let problem = Problem::new(error.to_string());
+    let problem = Problem::new(match error {
+        HostError::Io(error) => plain(error),
+        error => error.to_string(),
+    });
     Failure::Other(match error {
         HostError::NoCompiler => problem.hint("install gcc or clang, or name a compiler with --cc"),
         HostError::Refused { .. } => problem.hint("the emitted C is meant for C99 compilers; --cc names another"),
+        HostError::NoCargo { .. } => problem.hint("install Rust, or take the kernels of emitted C with --via c"),
+        HostError::Cargo { .. } => problem.hint("--via c takes the kernels of emitted C, without cargo"),
         _ => problem,
     })
 }
@@ -40,16 +84,16 @@ pub enum Engine {
 
 impl Engine {
     /// Builds the emitted C; without a C compiler takes the reference. The text says which it is.
-    pub fn new(session: &Session, plan: &Plan, cc: Option<&str>) -> Result<(Self, String), Failure> {
+    pub fn new(session: &Session, plan: &Plan, tools: &Tools) -> Result<(Self, String), Failure> {
         match Compiler::find() {
-            Err(HostError::NoCompiler) if cc.is_none() => {
+            Err(HostError::NoCompiler) if tools.cc.is_none() && tools.via == Via::C => {
                 let words = "the reference interpreter, for want of a C compiler".to_string();
                 Ok((Self::Reference(Box::new(session.graph()?)), words))
             }
             _ => {
-                let compiler = compiler(cc)?;
+                let compiler = tools.compiler()?;
                 let compiled = compiler.compile(plan).map_err(|error| host_failure(&error))?;
-                Ok((Self::Compiled(Box::new(compiled)), format!("emitted C, built by {}", compiler.name())))
+                Ok((Self::Compiled(Box::new(compiled)), compiler.product()))
             }
         }
     }

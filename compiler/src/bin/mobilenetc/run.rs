@@ -25,7 +25,7 @@ pub fn run(args: &Run, terminal: &mut Terminal) -> Result<(), Failure> {
     let images: Result<Vec<_>, _> =
         args.image.iter().map(|path| picture::load(path, &shape, &scaling, args.normalize.fit)).collect();
     let images = images?;
-    let (mut engine, by) = Engine::new(&session, &plan, args.cc.as_deref())?;
+    let (mut engine, by) = Engine::new(&session, &plan, &args.tools)?;
     let aside = format!("{}x{}x{}, fed {fed}, run by {by}", shape.height, shape.width, shape.channels);
     let title = terminal.paint(Style::Bold, session.path.display()).to_string();
     let aside = terminal.paint(Style::Dim, aside).to_string();

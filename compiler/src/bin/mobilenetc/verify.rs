@@ -27,12 +27,12 @@ pub fn verify(args: &Verify, terminal: &mut Terminal) -> Result<(), Failure> {
     let plan = session.plan()?;
     let port = &plan.network.input;
     let inputs = Inputs::gather(args, port)?;
-    let compiler = engine::compiler(args.cc.as_deref())?;
+    let compiler = args.tools.compiler()?;
     let mut compiled = compiler.compile(&plan).map_err(|error| engine::host_failure(&error))?;
     let mut pair = Pair { session: &session, port, graph: &graph, compiled: &mut compiled, batch: plan.network.batch };
 
     let title = terminal.paint(Style::Bold, session.path.display()).to_string();
-    let aside = format!("emitted C, built by {}, against the f64 reference", compiler.name());
+    let aside = format!("{}, against the f64 reference", compiler.product());
     let aside = terminal.paint(Style::Dim, aside).to_string();
     writeln!(terminal, "{title}  {aside}\n")?;
     let mut all = Vec::new();
