@@ -4,6 +4,7 @@ use crate::emitted::{Folder, fashion, needs, tiny};
 use crate::{Stop, differential, scratch, trial};
 use libtest_mimic::Trial;
 use mobilenet_compiler::emit::c::{COptions, Kernels, Project, WeightStorage};
+use mobilenet_compiler::host::{Compiler, Runtime};
 use mobilenet_tests::case::Case;
 use mobilenet_tests::compare::agree;
 use mobilenet_tests::program::c::{STRICT, Toolchain};
@@ -111,7 +112,14 @@ fn fashion_everywhere() -> Result<(), Stop> {
         let [found, expected] = [c.run(&request, Some(isa))?, rust.run(&request, Some(isa))?];
         same(&isa, &found.concat(), &expected.concat())?;
     }
-    Ok(())
+    let runtime = Runtime::build(&scratch().join("via")).map_err(failed)?;
+    let compiler = Compiler::find().map_err(failed)?.with_runtime(runtime);
+    let mut loaded = compiler.compile(&case.plan).map_err(failed)?;
+    let mut found = Vec::new();
+    for input in &inputs {
+        found.push(loaded.run(input).map_err(failed)?.into_iter().map(f64::from).collect());
+    }
+    same(&"loaded by the host", &found, &rust.run(&request, None)?.concat())
 }
 
 /// Loads the weights if it must, runs the self-test, and counts the steps.
