@@ -23,10 +23,10 @@ done
 emit_c() {
     local model=$classify/model/fashion_a025_64.onnx
     if [ -n "${MOBILENETC:-}" ]; then
-        "$MOBILENETC" build "$model" --name fashion -o "$work/c" >/dev/null
+        "$MOBILENETC" build "$model" --name fashion --target wasm32 -o "$work/c" >/dev/null
     else
         cargo run --quiet --manifest-path "$root/Cargo.toml" -p mobilenet-compiler --bin mobilenetc -- \
-            build "$model" --name fashion -o "$work/c" >/dev/null
+            build "$model" --name fashion --target wasm32 -o "$work/c" >/dev/null
     fi
 }
 

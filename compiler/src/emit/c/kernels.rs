@@ -162,6 +162,9 @@ fn panel_loop(isa: &Isa, width: usize) -> String {
 }
 
 fn dense_kernels(isa: &Isa, needs: &Needs) -> String {
+    if isa.form == Form::Compact && !needs.products.is_empty() {
+        return kernel!("compact/dense").into();
+    }
     let mut text = String::new();
     let mut runs = String::new();
     let tile = |width| if isa.form == Form::Arrays { arrays::dense(width) } else { tiles::dense(isa, width) };
