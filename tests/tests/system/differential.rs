@@ -9,7 +9,8 @@ use mobilenet_compiler::plan::{Choice, CostModel};
 use mobilenet_tests::case::Case;
 use mobilenet_tests::compare::within;
 use mobilenet_tests::draft;
-use mobilenet_tests::program::c::Toolchain;
+use mobilenet_tests::program::board;
+use mobilenet_tests::program::c::{Toolchain, World};
 use mobilenet_tests::program::rust::{self, Profile};
 use mobilenet_tests::program::{Program, Request, isas};
 use mobilenet_tests::random::{Spec, draw};
@@ -30,15 +31,22 @@ pub fn trials() -> Vec<Trial> {
     trials.push(trial("differential::rust_release", || agrees(&crate_of_all(Profile::Release)?, None)));
     trials.push(trial("differential::rust_plain_debug", plain));
     trials.push(trial("differential::rust_aarch64", rust_aarch64));
-    trials.push(trial("differential::c_aarch64", || {
-        let toolchain = Toolchain::linux("aarch64-linux-gnu-gcc", "aarch64-unknown-linux-gnu", "qemu-aarch64");
-        by(&toolchain, "cross", Target::Aarch64)
-    }));
     for compiler in ["gcc", "clang"] {
-        for target in [Target::Auto, Target::Generic, Target::CortexM4, Target::Riscv64] {
+        for target in [Target::Auto, Target::Generic] {
             let name = format!("differential::c_{}_{compiler}", target.name());
-            trials.push(trial(name, move || by(&Toolchain::host(compiler), compiler, target)));
+            trials.push(trial(name, move || by(&Toolchain::host(compiler), target)));
         }
+    }
+    let small = |board| Toolchain { level: "s", ..Toolchain::board(board) };
+    let linux = Toolchain::linux;
+    for (target, toolchain) in [
+        (Target::Aarch64, linux("aarch64-linux-gnu-gcc", "aarch64-unknown-linux-gnu", "qemu-aarch64")),
+        (Target::Riscv64, linux("riscv64-linux-gnu-gcc", "riscv64gc-unknown-linux-gnu", "qemu-riscv64")),
+        (Target::CortexM4, small(board::M4)),
+        (Target::CortexM55, small(board::M55)),
+        (Target::Wasm32, Toolchain::wasm(true)),
+    ] {
+        trials.push(trial(format!("differential::c_{}", target.name()), move || by(&toolchain, target)));
     }
     trials
 }
@@ -107,17 +115,31 @@ fn modules<T>(emit: impl Fn(&Case) -> Result<T, mobilenet_compiler::Error>) -> R
     Ok(all.iter().map(|drawn| emit(&drawn.case)).collect::<Result<_, _>>()?)
 }
 
-fn by(toolchain: &Toolchain, name: &str, target: Target) -> Result<(), Stop> {
+/// Few networks at a time, as a board has not room for all.
+fn by(toolchain: &Toolchain, target: Target) -> Result<(), Stop> {
     toolchain.present().map_err(Stop::Absent)?;
-    let folder = scratch().join(format!("differential-{}-{name}", target.name()));
-    let program = toolchain.build(&folder, &modules(|case| case.c_for(target))?)?;
-    agrees(&program, None)
+    let all = ALL.as_ref().map_err(|message| failed(message))?;
+    let at_once = if matches!(toolchain.world, World::Board(_)) { 16 } else { all.len() };
+    for drawn in all.chunks(at_once.max(1)) {
+        let modules = drawn.iter().map(|drawn| drawn.case.c_for(target)).collect::<Result<Vec<_>, _>>()?;
+        let folder = format!("differential-{}-{}", target.name(), toolchain.compiler);
+        let program = toolchain.build(&scratch().join(folder), &modules)?;
+        compare(drawn, &run(&program, None, drawn)?)?;
+    }
+    Ok(())
 }
 
 /// What a program of all networks gives for all inputs.
 pub fn outputs(program: &Program, isa: Option<&str>) -> Result<Vec<Vec<Vec<f64>>>, Stop> {
-    let all = ALL.as_ref().map_err(|message| failed(message))?;
-    let requests: Vec<_> = all
+    run(program, isa, ALL.as_ref().map_err(|message| failed(message))?)
+}
+
+fn agrees(program: &Program, isa: Option<&str>) -> Result<(), Stop> {
+    compare(ALL.as_ref().map_err(|message| failed(message))?, &outputs(program, isa)?)
+}
+
+fn run(program: &Program, isa: Option<&str>, networks: &[Drawn]) -> Result<Vec<Vec<Vec<f64>>>, Stop> {
+    let requests: Vec<_> = networks
         .iter()
         .enumerate()
         .map(|(index, drawn)| Request { index, inputs: &drawn.inputs, output_len: drawn.case.output_len() })
@@ -125,11 +147,9 @@ pub fn outputs(program: &Program, isa: Option<&str>) -> Result<Vec<Vec<Vec<f64>>
     Ok(program.run(&requests, isa)?)
 }
 
-fn agrees(program: &Program, isa: Option<&str>) -> Result<(), Stop> {
-    let all = ALL.as_ref().map_err(|message| failed(message))?;
-    let found = outputs(program, isa)?;
+fn compare(networks: &[Drawn], outputs: &[Vec<Vec<f64>>]) -> Result<(), Stop> {
     let mut wrong = Vec::new();
-    for (drawn, found) in all.iter().zip(&found) {
+    for (drawn, found) in networks.iter().zip(outputs) {
         for (expected, found) in drawn.expected.iter().zip(found) {
             if let Err(message) = within(expected, found) {
                 wrong.push(format!("seed {}: {message}\n{:?}\n{}", drawn.seed, drawn.spec, drawn.case.plan));
