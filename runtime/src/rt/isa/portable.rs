@@ -12,6 +12,7 @@ impl Simd for Portable {
     type Narrow = Self;
     const LANES: usize = 4;
     const PREFETCHES: usize = 0;
+    const SHORT_ROUNDS: bool = cfg!(target_arch = "wasm32");
     const PIXELS: usize = 4;
 
     #[inline(always)]

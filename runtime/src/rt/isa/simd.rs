@@ -16,6 +16,9 @@ pub(crate) trait Simd: Copy {
     const LANES: usize;
     /// Prefetches per four steps of the pointwise inner loop.
     const PREFETCHES: usize;
+    /// Whether loops take one tap, or one kernel row, per round. For WebAssembly LLVM sorts what it finds in a round by
+    /// sums: the factors of all its taps are then alive at once, more than the engine has registers.
+    const SHORT_ROUNDS: bool = false;
     /// Pixels of a depthwise tile at most, up to 8.
     const PIXELS: usize;
 

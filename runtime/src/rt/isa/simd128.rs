@@ -13,6 +13,7 @@ impl Simd for Simd128 {
     type Narrow = Self;
     const LANES: usize = 4;
     const PREFETCHES: usize = 0;
+    const SHORT_ROUNDS: bool = true;
     const PIXELS: usize = 8;
 
     #[inline(always)]
@@ -76,10 +77,10 @@ impl Simd for Simd128 {
 
 super::instantiate!(
     Simd128, "simd128", [],
-    columns: 8,
-    wide: 2 [1 2 3 4 5 6],
+    columns: 16,
+    wide: 4 [1 2],
     single: 2 [],
-    narrow: 2 [1 2 3 4 5 6],
-    pixels: 6 6 6,
+    narrow: 2 [1 2 3 4],
+    pixels: 4 4 4,
     split: 4 x 1
 );

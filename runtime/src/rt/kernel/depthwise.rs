@@ -119,8 +119,9 @@ impl Chunk {
     }
 }
 
-#[cfg_attr(not(unoptimised), inline(always))]
-#[cfg_attr(unoptimised, inline(never))]
+// For WebAssembly one function per tile: V8 allocates the registers of very large functions less carefully.
+#[cfg_attr(not(any(unoptimised, target_arch = "wasm32")), inline(always))]
+#[cfg_attr(any(unoptimised, target_arch = "wasm32"), inline(never))]
 unsafe fn spread<S: Simd, const BW: usize, const PX: usize, const ST: usize>(s: S, job: &Job, blocks: Range<usize>) {
     let mut first = 0;
     while first < job.rows {
@@ -158,7 +159,7 @@ unsafe fn block<S: Simd, const BW: usize, const PX: usize, const ST: usize>(
             for k in taps.0..taps.1 {
                 strip.rows[k] = chunk.inputs[y * ST + k].block(index, BW);
             }
-            if taps == (0, 3) {
+            if taps == (0, 3) && !S::SHORT_ROUNDS {
                 strip.run::<S, BW, PX, ST, true>(s, bounds);
             } else {
                 strip.run::<S, BW, PX, ST, false>(s, bounds);

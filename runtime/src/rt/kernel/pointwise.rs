@@ -1,7 +1,7 @@
 //! 1x1 convolution over a block of pixels: `out[N/16][pixels][16] = a[K/16][pixels][16] * panels[N/16][1 + K][16]`.
 //!
-//! A tile is up to 6 pixels x 16 channels (AVX2), 14 x 32 (AVX-512) or 8 x 8 (NEON). The pixels of the block are
-//! spread evenly over the tiles, and while the tiles of one panel run they prefetch the next.
+//! A tile is up to 6 pixels x 16 channels (AVX2), 14 x 32 (AVX-512), 8 x 8 (NEON) or 2 x 16 (WebAssembly). The pixels of
+//! the block are spread evenly over the tiles, and while the tiles of one panel run they prefetch the next.
 
 use super::padded_channels;
 use crate::rt::{Clamp, isa::Simd};
@@ -29,6 +29,8 @@ pub(crate) struct Strip {
     a: *const f32,
     blocks: usize,
     block: usize,
+    /// Taps in a whole block: 16, but a loop that knows is unrolled, and [`Simd::SHORT_ROUNDS`] no longer short.
+    taps: usize,
     /// Taps in the last, partial block and whether that is 8 wide.
     rest: usize,
     narrow: bool,
@@ -88,6 +90,7 @@ pub(crate) unsafe fn block(job: &Block, tiles: &Tiles) {
                 a: job.a,
                 blocks: job.k / 16,
                 block: job.pixels * 16,
+                taps: 16,
                 rest: job.k % 16,
                 narrow: padded_channels(job.k) % 16 == 8,
                 panel: job.panels.add(channel / 16 * 16 * panel_taps + channel % 16),
@@ -139,17 +142,22 @@ pub(crate) unsafe fn tiles<S: Simd, const MR: usize, const NV: usize, const PW: 
             b = b.add(PW);
             let mut a = start;
             for _ in 0..strip.blocks {
-                for h in 0..4 {
-                    four::<S, MR, NV, PW, 16>(
-                        s,
-                        &mut acc,
-                        a.add(4 * h),
-                        b,
-                        strip.panel_floats,
-                        &mut ahead,
-                        (strip.step, strip.far),
-                    );
-                    b = b.add(4 * PW);
+                if S::SHORT_ROUNDS {
+                    each::<S, MR, NV, PW, 16>(s, &mut acc, a, b, strip.panel_floats, strip.taps);
+                    b = b.add(16 * PW);
+                } else {
+                    for h in 0..4 {
+                        four::<S, MR, NV, PW, 16>(
+                            s,
+                            &mut acc,
+                            a.add(4 * h),
+                            b,
+                            strip.panel_floats,
+                            &mut ahead,
+                            (strip.step, strip.far),
+                        );
+                        b = b.add(4 * PW);
+                    }
                 }
                 a = a.add(strip.block);
             }
@@ -193,7 +201,7 @@ unsafe fn partial<S: Simd, const MR: usize, const NV: usize, const PW: usize, co
     // SAFETY: `rest` taps remain, as the caller promises.
     unsafe {
         let mut done = 0;
-        while done + 4 <= strip.rest {
+        while !S::SHORT_ROUNDS && done + 4 <= strip.rest {
             four::<S, MR, NV, PW, RS>(
                 s,
                 acc,
@@ -205,15 +213,31 @@ unsafe fn partial<S: Simd, const MR: usize, const NV: usize, const PW: usize, co
             );
             done += 4;
         }
-        while done < strip.rest {
-            let w: [S::V; NV] = core::array::from_fn(|v| s.load(b.add(done * PW + at::<S, PW>(v, strip.panel_floats))));
+        each::<S, MR, NV, PW, RS>(s, acc, a.add(done), b.add(done * PW), strip.panel_floats, strip.rest - done);
+    }
+}
+
+/// `taps` taps, one after the other, of pixels that are `RS` apart.
+#[cfg_attr(not(unoptimised), inline(always))]
+#[cfg_attr(unoptimised, inline(never))]
+unsafe fn each<S: Simd, const MR: usize, const NV: usize, const PW: usize, const RS: usize>(
+    s: S,
+    acc: &mut [[S::V; NV]; MR],
+    a: *const f32,
+    b: *const f32,
+    panel: usize,
+    taps: usize,
+) {
+    // SAFETY: `taps` taps remain, as the caller promises.
+    unsafe {
+        for k in 0..taps {
+            let w: [S::V; NV] = core::array::from_fn(|v| s.load(b.add(k * PW + at::<S, PW>(v, panel))));
             for (i, row) in acc.iter_mut().enumerate() {
-                let x = s.broadcast(a.add(done + i * RS));
+                let x = s.broadcast(a.add(k + i * RS));
                 for v in 0..NV {
                     row[v] = s.mul_add(x, w[v], row[v]);
                 }
             }
-            done += 1;
         }
     }
 }

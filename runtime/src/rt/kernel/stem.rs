@@ -122,7 +122,7 @@ unsafe fn tile<S: Simd, const PX: usize, const NV: usize, const BW: usize, const
     channel: usize,
     x: usize,
 ) {
-    let taps = if TAPS > 0 { TAPS } else { row.taps };
+    let taps = if TAPS > 0 && !S::SHORT_ROUNDS { TAPS } else { row.taps };
     let pixel = if STEP > 0 { STEP } else { row.pixel };
     let panel_floats = 16 * (1 + row.kernel * row.runs * row.taps);
     // SAFETY: the caller vouches for the tile; ring slots stay below `span`.
