@@ -53,6 +53,8 @@ pub(super) struct Isa {
     pub factor: Factor,
     /// How sums are kept.
     pub form: Form,
+    /// A loop that adds one tap per round, where compilers sort several so that all their factors are alive at once.
+    pub rounds: bool,
 }
 
 pub(super) const AVX512: Isa = Isa {
@@ -69,6 +71,7 @@ pub(super) const AVX512: Isa = Isa {
     prefetches: 2,
     factor: Factor::Splat,
     form: Form::Tiles,
+    rounds: false,
 };
 
 pub(super) const AVX2: Isa = Isa {
@@ -85,6 +88,7 @@ pub(super) const AVX2: Isa = Isa {
     prefetches: 1,
     factor: Factor::Splat,
     form: Form::Tiles,
+    rounds: false,
 };
 
 pub(super) const NEON: Isa = Isa {
@@ -101,6 +105,7 @@ pub(super) const NEON: Isa = Isa {
     prefetches: 1,
     factor: Factor::Lane,
     form: Form::Tiles,
+    rounds: false,
 };
 
 /// Four lanes, 16 registers, no fused multiply-add.
@@ -118,9 +123,19 @@ pub(super) const SSE2: Isa = Isa {
     prefetches: 0,
     factor: Factor::Splat,
     form: Form::Tiles,
+    rounds: false,
 };
 
-pub(super) const SIMD128: Isa = Isa { suffix: "simd128", vectors: kernel!("vectors/simd128"), ..SSE2 };
+/// As many lanes; V8 keeps eight sums and what they are made of in registers.
+pub(super) const SIMD128: Isa = Isa {
+    suffix: "simd128",
+    vectors: kernel!("vectors/simd128"),
+    rows16: 2,
+    rows8: 4,
+    pixels: 4,
+    rounds: true,
+    ..SSE2
+};
 
 /// Four lanes and eight registers; the factor that all lanes share may stay outside them.
 pub(super) const HELIUM: Isa = Isa {
@@ -137,6 +152,7 @@ pub(super) const HELIUM: Isa = Isa {
     prefetches: 0,
     factor: Factor::Scalar,
     form: Form::Tiles,
+    rounds: false,
 };
 
 /// C alone: two pixels by eight channels fill the 32 registers that most floating-point units have.
@@ -154,6 +170,7 @@ pub(super) const PLAIN: Isa = Isa {
     prefetches: 0,
     factor: Factor::Splat,
     form: Form::Tiles,
+    rounds: false,
 };
 
 /// C alone in few bytes: four pixels by four channels, which the loads of eight floats feed.

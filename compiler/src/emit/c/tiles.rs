@@ -159,6 +159,8 @@ pub(super) fn pointwise(isa: &Isa, rows: usize, width: usize, tails: Tails) -> S
     let mut text = Tile::define("@@TAP(u, s)", &tile.tap("(u)", "(s)"));
     if by_lane {
         text += &Tile::define("@@FOUR(s)", &tile.four_by_lane("(s)"));
+    } else if isa.rounds {
+        text += "#define @@FOUR(s) { size_t t, n = 4; @@UNKNOWN(n); for (t = 0; t < n; t++) { @@TAP(t, s) } }\n";
     } else {
         text += "#define @@FOUR(s) @@TAP(0, s) @@TAP(1, s) @@TAP(2, s) @@TAP(3, s)\n";
     }

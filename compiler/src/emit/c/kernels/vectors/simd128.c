@@ -8,3 +8,5 @@ typedef v128_t f4;
 #define f4_mul(a, b) wasm_f32x4_mul(a, b)
 #define f4_fma(a, b, c) wasm_f32x4_add(wasm_f32x4_mul(a, b), c)
 #define f4_clamp(x, lo, hi) wasm_f32x4_pmin(wasm_f32x4_pmax(x, lo), hi)
+/* Nobody unrolls a loop of so many rounds. */
+#define @@UNKNOWN(n) __asm__("" : "+r"(n))
