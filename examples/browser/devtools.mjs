@@ -63,7 +63,11 @@ export class Browser {
     const ended = once(this.#process, "exit");
     this.#process.kill();
     await ended;
-    rmSync(this.#profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+    try {
+      rmSync(this.#profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 });
+    } catch {
+      // Chromium's other processes still write; what they leave is the temporary folder's.
+    }
   }
 
   #listen(pipe) {
