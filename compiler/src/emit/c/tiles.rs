@@ -69,16 +69,14 @@ impl Tile {
         text
     }
 
-    /// The statements of one tap: input `u` of each row, rows `stride` apart.
-    fn tap(&self, u: &str, stride: &str) -> Vec<String> {
+    /// The statements of one tap: the input at `a` and those of the other rows, `stride` apart; row `u` of the panel from `b` on.
+    fn tap(&self, a: &str, u: &str, stride: &str) -> Vec<String> {
         let (f, [_, splat, fma]) = (&self.f, &self.by);
         let row = if u == "0" { String::new() } else { format!("{u} * {}", self.panel) };
         let from = |v| format!("{f}_load({});", self.at("b", "d", v, &row));
-        let factor = |r: usize| match (r, u) {
-            (0, "0") => format!("{splat}(a);"),
-            (0, u) => format!("{splat}(a + {u});"),
-            (r, "0") => format!("{splat}(a + {r} * {stride});"),
-            (r, u) => format!("{splat}(a + {r} * {stride} + {u});"),
+        let factor = |r: usize| match r {
+            0 => format!("{splat}({a});"),
+            r => format!("{splat}({a} + {r} * {stride});"),
         };
         if self.tight {
             let factors: Vec<_> = (0..self.rows).map(|r| format!("x{r} = {}", factor(r))).collect();
@@ -97,12 +95,6 @@ impl Tile {
             lines.push(line);
         }
         lines
-    }
-
-    /// The statements of one tap where `b` itself moves on.
-    fn tap_moving(&self, u: &str, stride: usize) -> Vec<String> {
-        let moving = self.tap("0", &stride.to_string());
-        moving.iter().map(|line| line.replace("(a", &format!("(a + {u}"))).collect()
     }
 
     /// The statements of four taps by the lanes of one vector per row.
@@ -156,7 +148,7 @@ pub(super) fn pointwise(isa: &Isa, rows: usize, width: usize, tails: Tails) -> S
     let tile = Tile::new(isa, rows, width);
     let (panel, two) = (tile.panel, width == 32);
     let by_lane = isa.factor == Factor::Lane;
-    let mut text = Tile::define("@@TAP(u, s)", &tile.tap("(u)", "(s)"));
+    let mut text = Tile::define("@@TAP(u, s)", &tile.tap("a + (u)", "(u)", "(s)"));
     if by_lane {
         text += &Tile::define("@@FOUR(s)", &tile.four_by_lane("(s)"));
     } else if isa.rounds {
@@ -261,7 +253,7 @@ pub(super) struct StemTaps {
 pub(super) fn stem(isa: &Isa, rows: usize, width: usize, taps: &StemTaps) -> String {
     let tile = Tile::new(isa, rows, width);
     let (f, panel) = (&tile.f, tile.panel);
-    let mut text = Tile::define("@@TAP(u)", &tile.tap_moving("(u)", taps.pixel));
+    let mut text = Tile::define("@@TAP(u)", &tile.tap("a + (u)", "0", &taps.pixel.to_string()));
     let _ = writeln!(
         text,
         "/* {rows} pixels by {width} channels, count times from column m on. */\n\
