@@ -4,7 +4,7 @@ use crate::emitted::{Folder, needs};
 use crate::{Stop, scratch, trial};
 use libtest_mimic::Trial;
 use mobilenet_compiler::Options;
-use mobilenet_compiler::emit::c::COptions;
+use mobilenet_compiler::emit::c::{COptions, Target};
 use mobilenet_compiler::options::{InputType, Normalise};
 use mobilenet_tests::case::Case;
 use mobilenet_tests::program::board::{self, Board};
@@ -58,15 +58,25 @@ fn example_in_c() -> Result<(), Stop> {
         ..Options::default()
     };
     let case = Case::read_as("fashion", &fashion(), &options)?;
-    let folder = Folder::new("cortex-m-example", &case.self_testing(COptions::default())?)?;
-    for board in ["mps2-an386", "mps2-an500"] {
-        let mut make = Command::new("make");
-        make.args(["--silent", "-C"]).arg(example("c"));
-        make.args(["run", &format!("BOARD={board}"), &format!("OUT={}", folder.0.display())]);
+    let boards = [(board::M4, Target::CortexM4), (board::M7, Target::CortexM7), (board::M55, Target::CortexM55)];
+    for (Board { machine, .. }, target) in boards {
+        let dry = make(machine, Path::new("absent")).args(["--always-make", "--dry-run"]).output();
+        let commands = String::from_utf8_lossy(&dry.map_err(|e| e.to_string())?.stdout).into_owned();
+        if !commands.contains(&format!("--target {} ", target.name())) {
+            return Err(Stop::Failed(format!("{machine} is not built for {}: {commands}", target.name())));
+        }
+        let options = COptions { target, ..COptions::default() };
+        let folder = Folder::new(&format!("cortex-m-example-{machine}"), &case.self_testing(options)?)?;
         let expected = format!("the self-test passes\n{}", answers()?);
-        expect(&format!("{board} gives"), &run(&mut make)?, &(0, expected))?;
+        expect(&format!("{machine} gives"), &run(make(machine, &folder.0).arg("--silent"))?, &(0, expected))?;
     }
     Ok(())
+}
+
+fn make(machine: &str, out: &Path) -> Command {
+    let mut make = Command::new("make");
+    make.arg("-C").arg(example("c")).args(["run", &format!("BOARD={machine}"), &format!("OUT={}", out.display())]);
+    make
 }
 
 fn example_in_rust() -> Result<(), Stop> {
@@ -108,7 +118,8 @@ const HASH: i32 = 6;
 fn placed(model: &Path) -> Result<(), Stop> {
     needs(&["arm-none-eabi-gcc", "qemu-system-arm"])?;
     let case = Case::read("net", model)?;
-    let folder = Folder::new("cortex-m7-placed", &case.self_testing(COptions::default())?)?;
+    let options = COptions { target: Target::CortexM7, ..COptions::default() };
+    let folder = Folder::new("cortex-m7-placed", &case.self_testing(options)?)?;
     folder.write("main.c", MAIN)?;
     link(&folder)?;
     let program = folder.0.join("program");

@@ -18,6 +18,7 @@ pub fn trials() -> Vec<Trial> {
         trial("c_targets::generic_is_standard_c", standard),
         trial("c_targets::weights_go_where_they_are_told", sections),
         trial("c_targets::fixed_targets_refuse_other_processors", refusals),
+        trial("c_targets::cortex_m_refuses_software_floats", soft_floats),
         trial("c_targets::fixed_targets_are_small", sizes),
     ];
     for build in builds() {
@@ -58,6 +59,10 @@ const M7: &[&str] = &["-mcpu=cortex-m7", "-mthumb", "-mfloat-abi=hard", "-mfpu=f
 const M55: &[&str] = &["-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard"];
 const WASM: &[&str] = &["--target=wasm32", "-ffreestanding", "-I."];
 const WASM_SIMD: &[&str] = &["--target=wasm32", "-ffreestanding", "-I.", "-msimd128"];
+const CLANG_AARCH64: &[&str] = &["--target=aarch64-linux-gnu", "-ffreestanding", "-I."];
+const CLANG_RISCV64: &[&str] = &["--target=riscv64-linux-gnu", "-march=rv64gc", "-ffreestanding", "-I."];
+const CLANG_M55: &[&str] =
+    &["--target=thumbv8.1m.main-none-eabi", "-mcpu=cortex-m55", "-mfloat-abi=hard", "-ffreestanding", "-I."];
 
 fn builds() -> Vec<Build> {
     let mut builds = Vec::new();
@@ -79,6 +84,9 @@ fn builds() -> Vec<Build> {
         arm(Target::Auto, M55),
         cross(Target::Wasm32, "clang-wasm", None, WASM),
         cross(Target::Wasm32, "clang-wasm-simd", None, WASM_SIMD),
+        cross(Target::Aarch64, "clang-aarch64", Some("clang++"), CLANG_AARCH64),
+        cross(Target::Riscv64, "clang-riscv64", Some("clang++"), CLANG_RISCV64),
+        cross(Target::CortexM55, "clang-arm", Some("clang++"), CLANG_M55),
     ]);
     builds
 }
@@ -178,6 +186,26 @@ fn refusals() -> Result<(), Stop> {
         if !message.as_ref().is_some_and(|message| message.contains(&wanted)) {
             return Err(Stop::Failed(format!("{target:?}: {message:?}")));
         }
+    }
+    Ok(())
+}
+
+/// An `#error` that names the flags, with which the code compiles; as it does with what overrides the error.
+fn soft_floats() -> Result<(), Stop> {
+    needs(&["arm-none-eabi-gcc"])?;
+    let case = fashion()?;
+    for (target, flags) in [(Target::CortexM4, M4), (Target::CortexM7, M7)] {
+        let folder = folder("soft-floats", &case, target)?;
+        let compile = |flags: &[&str]| {
+            check(folder.command("arm-none-eabi-gcc").args(["-std=c99", "-fsyntax-only", "net.c"]).args(flags))
+        };
+        let wanted = format!("--target {} needs {}", target.name(), flags[2..].join(" "));
+        match compile(&flags[..2]) {
+            Err(message) if message.contains(&wanted) => {}
+            other => return Err(Stop::Failed(format!("{target:?}: {other:?}"))),
+        }
+        compile(flags)?;
+        compile(&[&flags[..2], &["-DNET_SOFT_FLOAT"]].concat())?;
     }
     Ok(())
 }

@@ -126,6 +126,15 @@ impl Target {
         }
     }
 
+    /// Flags for the floating-point unit, where a compiler may take its absence for granted.
+    const fn float_flags(self) -> Option<&'static str> {
+        match self {
+            Self::CortexM4 => Some("-mfloat-abi=hard -mfpu=fpv4-sp-d16"),
+            Self::CortexM7 => Some("-mfloat-abi=hard -mfpu=fpv5-sp-d16"),
+            _ => None,
+        }
+    }
+
     /// Whether the code keeps to the C standard.
     pub(super) fn is_standard(self) -> bool {
         self == Self::Generic
@@ -137,6 +146,14 @@ impl Target {
             Self::Generic => kernel!("vectors/standard"),
             _ => kernel!("vectors/gnu"),
         });
+        if let Some(flags) = self.float_flags() {
+            let _ = writeln!(
+                text,
+                "#if defined(__arm__) && !defined(__ARM_FP) && !defined(@@SOFT_FLOAT)\n\
+                 #error \"--target {} needs {flags}; define @@SOFT_FLOAT to do without\"\n#endif",
+                self.name()
+            );
+        }
         text += kernel!("vectors/about");
         let families = self.families();
         for (i, Family { flag, condition, isas, .. }) in families.iter().enumerate() {

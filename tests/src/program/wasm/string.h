@@ -2,7 +2,13 @@
 #ifndef TESTS_STRING_H
 #define TESTS_STRING_H
 #include <stddef.h>
-void *memcpy(void *restrict to, const void *restrict from, size_t size);
+#ifdef __cplusplus
+extern "C" {
+#endif
+void *memcpy(void *to, const void *from, size_t size);
 void *memmove(void *to, const void *from, size_t size);
 void *memset(void *to, int value, size_t size);
+#ifdef __cplusplus
+}
+#endif
 #endif

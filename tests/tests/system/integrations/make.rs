@@ -32,7 +32,14 @@ pub fn arm() -> Result<(), Stop> {
     needs(&["make", "arm-none-eabi-gcc"])?;
     let folder = empty("make-arm")?;
     emit(&folder, WeightStorage::Incbin, Project::Make)?;
-    make(&folder, &["CROSS_COMPILE=arm-none-eabi-", "CFLAGS=-Os -mcpu=cortex-m4 -mthumb"])?;
+    let makefile = fs::read_to_string(folder.join("Makefile")).map_err(|e| e.to_string())?;
+    let flags = makefile.lines().find_map(|line| line.split_once("CFLAGS=\"")?.1.strip_suffix('"'));
+    let flags = flags.ok_or_else(|| "no example of CFLAGS".to_owned())?;
+    make(&folder, &["CROSS_COMPILE=arm-none-eabi-", &format!("CFLAGS={flags}")])?;
+    let attributes = check(Command::new("arm-none-eabi-readelf").arg("-A").arg(folder.join("net.o")))?;
+    if !attributes.contains("Tag_ABI_VFP_args: VFP registers") {
+        return Err(Stop::Failed(format!("{flags} gives {attributes}")));
+    }
     let headers = check(Command::new("arm-none-eabi-objdump").arg("-f").arg(folder.join("libnet.a")))?;
     if headers.matches("elf32-littlearm").count() == 3 { Ok(()) } else { Err(Stop::Failed(headers)) }
 }

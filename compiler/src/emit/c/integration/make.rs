@@ -3,10 +3,13 @@
 use super::Library;
 
 const MAKEFILE: &str = r#"#
-#   make                                                            lib@name@.a for this machine
-#   make CROSS_COMPILE=arm-none-eabi- CFLAGS="-Os -mcpu=cortex-m4"  for another
-#   make -f path/to/this/Makefile                                   in another folder
-#   make install PREFIX=/usr/local                                  the library and its header
+#   make                            lib@name@.a for this machine
+#   make -f path/to/this/Makefile   in another folder
+#   make install PREFIX=/usr/local  the library and its header
+#
+# For another machine, such as a Cortex-M4:
+#
+#   make CROSS_COMPILE=arm-none-eabi- CFLAGS="-Os -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16"
 
 CROSS_COMPILE ?=
 PREFIX ?= /usr/local
