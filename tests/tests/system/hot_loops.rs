@@ -1,5 +1,5 @@
-//! The innermost loop of the pointwise kernels, disassembled for every vector instruction set: it multiplies and adds vectors, and
-//! keeps its sums in registers.
+//! The innermost loop of the pointwise kernels, disassembled for every vector instruction set and Cortex-M4: it multiplies and
+//! adds, by one instruction where there is one, and keeps its sums in registers.
 
 use crate::emitted::{Folder, fashion, needs};
 use crate::{Stop, trial};
@@ -29,7 +29,7 @@ struct Isa {
     product: [&'static str; 2],
     /// Sums of the largest tile that the model needs.
     sums: usize,
-    /// Whether an instruction stores a vector.
+    /// Whether an instruction stores what sums are kept in.
     stores: fn(&str) -> bool,
 }
 
@@ -46,6 +46,12 @@ const HELIUM: Isa =
     Isa { suffix: "helium", product: ["vfma.f32", "q"], sums: 6, stores: |line| line.starts_with("vst") };
 const SIMD128: Isa =
     Isa { suffix: "simd128", product: ["f32x4.mul", ""], sums: 8, stores: |line| line.starts_with("v128.store") };
+const CORTEX_M: Isa = Isa {
+    suffix: "plain",
+    product: ["vfma.f32", "\ts"],
+    sums: 16,
+    stores: |line| line.starts_with("st") || line.starts_with("vst"),
+};
 
 /// A move of a register to memory.
 fn x86_stores(line: &str) -> bool {
@@ -56,18 +62,30 @@ fn x86_stores(line: &str) -> bool {
 const M55: &[&str] = &["-O3", "-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard"];
 const M55_SMALL: &[&str] = &["-Os", "-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard"];
 const WASM: &[&str] = &["-O3", "--target=wasm32", "-msimd128", "-ffreestanding", "-I."];
+const CLANG_AARCH64: &[&str] = &["-O3", "--target=aarch64-linux-gnu", "-ffreestanding", "-I."];
+const CLANG_M55: &[&str] =
+    &["-O3", "--target=thumbv8.1m.main-none-eabi", "-mcpu=cortex-m55", "-mfloat-abi=hard", "-ffreestanding", "-I."];
+const M4: &[&str] = &["-O2", "-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"];
+const M4_SMALL: &[&str] = &["-Os", "-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"];
+const AARCH64_OBJDUMP: &[&str] = &["aarch64-linux-gnu-objdump"];
+const ARM_OBJDUMP: &[&str] = &["arm-none-eabi-objdump"];
 const M55_OBJDUMP: &[&str] = &["llvm-objdump", "--triple=thumbv8.1m.main-none-eabi", "--mattr=+mve.fp"];
 
 fn objects() -> Vec<Object> {
     let object = |name, target, compiler, flags, objdump, isa| Object { name, target, compiler, flags, objdump, isa };
     let mut objects = vec![
-        object("neon", Target::Aarch64, "aarch64-linux-gnu-gcc", &["-O3"], &["aarch64-linux-gnu-objdump"], NEON),
+        object("neon", Target::Aarch64, "aarch64-linux-gnu-gcc", &["-O3"], AARCH64_OBJDUMP, NEON),
+        object("neon_clang", Target::Aarch64, "clang", CLANG_AARCH64, AARCH64_OBJDUMP, NEON),
         object("helium", Target::CortexM55, "arm-none-eabi-gcc", M55, M55_OBJDUMP, HELIUM),
         object("helium_small", Target::CortexM55, "arm-none-eabi-gcc", M55_SMALL, M55_OBJDUMP, HELIUM),
+        object("helium_clang", Target::CortexM55, "clang", CLANG_M55, M55_OBJDUMP, HELIUM),
+        object("cortex_m4", Target::CortexM4, "arm-none-eabi-gcc", M4, ARM_OBJDUMP, CORTEX_M),
+        object("cortex_m4_small", Target::CortexM4, "arm-none-eabi-gcc", M4_SMALL, ARM_OBJDUMP, CORTEX_M),
         object("simd128", Target::Wasm32, "clang", WASM, &["llvm-objdump"], SIMD128),
     ];
     if cfg!(target_arch = "x86_64") {
         let x86 = |name, compiler, isa| object(name, Target::Auto, compiler, &["-O3"], &["objdump"], isa);
+        let v3 = |name, compiler| object(name, Target::X86_64V3, compiler, &["-O3"], &["objdump"], AVX2);
         objects.extend([
             x86("avx512_gcc", "gcc", AVX512),
             x86("avx512_clang", "clang", AVX512),
@@ -75,6 +93,8 @@ fn objects() -> Vec<Object> {
             x86("avx2_clang", "clang", AVX2),
             x86("sse2_gcc", "gcc", SSE2),
             x86("sse2_clang", "clang", SSE2),
+            v3("x86_64_v3_gcc", "gcc"),
+            v3("x86_64_v3_clang", "clang"),
         ]);
     }
     objects
@@ -101,7 +121,7 @@ fn hot_loop(object: &Object) -> Result<(), Stop> {
     match densest {
         None => Err(Stop::Failed(format!("no loop with {} of {:?}", isa.sums, isa.product))),
         Some(lines) if lines.iter().any(|line| (isa.stores)(line)) => {
-            Err(Stop::Failed(format!("stores vectors:\n{}", lines.join("\n"))))
+            Err(Stop::Failed(format!("stores sums:\n{}", lines.join("\n"))))
         }
         Some(_) => Ok(()),
     }

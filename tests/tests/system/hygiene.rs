@@ -17,6 +17,11 @@ pub fn trials() -> Vec<Trial> {
         trial("hygiene::sanitizers_on_fashion", || sanitized("gcc", &[("fashion".into(), fashion()?)])),
         trial("hygiene::sanitizers_on_small_models", || sanitized("clang", &small_models()?)),
         trial("hygiene::sanitizers_on_real_models", || sanitized("clang", &real_models()?)),
+        trial("hygiene::sanitizers_on_scalar_targets", || {
+            let mut cases = small_models()?;
+            cases.push(("fashion".into(), fashion()?));
+            SCALAR.iter().try_for_each(|&target| sanitized_for(target, "gcc", &cases))
+        }),
         trial("hygiene::valgrind_on_fashion", || valgrind(&[("fashion".into(), fashion()?)])),
         trial("hygiene::valgrind_on_real_models", || valgrind(&real_models()?)),
         trial("hygiene::cppcheck", cppcheck),
@@ -63,14 +68,23 @@ fn levels() -> Vec<String> {
     (0..isas().len()).map(|level| level.to_string()).collect()
 }
 
+/// Targets whose kernels the host can run, and which no level of [`Target::Auto`] has.
+const SCALAR: [Target; 2] = [Target::Generic, Target::CortexM4];
+
 fn sanitized(compiler: &str, cases: &[Named]) -> Result<(), Stop> {
+    sanitized_for(Target::Auto, compiler, cases)
+}
+
+fn sanitized_for(target: Target, compiler: &str, cases: &[Named]) -> Result<(), Stop> {
     needs(&[compiler])?;
     for (name, case) in cases {
-        let folder = Folder::new(&format!("sanitized-{name}"), &case.self_testing(COptions::default())?)?;
+        let options = COptions { target, ..COptions::default() };
+        let folder = Folder::new(&format!("sanitized-{}-{name}", target.name()), &case.self_testing(options)?)?;
         folder.write("main.c", EVERY_LEVEL)?;
         folder.write("level.h", "extern int forced_level;\n#define NET_LEVEL forced_level\n")?;
         folder.build(compiler, &[&SANITIZED[..], &["-DNET_CONFIG=\"level.h\""]].concat())?;
-        check(folder.command("./program").args(levels())).map_err(|message| format!("{name}: {message}"))?;
+        let levels = if target == Target::Auto { levels() } else { vec!["0".into()] };
+        check(folder.command("./program").args(levels)).map_err(|message| format!("{name}: {message}"))?;
     }
     Ok(())
 }
