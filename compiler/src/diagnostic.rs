@@ -17,6 +17,8 @@ pub struct Problem {
     pub found: Option<String>,
     /// What the user can do about it.
     pub hint: Option<String>,
+    /// The option whose value does not fit the model, as [`Options`](crate::Options) spells it, where that is the problem.
+    pub option: Option<&'static str>,
 }
 
 impl Problem {
@@ -30,6 +32,13 @@ impl Problem {
     pub fn at(mut self, node: impl Into<String>, op: impl Into<String>) -> Self {
         self.node = Some(node.into());
         self.op = Some(op.into());
+        self
+    }
+
+    /// Names the option that does not fit the model.
+    #[must_use]
+    pub fn of_option(mut self, option: &'static str) -> Self {
+        self.option = Some(option);
         self
     }
 

@@ -89,7 +89,7 @@ fn wrong_usage_is_status_2() {
 fn a_missing_model_is_named() {
     for command in ["inspect", "verify", "bench"] {
         let (_, stderr) = expect(1, &[command, "no/such/net.onnx"]);
-        assert!(stderr.contains("no/such/net.onnx"), "{stderr}");
+        assert!(stderr.contains("no/such/net.onnx") && stderr.contains("looked for in /"), "{stderr}");
         assert!(!stderr.contains("os error"), "{stderr}");
     }
 }
@@ -243,14 +243,25 @@ fn build_adds_a_self_test_and_hooks_to_c_alone() {
     let options = ["build", &fashion(), "--name", "net", "--self-test", "--stage-hooks", "-o", &out];
     expect(0, &options);
     let header = fs::read_to_string(folder.path().join("out/net.h")).expect("a header");
-    for needle in ["int net_self_test(", "#define NET_STAGES 16", "\"dense /classifier/Gemm\" }"] {
+    let options = "options: name = net, weights = source, target = auto, kernels = inline, self_test = true, stage_hooks = true, project = cmake";
+    for needle in [options, "int net_self_test(", "#define NET_STAGES 16", "\"dense /classifier/Gemm\" }"] {
         assert!(header.contains(needle), "{needle} in\n{header}");
     }
     assert!(names(&folder.path().join("out")).contains(&"net_test.c".to_string()));
-    for option in ["--self-test", "--stage-hooks"] {
+    for (option, hint) in [
+        ("--self-test", "mobilenetc verify --via rust"),
+        ("--stage-hooks", "mobilenetc bench --via rust"),
+        ("--target=auto", "cargo"),
+        ("--project=cmake", "cargo"),
+        ("--kernels=inline", "runtime"),
+        ("--weights=source", ".bin"),
+    ] {
         let (_, stderr) = expect(2, &["build", &fashion(), "--emit", "rust", option, "-o", &out]);
-        assert!(stderr.contains(option), "{stderr}");
+        let (name, _) = option.split_once('=').unwrap_or((option, ""));
+        assert!(stderr.contains(name) && stderr.contains(hint), "{stderr}");
     }
+    let (_, stderr) = expect(2, &["build", &fashion(), "--target", "cortex-m3", "-o", &out]);
+    assert!(stderr.contains("'generic' is for every processor that is not listed"), "{stderr}");
 }
 
 #[test]
@@ -265,7 +276,11 @@ fn build_leaves_the_kernels_to_the_runtime() {
     let source = fs::read_to_string(folder.path().join("out/net.c")).expect("a source");
     assert!(source.len() < 20_000, "{}", source.len());
     assert!(source.contains("mobilenet_rt_run_separable(&run, &net_step1);"), "{source}");
-    for (more, needle) in [(["--target", "portable"], "--target"), (["--emit", "rust"], "--kernels")] {
+    for (more, needle) in [
+        (["--target", "auto"], "--target"),
+        (["--emit", "rust"], "--kernels"),
+        (["--project", "cmake,arduino"], "--project arduino"),
+    ] {
         let (_, stderr) = build(&more, 2);
         assert!(stderr.contains(needle), "{stderr}");
     }
@@ -274,10 +289,13 @@ fn build_leaves_the_kernels_to_the_runtime() {
 #[test]
 fn build_refuses_names_that_are_no_identifiers() {
     let folder = folder();
-    for name in ["", "a b", "1net", "net;", "*/", "int", "ж"] {
+    for name in ["", "a b", "1net", "net;", "*/", "int", "ж", "features", "immintrin"] {
         let (_, stderr) = expect(2, &["build", &fashion(), "--name", name, "-o", &text(folder.path().join("out"))]);
         assert!(!stderr.is_empty());
     }
+    let long = "n".repeat(60);
+    let (_, stderr) = expect(2, &["build", &fashion(), "--name", &long, "-o", &text(folder.path().join("out"))]);
+    assert!(stderr.contains("at most 48 letters"), "{stderr}");
     assert!(names(folder.path()).is_empty());
 }
 
@@ -288,7 +306,7 @@ fn build_into_an_impossible_place_names_it() {
     fs::write(&file, "mine").expect("writable");
     for out in [file.clone(), file.join("below")] {
         let (_, stderr) = expect(1, &["build", &fashion(), "-o", &text(out)]);
-        assert!(stderr.contains("file") && !stderr.contains("os error"), "{stderr}");
+        assert!(stderr.contains("is a file") && stderr.contains("name a folder"), "{stderr}");
     }
     assert_eq!(names(folder.path()), ["file"]);
     assert_eq!(fs::read_to_string(&file).expect("readable"), "mine");
@@ -413,8 +431,8 @@ fn pictures_go_in_as_bytes() {
 #[test]
 fn options_that_do_not_fit_the_model_are_refused() {
     let model = fashion();
-    let (_, stderr) = expect(1, &["inspect", &model, "--normalise", "0.5,0.5/0.5,0.5"]);
-    assert!(stderr.contains("1 or 3 values"), "{stderr}");
+    let (_, stderr) = expect(2, &["inspect", &model, "--normalise", "0.5,0.5/0.5,0.5"]);
+    assert!(stderr.contains("1 or 3 values") && stderr.contains("another --normalise"), "{stderr}");
     for bad in ["0.5", "0.5,0", "1,2,3", "a/b"] {
         expect(2, &["inspect", &model, "--normalise", bad]);
     }
@@ -445,4 +463,6 @@ fn labels_and_a_ranking_are_emitted() {
     let (_, stderr) = expect(1, &["build", &model, "-o", &out, "--labels", "no/such.txt"]);
     assert!(stderr.contains("no/such.txt") && !stderr.contains("os error"), "{stderr}");
     expect(2, &["build", &model, "-o", &out, "--top-k", "0"]);
+    let (_, stderr) = expect(2, &["build", &model, "-o", &out, "--top-k", "11"]);
+    assert!(stderr.contains("another --top-k"), "{stderr}");
 }

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// Files by name, in the order of their names.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Files {
     files: BTreeMap<String, Vec<u8>>,
+    /// What else a back end writes under other options, and how it begins.
+    siblings: BTreeMap<String, Vec<u8>>,
 }
 
 impl Files {
@@ -22,10 +24,19 @@ impl Files {
         self.files.insert(name.into(), contents.into());
     }
 
+    /// Names a file that does not belong to these, but may be left of an earlier run. Where one of this name begins like
+    /// that and is not among the files, writing them removes it.
+    pub fn supersede(&mut self, name: impl Into<String>, beginning: impl Into<Vec<u8>>) {
+        self.siblings.insert(name.into(), beginning.into());
+    }
+
     /// The same files in a folder of this name.
     #[must_use]
     pub fn below(self, folder: &str) -> Self {
-        self.files.into_iter().map(|(name, contents)| (format!("{folder}/{name}"), contents)).collect()
+        let moved = |files: BTreeMap<String, Vec<u8>>| {
+            files.into_iter().map(|(name, contents)| (format!("{folder}/{name}"), contents)).collect()
+        };
+        Self { files: moved(self.files), siblings: moved(self.siblings) }
     }
 
     /// The contents of a file.
@@ -39,16 +50,17 @@ impl Files {
     }
 
     /// Writes all files into `folder`, which is made if need be. Each is complete under a temporary name before any takes
-    /// its own: on failure the folder's files are as they were.
+    /// its own: on failure the folder's files are as they were. What they [supersede](Self::supersede) goes last.
     ///
     /// # Errors
     ///
     /// What the file system reports, with the path in the message.
     pub fn write_to(&self, folder: &Path) -> io::Result<()> {
         fs::create_dir_all(folder).map_err(|error| at(folder, &error))?;
+        let paths = self.files.keys().map(|name| Ok(folder.join(relative(name)?))).collect::<io::Result<Vec<_>>>()?;
+        paths.iter().try_for_each(|path| vacant(path))?;
         let mut unfinished = Unfinished(Vec::new());
-        for (name, contents) in &self.files {
-            let path = folder.join(relative(name)?);
+        for (path, contents) in paths.into_iter().zip(self.files.values()) {
             let (Some(parent), Some(file)) = (path.parent(), path.file_name()) else { continue };
             fs::create_dir_all(parent).map_err(|error| at(parent, &error))?;
             let temporary = parent.join(format!(".{}.{}.tmp", file.to_string_lossy(), std::process::id()));
@@ -61,13 +73,20 @@ impl Files {
                 return Err(at(&path, &error));
             }
         }
+        let stale = self.siblings.iter().filter(|(name, _)| !self.files.contains_key(*name));
+        for (name, beginning) in stale {
+            let path = folder.join(relative(name)?);
+            if begins(&path, beginning) {
+                fs::remove_file(&path).map_err(|error| at(&path, &error))?;
+            }
+        }
         Ok(())
     }
 }
 
 impl FromIterator<(String, Vec<u8>)> for Files {
     fn from_iter<I: IntoIterator<Item = (String, Vec<u8>)>>(files: I) -> Self {
-        Self { files: files.into_iter().collect() }
+        Self { files: files.into_iter().collect(), siblings: BTreeMap::new() }
     }
 }
 
@@ -87,6 +106,22 @@ fn relative(name: &str) -> io::Result<PathBuf> {
     let path: PathBuf = name.split('/').collect();
     let plain = name.split('/').all(|part| Path::new(part).file_name().is_some_and(|file| file == part));
     if plain { Ok(path) } else { Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{name:?} is no file name"))) }
+}
+
+/// No folder where a file is to be.
+fn vacant(path: &Path) -> io::Result<()> {
+    if fs::symlink_metadata(path).is_ok_and(|found| found.is_dir()) {
+        let error = io::Error::new(io::ErrorKind::IsADirectory, "a folder is where this file is to be written");
+        return Err(at(path, &error));
+    }
+    Ok(())
+}
+
+/// Whether a plain file begins with these bytes.
+fn begins(path: &Path, beginning: &[u8]) -> bool {
+    let mut bytes = vec![0; beginning.len()];
+    let plain = fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
+    plain && File::open(path).and_then(|mut file| file.read_exact(&mut bytes)).is_ok() && bytes == beginning
 }
 
 fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
@@ -144,9 +179,31 @@ mod tests {
             assert!(files.write_to(&folder).is_err(), "{name}");
         }
         let mut files = Files::new();
+        files.insert("a.h", "one");
+        files.insert("sub/b.c", "two");
         files.insert("z.c", "a folder of this name is in the way");
-        assert!(files.write_to(&folder).unwrap_err().to_string().contains("z.c"));
+        assert!(files.write_to(&folder).unwrap_err().to_string().contains("z.c: a folder"));
         assert_eq!(names(&folder), ["z.c"]);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn what_is_superseded_goes_and_what_looks_otherwise_stays() {
+        let folder = scratch("stale");
+        fs::create_dir_all(folder.join("src/folder.c")).unwrap();
+        for (name, text) in
+            [("ours.c", "/* mine: a"), ("foreign.c", "/* yours"), ("short.c", "/*"), ("kept.c", "/* mine: b")]
+        {
+            fs::write(folder.join("src").join(name), text).unwrap();
+        }
+        let mut files = Files::new();
+        files.insert("kept.c", "/* mine: c");
+        for name in ["ours.c", "foreign.c", "short.c", "kept.c", "absent.c", "folder.c"] {
+            files.supersede(name, "/* mine");
+        }
+        files.below("src").write_to(&folder).unwrap();
+        assert_eq!(names(&folder.join("src")), ["folder.c", "foreign.c", "kept.c", "short.c"]);
+        assert_eq!(fs::read(folder.join("src/kept.c")).unwrap(), b"/* mine: c");
         fs::remove_dir_all(&folder).unwrap();
     }
 }

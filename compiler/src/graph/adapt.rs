@@ -66,7 +66,7 @@ fn input_problems(graph: &Graph, image: Option<Image>, options: &Options) -> Vec
     let of_floats = [("input", options.input.is_some()), ("normalise", options.normalise.is_some())];
     for (option, _) in of_floats.iter().filter(|(_, given)| *given && own.dtype != DType::F32) {
         let message = format!("the option {option} does not fit the model's input {name:?}");
-        let problem = Problem::new(message).expected("a model that takes f32", own.to_string());
+        let problem = Problem::new(message).of_option(option).expected("a model that takes f32", own.to_string());
         problems.push(match own.dtype.is_float() {
             true => problem,
             false => problem.hint("leave it out: the model takes integers, and scales them itself"),
@@ -80,13 +80,14 @@ fn input_problems(graph: &Graph, image: Option<Image>, options: &Options) -> Vec
     match image {
         None => problems.extend(of_images.iter().filter(|(_, given)| *given).map(|(option, _)| {
             Problem::new(format!("the option {option} does not fit the model's input {name:?}"))
+                .of_option(option)
                 .expected("images that a convolution reads", own.to_string())
         })),
         Some(image) => {
             problems.extend(options.normalise.iter().flat_map(|normalise| normalise.problems(image.channels)));
             if options.grey && image.channels == 1 {
                 let message = format!("the option grey does not fit the model's input {name:?}");
-                let problem = Problem::new(message).expected("several channels", own.to_string());
+                let problem = Problem::new(message).of_option("grey").expected("several channels", own.to_string());
                 problems.push(problem.hint("leave it out: the model takes one channel already"));
             }
         }
@@ -219,7 +220,9 @@ fn append_softmax(graph: &mut Graph) -> Option<Problem> {
         (None, _) if ty.shape.len() > 1 => 1,
         _ => {
             let message = format!("the option softmax does not fit the model's output {:?}", graph[old].name);
-            return Some(Problem::new(message).expected("a vector of scores per image", ty.to_string()));
+            return Some(
+                Problem::new(message).of_option("softmax").expected("a vector of scores per image", ty.to_string()),
+            );
         }
     };
     let output = graph.add_value("softmax", ty);

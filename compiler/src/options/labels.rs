@@ -65,7 +65,7 @@ impl Labels {
         Err(match found + 1 == classes {
             true => problem
                 .hint("models with one more class often have a background class in front: add a first line for it"),
-            false => problem,
+            false => problem.hint("the option labels takes a file with a name per class, in the order of the output"),
         })
     }
 }

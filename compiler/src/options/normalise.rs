@@ -21,7 +21,8 @@ impl Normalise {
                 let message =
                     format!("the {what} of the option normalise does not fit the model's {channels} channels");
                 let expected = if channels == 1 { "1 value".into() } else { format!("1 or {channels} values") };
-                problems.push(Problem::new(message).expected(expected, values.len().to_string()));
+                problems
+                    .push(Problem::new(message).of_option("normalise").expected(expected, values.len().to_string()));
             }
         }
         let number = self.mean.iter().find(|mean| !mean.is_finite());
@@ -30,7 +31,7 @@ impl Normalise {
         for (what, expected, found) in [("mean", "numbers", number), ("std", "numbers above 0", divisor)] {
             if let Some(found) = found {
                 let message = format!("the {what} of the option normalise can't be computed with");
-                problems.push(Problem::new(message).expected(expected, found.to_string()));
+                problems.push(Problem::new(message).of_option("normalise").expected(expected, found.to_string()));
             }
         }
         problems

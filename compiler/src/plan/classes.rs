@@ -28,7 +28,7 @@ impl Plan {
         let count = self.class_count();
         let mut problems: Vec<Problem> = options.labels.iter().filter_map(|labels| labels.check(count).err()).collect();
         if let Some(k) = options.top_k.filter(|k| !(1..=count).contains(k)) {
-            let problem = Problem::new("the option top_k does not fit the model's output");
+            let problem = Problem::new("the option top_k does not fit the model's output").of_option("top_k");
             problems.push(problem.expected(format!("1 to {count} classes"), k.to_string()));
         }
         self.classes =

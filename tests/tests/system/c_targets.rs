@@ -1,6 +1,6 @@
 //! What is promised of emitted C for every target: warnings, language, sections, stack.
 
-use crate::emitted::{Folder, fashion, needs};
+use crate::emitted::{FORMS, Folder, fashion, needs, tiny};
 use crate::{Stop, trial};
 use libtest_mimic::Trial;
 use mobilenet_compiler::emit::c::{COptions, Target, WeightStorage};
@@ -20,9 +20,13 @@ pub fn trials() -> Vec<Trial> {
         trial("c_targets::fixed_targets_refuse_other_processors", refusals),
         trial("c_targets::cortex_m_refuses_software_floats", soft_floats),
         trial("c_targets::fixed_targets_are_small", sizes),
+        trial("c_targets::big_endian_is_refused", big_endian),
     ];
     for build in builds() {
         trials.push(trial(format!("c_targets::warnings_{}", build.name()), move || warnings(&build)));
+    }
+    for build in builds() {
+        trials.push(trial(format!("c_targets::large_weights_{}", build.name()), move || large(&build)));
     }
     for build in builds().into_iter().filter(Build::reports_its_stack) {
         trials.push(trial(format!("c_targets::stack_{}", build.name()), move || stack(&build)));
@@ -43,6 +47,18 @@ struct Build {
 impl Build {
     fn name(&self) -> String {
         format!("{}_{}", self.target.name(), self.compiler)
+    }
+
+    fn driver(&self) -> &'static str {
+        if self.compiler.starts_with("clang") { "clang" } else { self.compiler }
+    }
+
+    /// What a compiler without a libc lacks.
+    fn provide_headers(&self, folder: &Folder) -> Result<(), Stop> {
+        if !self.flags.contains(&"-I.") {
+            return Ok(());
+        }
+        folder.write("string.h", include_str!("../../src/program/wasm/string.h"))
     }
 
     /// gcc does, and the host's says nothing of a target that it only stands in for.
@@ -107,13 +123,11 @@ fn folder(name: &str, case: &Case, target: Target) -> Result<Folder, Stop> {
 
 /// None, in C99 and in C++17, of all three files.
 fn warnings(build: &Build) -> Result<(), Stop> {
-    let compiler = if build.compiler.starts_with("clang") { "clang" } else { build.compiler };
+    let compiler = build.driver();
     needs(&[compiler])?;
     for (name, case) in cases()? {
         let folder = folder(&format!("warnings-{}", build.name()), &case, build.target)?;
-        if build.flags.contains(&"-I.") {
-            folder.write("string.h", include_str!("../../src/program/wasm/string.h"))?;
-        }
+        build.provide_headers(&folder)?;
         let compile = |compiler: &str, language: &[&str]| {
             let mut command = folder.command(compiler);
             command.args(&STRICT[1..]).args(["-O2", "-c"]).args(build.flags).args(language);
@@ -145,7 +159,7 @@ fn standard() -> Result<(), Stop> {
     Ok(())
 }
 
-/// Section, alignment and storage class, by the macros of both forms that are linked.
+/// Section and alignment, by the macros of both forms that are linked.
 fn sections() -> Result<(), Stop> {
     needs(&["gcc", "objdump"])?;
     let case = fashion()?;
@@ -153,9 +167,8 @@ fn sections() -> Result<(), Stop> {
         WeightStorage::Source => vec![
             "-DNET_WEIGHTS_SECTION=__attribute__((section(\".extflash\")))",
             "-DNET_WEIGHTS_ALIGNMENT=__attribute__((aligned(256)))",
-            "-DNET_WEIGHTS_STORAGE=volatile const",
         ],
-        _ => vec!["-DNET_WEIGHTS_ASM_SECTION=.section .extflash,\"a\""],
+        _ => vec!["-DNET_WEIGHTS_ASM_SECTION=.section .extflash,\"a\",%progbits"],
     };
     for (form, file, alignment) in
         [(WeightStorage::Source, "net_weights.c", "2**8"), (WeightStorage::Incbin, "net_weights.S", "2**6")]
@@ -190,6 +203,27 @@ fn refusals() -> Result<(), Stop> {
     Ok(())
 }
 
+/// In each file that reads words from bytes; words have no order.
+fn big_endian() -> Result<(), Stop> {
+    needs(&["arm-none-eabi-gcc"])?;
+    for target in [Target::Auto, Target::Generic] {
+        for (form, weights) in FORMS {
+            let files = tiny()?.self_testing(COptions { weights, target, ..COptions::default() })?;
+            let folder = Folder::new("big-endian", &files)?;
+            let words = target == Target::Generic && weights == WeightStorage::Source;
+            for file in folder.sources()?.into_iter().filter(|file| file.ends_with(".c")) {
+                let mut gcc = folder.command("arm-none-eabi-gcc");
+                let said = check(gcc.args(["-std=c99", "-mbig-endian", "-fsyntax-only", &file])).err();
+                let refused = said.as_ref().is_some_and(|said| said.contains("little-endian order"));
+                if words != said.is_none() || words == refused {
+                    return Err(Stop::Failed(format!("{target:?}, {form}, {file}: {said:?}")));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 /// An `#error` that names the flags, with which the code compiles; as it does with what overrides the error.
 fn soft_floats() -> Result<(), Stop> {
     needs(&["arm-none-eabi-gcc"])?;
@@ -207,6 +241,20 @@ fn soft_floats() -> Result<(), Stop> {
         compile(flags)?;
         compile(&[&flags[..2], &["-DNET_SOFT_FLOAT"]].concat())?;
     }
+    Ok(())
+}
+
+/// The form that weights beyond 4 MiB have by default is one that the target's compiler takes.
+fn large(build: &Build) -> Result<(), Stop> {
+    let compiler = build.driver();
+    needs(&[compiler])?;
+    let mut case = tiny()?;
+    case.plan.weights.resize((4 << 20) + 4, 1);
+    let weights = WeightStorage::by_size(case.plan.weights.len(), build.target);
+    let options = COptions { target: build.target, weights, ..COptions::default() };
+    let folder = Folder::new(&format!("large-{}", build.name()), &case.self_testing(options)?)?;
+    build.provide_headers(&folder)?;
+    check(folder.command(compiler).args(["-O1", "-c"]).args(build.flags).args(folder.sources()?))?;
     Ok(())
 }
 

@@ -43,6 +43,13 @@ impl Folder {
         Ok(names)
     }
 
+    /// The symbol of the weights, as `net.c` spells it.
+    pub fn weights(&self) -> Result<String, Stop> {
+        let text = fs::read_to_string(self.0.join("net.c")).map_err(|e| e.to_string())?;
+        let hash = text.split("net_weights_").nth(1).and_then(|rest| rest.get(..8)).unwrap_or_default();
+        Ok(format!("net_weights_{hash}"))
+    }
+
     /// Compiles all units to `program`.
     pub fn build(&self, compiler: &str, flags: &[&str]) -> Result<(), Stop> {
         let mut command = self.command(compiler);

@@ -18,10 +18,12 @@ mod integrations;
 mod memory;
 mod misuse;
 mod names;
+mod overrides;
 mod real_models;
 mod rebuild;
 mod self_test;
 mod targets;
+mod used_folders;
 
 use libtest_mimic::{Arguments, Completion, Trial};
 use std::path::Path;
@@ -93,10 +95,12 @@ fn main() -> ExitCode {
         memory::trials(),
         misuse::trials(),
         names::trials(),
+        overrides::trials(),
         real_models::trials(),
         rebuild::trials(),
         self_test::trials(),
         targets::trials(),
+        used_folders::trials(),
     ]
     .into_iter()
     .flatten()

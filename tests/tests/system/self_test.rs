@@ -26,15 +26,15 @@ const NET_ERROR_OUTPUT: i32 = 64;
 /// Flips a bit of each byte of weights that lie in writable memory.
 const FLIP: &str = r#"#include "net.h"
 
-extern unsigned char net_weights[];
+extern unsigned char WEIGHTS[];
 
 int main(void)
 {
     static net_arena arena;
     for (long i = 0; i < NET_WEIGHT_BYTES; i++) {
-        net_weights[i] ^= (unsigned char)(1 << i % 8);
+        WEIGHTS[i] ^= (unsigned char)(1 << i % 8);
         if (net_self_test(&arena) != NET_ERROR_HASH) return 1;
-        net_weights[i] ^= (unsigned char)(1 << i % 8);
+        WEIGHTS[i] ^= (unsigned char)(1 << i % 8);
     }
     return net_self_test(&arena);
 }
@@ -71,7 +71,8 @@ fn every_byte(weights: WeightStorage) -> Result<(), Stop> {
     let folder =
         Folder::new(&format!("flip-{weights:?}"), &tiny()?.self_testing(COptions { weights, ..COptions::default() })?)?;
     folder.write("main.c", if weights == WeightStorage::Bin { FLIP_LOADED } else { FLIP })?;
-    folder.build("gcc", &["-O2", "-DNET_WEIGHTS_STORAGE=", "-DNET_WEIGHTS_ASM_SECTION=.data"])?;
+    let symbol = format!("-DWEIGHTS={}", folder.weights()?);
+    folder.build("gcc", &["-O2", "-DNET_WEIGHTS_STORAGE=", "-DNET_WEIGHTS_ASM_SECTION=.data", &symbol])?;
     folder.passes()
 }
 

@@ -172,15 +172,27 @@ pub struct Build {
     /// Call NET_STAGE_BEGIN(i) and NET_STAGE_END(i), macros you may define, around each step (C)
     #[arg(long)]
     pub stage_hooks: bool,
-    /// Processor that the C code is written for
-    #[arg(long, default_value = Target::default().name(), value_parser = targets())]
-    pub target: Target,
-    /// Whose kernels the C code runs on
-    #[arg(long, value_enum, default_value_t)]
-    pub kernels: Kernels,
-    /// Build systems that get their files beside the C code
-    #[arg(long, value_enum, value_name = "SYSTEMS", value_delimiter = ',', default_value = "cmake")]
-    pub project: Vec<Project>,
+    /// Processor that the C code is written for; auto by default
+    #[arg(long, value_parser = targets())]
+    pub target: Option<Target>,
+    /// Whose kernels the C code runs on; inline by default
+    #[arg(long, value_enum)]
+    pub kernels: Option<Kernels>,
+    /// Build systems that get their files beside the C code; cmake by default
+    #[arg(long, value_enum, value_name = "SYSTEMS", value_delimiter = ',')]
+    pub project: Option<Vec<Project>>,
+}
+
+impl Build {
+    /// The kernels asked for, or those of the default.
+    pub fn kernels(&self) -> Kernels {
+        self.kernels.unwrap_or_default()
+    }
+
+    /// The build systems asked for, or that of the default.
+    pub fn projects(&self) -> &[Project] {
+        self.project.as_deref().unwrap_or(&[Project::Cmake])
+    }
 }
 
 /// Languages.

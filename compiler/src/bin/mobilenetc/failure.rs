@@ -27,7 +27,13 @@ pub enum Failure {
 impl Failure {
     /// A file that can't be read, written or made.
     pub fn file(action: &str, path: &Path, error: &io::Error) -> Self {
-        Self::Other(Problem::new(format!("can't {action} {}: {}", path.display(), plain(error))))
+        let problem = Problem::new(format!("can't {action} {}: {}", path.display(), plain(error)));
+        Self::Other(match std::env::current_dir() {
+            Ok(folder) if error.kind() == io::ErrorKind::NotFound && path.is_relative() => {
+                problem.hint(format!("looked for in {}", folder.display()))
+            }
+            _ => problem,
+        })
     }
 
     /// Prints the failure and gives the exit status.
@@ -37,7 +43,10 @@ impl Failure {
         let (status, top) = match self {
             Self::Closed => return ExitCode::SUCCESS,
             Self::Disagreement => return ExitCode::from(1),
-            Self::Model(path, error) => (1, Rendered::model(&path, error)),
+            Self::Model(path, error) => {
+                let usage = error.problems.iter().all(|problem| problem.option.is_some());
+                (if usage { 2 } else { 1 }, Rendered::model(&path, error))
+            }
             Self::Other(problem) => (1, Rendered::problem(problem)),
             Self::Usage(problem) => (2, Rendered::problem(problem)),
         };
@@ -104,12 +113,14 @@ impl Rendered {
             (Some(node), None) => Some(format!("node {node:?}")),
             _ => None,
         };
+        let spelling = |option: &str| format!("give another --{}, or leave it out", option.replace('_', "-"));
+        let help = problem.hint.or_else(|| problem.option.map(spelling));
         let mut message = problem.message;
         let details = [("expected", problem.expected), ("found", problem.found)];
         for (key, detail) in details.into_iter().filter_map(|(key, detail)| Some((key, detail?))) {
             message.push_str(&format!("\n  {key}: {detail}"));
         }
-        Self { place, message, help: problem.hint, related: Vec::new() }
+        Self { place, message, help, related: Vec::new() }
     }
 }
 

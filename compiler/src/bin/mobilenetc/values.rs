@@ -1,6 +1,7 @@
 //! Values of options, from text.
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use mobilenet_compiler::emit::c::Target;
 use mobilenet_compiler::options::Normalise;
 
@@ -50,7 +51,17 @@ pub fn normalise(text: &str) -> Result<Normalise, String> {
 pub fn targets() -> impl TypedValueParser<Value = Target> {
     let values = Target::ALL.map(|target| PossibleValue::new(target.name()).help(target.about()));
     PossibleValuesParser::new(values)
-        .map(|name| Target::ALL.into_iter().find(|target| target.name() == name).unwrap_or_default())
+        .try_map(|name| Target::ALL.into_iter().find(|target| target.name() == name).ok_or("no such target"))
+}
+
+/// Adds what the list of possible values does not say: which target serves a processor that is not on it.
+pub fn with_hint(mut error: clap::Error) -> clap::Error {
+    let argument = error.get(ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
+    if error.kind() == ErrorKind::InvalidValue && argument.starts_with("--target") {
+        let hint = "'generic' is for every processor that is not listed".into();
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![hint]));
+    }
+    error
 }
 
 #[cfg(test)]

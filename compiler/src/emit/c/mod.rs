@@ -24,10 +24,11 @@ mod tiles;
 mod weights;
 
 use crate::diagnostic::{Error, Problem};
+use crate::emit::provenance::GENERATED;
 use crate::emit::{Files, Provenance};
 use crate::plan::Plan;
 pub use integration::Project;
-pub use names::prefix;
+pub use names::{LONGEST_PREFIX, prefix};
 pub use target::Target;
 
 /// Where the weights go.
@@ -117,6 +118,7 @@ pub fn emit(plan: &Plan, options: &COptions) -> Result<Files, Error> {
     let prefix = prefix(&options.name);
     let banner = banner(options);
     let mut files = Files::new();
+    supersede(&mut files, &prefix);
     files.insert(format!("{prefix}.h"), header::header(plan, options, &prefix, &banner));
     let source = match options.kernels {
         Kernels::Inline => source::source(plan, options, &prefix, &banner),
@@ -130,7 +132,7 @@ pub fn emit(plan: &Plan, options: &COptions) -> Result<Files, Error> {
         }
         WeightStorage::Bin => files.insert(bin, weights::bin(&plan.weights)),
         WeightStorage::Incbin => {
-            files.insert(format!("{prefix}_weights.S"), weights::incbin(&prefix, &banner, &bin));
+            files.insert(format!("{prefix}_weights.S"), weights::incbin(&prefix, &banner, &plan.weights, &bin));
             files.insert(bin, weights::bin(&plan.weights));
         }
     }
@@ -155,8 +157,18 @@ fn check(plan: &Plan, options: &COptions) -> Result<(), Error> {
     if problems.is_empty() { Ok(()) } else { Err(Error { problems }) }
 }
 
+/// Files that this model has under some options: next to those of other options they would be built, or loaded, with them.
+fn supersede(files: &mut Files, prefix: &str) {
+    for end in ["_weights.c", "_weights.S", "_test.c"] {
+        files.supersede(format!("{prefix}{end}"), format!("{OPENING}{GENERATED}"));
+    }
+    files.supersede(format!("{prefix}.bin"), weights::MAGIC);
+}
+
+/// What the first line of text has before it.
+const OPENING: &str = "/*\n * ";
+
 /// The comment in front of each file.
 fn banner(options: &COptions) -> String {
-    let lines: String = options.provenance.lines().iter().map(|line| format!(" * {line}\n")).collect();
-    format!("/*\n{lines} */\n")
+    format!("{OPENING}{}\n */\n", options.provenance.lines().join("\n * "))
 }

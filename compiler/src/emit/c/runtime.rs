@@ -47,7 +47,7 @@ fn run(plan: &Plan, options: &COptions) -> String {
     let steps = hooked(plan, options.stage_hooks, |index, step| format!("    {}\n", call(&name(index), step, lengths)));
     let steps: String = steps.lines().map(|line| format!("    {line}\n")).collect();
     kernel!("runtime")
-        .replace("%WEIGHTS%", weights_address(options))
+        .replace("%WEIGHTS%", &weights_address(plan, options))
         .replace("%STEPS%", &steps)
         .replace("%IN%", &lengths[0].to_string())
         .replace("%OUT%", &lengths[1].to_string())

@@ -27,6 +27,7 @@ pub(super) fn check(plan: &Plan, test: &SelfTest) -> Option<Problem> {
 
 pub(super) fn unit(plan: &Plan, test: &SelfTest, options: &COptions, prefix: &str, banner: &str) -> String {
     let mut text = String::from("#include \"@h\"\n\n#include <string.h>\n\n");
+    text += kernel!("config");
     text += &weights_declaration(plan, options);
     text += kernel!("hash");
     let rows = plan.lengths().0.div_ceil(ROW);
@@ -43,7 +44,7 @@ pub(super) fn unit(plan: &Plan, test: &SelfTest, options: &COptions, prefix: &st
     text += &kernel!("self_test")
         .replace("%TAIL%", tail)
         .replace("%ALLOWED%", allowed)
-        .replace("%WEIGHTS%", weights_address(options))
+        .replace("%WEIGHTS%", &weights_address(plan, options))
         .replace("%HASH%", &weights::hash_literal(&plan.weights));
     if options.weights != WeightStorage::Bin {
         text += kernel!("test_main");

@@ -125,18 +125,21 @@ pub(super) fn weights_access(plan: &Plan, options: &COptions) -> String {
 /// What a file needs to see before it can name the weights.
 pub(super) fn weights_declaration(plan: &Plan, options: &COptions) -> String {
     match options.weights {
-        WeightStorage::Source => weights::declaration(plan.weights.len(), options.target),
-        WeightStorage::Incbin => weights::included(),
-        WeightStorage::Bin => kernel!("loaded").replace("%HASH%", &weights::hash_literal(&plan.weights)),
+        WeightStorage::Source => weights::declaration(&plan.weights, options.target, ""),
+        WeightStorage::Incbin => weights::included(&plan.weights),
+        WeightStorage::Bin => {
+            let loaded = kernel!("loaded").replace("%HASH%", &weights::hash_literal(&plan.weights));
+            format!("{}\n{loaded}", weights::ENDIAN)
+        }
     }
 }
 
 /// The expression for the weights' address, where there is an `arena`.
-pub(super) fn weights_address(options: &COptions) -> &'static str {
+pub(super) fn weights_address(plan: &Plan, options: &COptions) -> String {
     match options.weights {
-        WeightStorage::Source => "@weights.values",
-        WeightStorage::Bin => "@loaded(arena)",
-        WeightStorage::Incbin => "@weights",
+        WeightStorage::Source => weights::symbol(&plan.weights) + ".values",
+        WeightStorage::Bin => "@loaded(arena)".into(),
+        WeightStorage::Incbin => weights::symbol(&plan.weights),
     }
 }
 
@@ -163,7 +166,7 @@ fn entry(plan: &Plan, options: &COptions) -> String {
     let (input_len, output_len) = plan.lengths();
     let batch = plan.network.batch.max(1);
     text += &kernel!("entry")
-        .replace("%WEIGHTS%", weights_address(options))
+        .replace("%WEIGHTS%", &weights_address(plan, options))
         .replace("%CALL%\n", &options.target.call())
         .replace(
             "%LEVEL%",

@@ -6,6 +6,7 @@
 //! numbers, which [`Target::Generic`](super::Target) gets.
 
 use super::Target;
+use super::source::kernel;
 use super::text::expand;
 use std::fmt::Write;
 
@@ -15,25 +16,34 @@ const CHUNK: usize = 4032;
 /// Bytes in front of the weights in a `.bin` file.
 pub(super) const HEADER: usize = 64;
 
-const MAGIC: &[u8; 8] = b"MNWTS\0\0\x01";
+pub(super) const MAGIC: &[u8; 8] = b"MNWTS\0\0\x01";
 
-/// The union's declaration: what is initialised, and the floats that this makes.
-pub(super) fn union(bytes: usize, target: Target) -> String {
+/// What the weights are called: with their hash, so that files of different builds don't link.
+pub(super) fn symbol(weights: &[u8]) -> String {
+    format!("@weights_{:08x}", hash(weights) >> 32)
+}
+
+/// The union's declaration: what is initialised, with an `attribute`, and the floats that this makes.
+fn union(bytes: usize, target: Target, attribute: &str) -> String {
     if target.is_standard() {
         let words = (bytes / 4).max(1);
         return format!("union @weights {{\n    uint32_t words[{words}];\n    float values[{words}];\n}};\n");
     }
     let rows = bytes.div_ceil(CHUNK).max(1);
     format!(
-        "union @weights {{\n#ifdef __cplusplus\n    unsigned char bytes[{}]; /* one literal, with its terminator */\n#else\n    \
-         unsigned char bytes[{rows}][{CHUNK}];\n#endif\n    float values[{}];\n}};\n",
+        "union @weights {{\n#ifdef __cplusplus\n    {attribute}unsigned char bytes[{}]; /* one literal, with its terminator */\n#else\n    \
+         {attribute}unsigned char bytes[{rows}][{CHUNK}];\n#endif\n    float values[{}];\n}};\n",
         rows * CHUNK + 1,
         rows * CHUNK / 4
     )
 }
 
+/// How the weights are declared, and how they are then defined.
 const LINKAGE: &str = "\
-#ifndef @@WEIGHTS_LINKAGE
+#ifdef @@WEIGHTS_LINKAGE
+#define @@WEIGHTS_DEFINED @@WEIGHTS_LINKAGE
+#else
+#define @@WEIGHTS_DEFINED
 #ifdef __cplusplus
 #define @@WEIGHTS_LINKAGE extern \"C\"
 #else
@@ -42,17 +52,25 @@ const LINKAGE: &str = "\
 #endif
 ";
 
+const STORAGE: &str = "#ifndef @@WEIGHTS_STORAGE\n#define @@WEIGHTS_STORAGE const\n#endif\n";
+
 /// The declaration of weights that the assembler includes.
-pub(super) fn included() -> String {
-    format!("{LINKAGE}@@WEIGHTS_LINKAGE const float @weights[];\n\n")
+pub(super) fn included(weights: &[u8]) -> String {
+    format!(
+        "{ENDIAN}{STORAGE}#ifdef __cplusplus\nextern \"C\"\n#else\nextern\n#endif\n\
+         @@WEIGHTS_STORAGE float {}[];\n\n",
+        symbol(weights)
+    )
 }
 
-/// What every file that names the weights says about them.
-pub(super) fn declaration(bytes: usize, target: Target) -> String {
+/// What every file that names the weights says about them, once where they all make one unit.
+pub(super) fn declaration(weights: &[u8], target: Target, attribute: &str) -> String {
     format!(
-        "{LINKAGE}#ifndef @@WEIGHTS_STORAGE\n#define @@WEIGHTS_STORAGE const\n#endif\n\
-         {}@@WEIGHTS_LINKAGE @@WEIGHTS_STORAGE union @weights @weights;\n\n",
-        union(bytes, target)
+        "{}#ifndef @@WEIGHTS_DECLARED\n#define @@WEIGHTS_DECLARED\n{LINKAGE}{STORAGE}\
+         {}@@WEIGHTS_LINKAGE @@WEIGHTS_STORAGE union @weights {};\n#endif\n\n",
+        if target.is_standard() { "" } else { ENDIAN },
+        union(weights.len(), target, attribute),
+        symbol(weights)
     )
 }
 
@@ -98,8 +116,8 @@ fn literals(bytes: &[u8], end: &str) -> String {
     text
 }
 
-/// A check every file of bytes starts with.
-const ENDIAN: &str = "\
+/// Stands wherever words are read from bytes.
+pub(super) const ENDIAN: &str = "\
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error \"the weights are stored in little-endian order\"
 #endif
@@ -135,15 +153,17 @@ const ALIGNMENT: &str = "\
 /// `net_weights.c`.
 pub(super) fn unit(prefix: &str, banner: &str, weights: &[u8], target: Target) -> String {
     let (head, alignment, rows) = if target.is_standard() {
-        (String::new(), "#ifndef @@WEIGHTS_ALIGNMENT\n#define @@WEIGHTS_ALIGNMENT\n#endif\n", words(weights))
+        ("", "#ifndef @@WEIGHTS_ALIGNMENT\n#define @@WEIGHTS_ALIGNMENT\n#endif\n", words(weights))
     } else {
-        ([ENDIAN, ROWS].concat(), ALIGNMENT, literals(weights, &expand("@@NEXT", prefix)))
+        (ROWS, ALIGNMENT, literals(weights, &expand("@@NEXT", prefix)))
     };
-    let declared = declaration(weights.len(), target).replace("unsigned char bytes", "@@NONSTRING unsigned char bytes");
     let head = format!(
-        "#include \"@h\"\n\n{head}\
-         #ifndef @@WEIGHTS_SECTION\n#define @@WEIGHTS_SECTION\n#endif\n{alignment}{declared}\
-         @@WEIGHTS_SECTION @@WEIGHTS_ALIGNMENT @@WEIGHTS_STORAGE union @weights @weights = {{{{\n"
+        "#include \"@h\"\n\n{}{head}\
+         #ifndef @@WEIGHTS_SECTION\n#define @@WEIGHTS_SECTION\n#endif\n{alignment}{}\
+         @@WEIGHTS_SECTION @@WEIGHTS_ALIGNMENT @@WEIGHTS_DEFINED @@WEIGHTS_STORAGE union @weights {} = {{{{\n",
+        kernel!("config"),
+        declaration(weights, target, "@@NONSTRING "),
+        symbol(weights)
     );
     let mut text = banner.to_string();
     text += &expand(&head, prefix);
@@ -180,16 +200,22 @@ pub(super) fn hash_literal(weights: &[u8]) -> String {
 }
 
 /// `net_weights.S`.
-pub(super) fn incbin(prefix: &str, banner: &str, file: &str) -> String {
+pub(super) fn incbin(prefix: &str, banner: &str, weights: &[u8], file: &str) -> String {
     let text = format!(
-        "#ifndef @@WEIGHTS_ASM_SECTION\n#if defined(__APPLE__)\n#define @@WEIGHTS_ASM_SECTION .const\n#else\n\
-         #define @@WEIGHTS_ASM_SECTION .section .rodata\n#endif\n#endif\n\
-         #if defined(__APPLE__)\n#define @@SYMBOL _@weights\n\
-         #else\n#define @@SYMBOL @weights\n#endif\n\n\
-         @@WEIGHTS_ASM_SECTION\n    .balign 64\n    .globl @@SYMBOL\n@@SYMBOL:\n    .incbin \"{file}\", {HEADER}\n    .byte 0\n\
-         #if defined(__linux__) && defined(__ELF__)\n    .section .note.GNU-stack,\"\",%progbits\n#endif\n"
+        "#ifndef @@WEIGHTS_ASM_SECTION\n\
+         #if defined(__APPLE__)\n#define @@WEIGHTS_ASM_SECTION .const\n\
+         #elif defined(__wasm__)\n#define @@WEIGHTS_ASM_SECTION .section .rodata.@weights,\"\",%AT%\n\
+         #else\n#define @@WEIGHTS_ASM_SECTION .section .rodata\n#endif\n#endif\n\
+         #if defined(__APPLE__)\n#define @@SYMBOL _{symbol}\n\
+         #else\n#define @@SYMBOL {symbol}\n#endif\n\n\
+         @@WEIGHTS_ASM_SECTION\n    .balign 64\n    .globl @@SYMBOL\n\
+         #if defined(__wasm__)\n    .type @@SYMBOL, %AT%object\n    .size @@SYMBOL, {size}\n#endif\n\
+         @@SYMBOL:\n    .incbin \"{file}\", {HEADER}\n    .byte 0\n\
+         #if defined(__linux__) && defined(__ELF__)\n    .section .note.GNU-stack,\"\",%progbits\n#endif\n",
+        symbol = symbol(weights),
+        size = weights.len() + 1
     );
-    format!("{banner}{}", expand(&text, prefix))
+    format!("{banner}{}", expand(&text, prefix).replace("%AT%", "@"))
 }
 
 #[cfg(test)]

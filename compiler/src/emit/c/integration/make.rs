@@ -22,26 +22,29 @@ AR := $(CROSS_COMPILE)ar
 endif
 
 here := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
-code := $(here)@folder@
+headers := $(addprefix $(here)/,@headers@)
 objects := @objects@
 
 lib@name@.a: $(objects)
+	rm -f $@
 	$(AR) rcs $@ $^
 
-%.o: $(code)/%.c $(addprefix $(here)/,@headers@)
+"#;
+
+const C: &str = r#"@object@: $(here)/@source@ $(headers)
 	$(CC) -std=c99 $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 "#;
 
-const ASSEMBLY: &str = r#"%.o: $(code)/%.S $(here)/@data@
-	$(CC) -I$(code) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+const ASSEMBLY: &str = r#"@object@: $(here)/@source@ $(here)/@data@
+	$(CC) -I$(here)@folder@ $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 "#;
 
 const INSTALL: &str = r#"install: lib@name@.a
 	install -d $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include
 	install -m 644 lib@name@.a $(DESTDIR)$(PREFIX)/lib
-	install -m 644 $(addprefix $(here)/,@headers@) $(DESTDIR)$(PREFIX)/include
+	install -m 644 $(headers) $(DESTDIR)$(PREFIX)/include
 "#;
 
 const DATA: &str = r#"	install -d $(DESTDIR)$(PREFIX)/share/@name@
@@ -58,8 +61,9 @@ clean:
 pub(super) fn makefile(library: &Library) -> String {
     let objects: Vec<_> = library.sources.iter().map(|source| object(source)).collect();
     let mut text = MAKEFILE.replace("@objects@", &objects.join(" "));
-    if library.assembles() {
-        text += ASSEMBLY;
+    for source in &library.sources {
+        let rule = if source.ends_with(".S") { ASSEMBLY } else { C };
+        text += &rule.replace("@object@", &object(source)).replace("@source@", source);
     }
     text += INSTALL;
     if library.data.is_some() && !library.assembles() {

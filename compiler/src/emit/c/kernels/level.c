@@ -1,5 +1,8 @@
 #if defined(@@X86)
 /* 2: AVX-512, 1: AVX2 and FMA, 0: neither. Define @@LEVEL to fix it. */
+#if defined(@@LEVEL) && ((@@LEVEL) < 0 || (@@LEVEL) > 2)
+#error "@@LEVEL is 0, 1 or 2"
+#endif
 static int @level(void)
 {
 #if defined(@@LEVEL)
