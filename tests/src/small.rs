@@ -68,6 +68,20 @@ pub fn tiny_odd() -> Author {
     net.finish(&[2, 17, h, w])
 }
 
+/// Depthwise convolutions with kernels of 5 x 5, as later MobileNets have them.
+pub fn five_by_five() -> Author {
+    let mut net = Draft::new("five_by_five", 13, 4);
+    net.input(DType::F32, [1, 3, 16, 16], Axes::Nchw);
+    net.conv(16, 1, same(1), true);
+    for stride in [1, 2] {
+        let span = Span { kernel: [5, 5], stride: [stride; 2], dilation: [1, 1], pads: [2; 4] };
+        separable(&mut net, span, 32, Act::Relu6, true);
+    }
+    net.pool();
+    net.dense(10);
+    net.finish(&[1, 10])
+}
+
 fn separable(net: &mut Draft, span: Span, channels: usize, act: Act, norm: bool) {
     net.depthwise(span, !norm);
     if norm {

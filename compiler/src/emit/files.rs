@@ -50,12 +50,13 @@ impl Files {
     }
 
     /// Writes all files into `folder`, which is made if need be. Each is complete under a temporary name before any takes
-    /// its own: on failure the folder's files are as they were. What they [supersede](Self::supersede) goes last.
+    /// its own: on failure the folder's files are as they were. What they [supersede](Self::supersede) goes last, and is
+    /// returned.
     ///
     /// # Errors
     ///
     /// What the file system reports, with the path in the message.
-    pub fn write_to(&self, folder: &Path) -> io::Result<()> {
+    pub fn write_to(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
         fs::create_dir_all(folder).map_err(|error| at(folder, &error))?;
         let paths = self.files.keys().map(|name| Ok(folder.join(relative(name)?))).collect::<io::Result<Vec<_>>>()?;
         paths.iter().try_for_each(|path| vacant(path))?;
@@ -73,14 +74,16 @@ impl Files {
                 return Err(at(&path, &error));
             }
         }
+        let mut removed = Vec::new();
         let stale = self.siblings.iter().filter(|(name, _)| !self.files.contains_key(*name));
         for (name, beginning) in stale {
             let path = folder.join(relative(name)?);
             if begins(&path, beginning) {
                 fs::remove_file(&path).map_err(|error| at(&path, &error))?;
+                removed.push(path);
             }
         }
-        Ok(())
+        Ok(removed)
     }
 }
 
@@ -201,7 +204,7 @@ mod tests {
         for name in ["ours.c", "foreign.c", "short.c", "kept.c", "absent.c", "folder.c"] {
             files.supersede(name, "/* mine");
         }
-        files.below("src").write_to(&folder).unwrap();
+        assert_eq!(files.below("src").write_to(&folder).unwrap(), [folder.join("src/ours.c")]);
         assert_eq!(names(&folder.join("src")), ["folder.c", "foreign.c", "kept.c", "short.c"]);
         assert_eq!(fs::read(folder.join("src/kept.c")).unwrap(), b"/* mine: c");
         fs::remove_dir_all(&folder).unwrap();

@@ -281,23 +281,38 @@ fn stack(build: &Build) -> Result<(), Stop> {
     let text = fs::read_to_string(workspace().join("docs/output-format.md")).map_err(|e| e.to_string())?;
     let [optimised, plain] = stated(&text, build.target).ok_or_else(|| format!("no row for {:?}", build.target))?;
     let mut cases = cases()?;
+    cases.push(("five_by_five".into(), Case::authored("net", &small::five_by_five(), &CostModel::default())?));
     let largest = |name: &str| name.contains("a100_224") || name.contains("vww");
     for model in float_models().unwrap_or_default().into_iter().filter(|model| largest(&model.name)) {
         cases.push((model.name, Case::read("net", &model.path)?));
     }
     for (name, case) in cases {
-        let folder = Folder::new(&format!("stack-{}", build.name()), &case.c_for(build.target)?.files)?;
+        let mut entries = vec!["net_run_checked", "net_self_test"];
+        let mut options = COptions { target: build.target, ..COptions::default() };
+        if name == "fashion" {
+            options.weights = WeightStorage::Bin;
+            entries.push("net_load");
+        }
+        let folder = Folder::new(&format!("stack-{}", build.name()), &case.self_testing(options)?)?;
         for (level, bound) in [("-O0", plain), ("-Os", optimised), ("-O2", optimised), ("-O3", optimised)] {
             let mut command = folder.command(build.compiler);
-            command.args(["-std=c99", "-fcallgraph-info=su", "-c", "net.c", level]).args(build.flags);
+            command.args(["-std=c99", "-fcallgraph-info=su", "-c", "net.c", "net_test.c", level]).args(build.flags);
             if let Err(message) = check(&mut command) {
                 let old = message.contains("callgraph-info");
                 return Err(if old { Stop::Absent("gcc knows no -fcallgraph-info".into()) } else { message.into() });
             }
-            let graph = fs::read_to_string(folder.0.join("net.ci")).map_err(|e| e.to_string())?;
-            let found = Frames::of(&graph).below("net_run_checked");
-            if found == 0 || found > bound {
-                return Err(Stop::Failed(format!("{name}: {level} takes {found} bytes of stack, {bound} are stated")));
+            let read = |file| fs::read_to_string(folder.0.join(file)).map_err(|e| e.to_string());
+            let graphs = [read("net.ci")?, read("net_test.ci")?].concat();
+            let frames = Frames::of(&graphs);
+            for entry in &entries {
+                if !frames.bytes.contains_key(entry) {
+                    return Err(Stop::Failed(format!("{name}: {level}: no frame of {entry}")));
+                }
+                let found = frames.below(entry);
+                if found > bound {
+                    let stated = format!("{entry} takes {found} bytes of stack, {bound} are stated");
+                    return Err(Stop::Failed(format!("{name}: {level}: {stated}")));
+                }
             }
         }
     }

@@ -44,6 +44,7 @@ const NEON: Isa = Isa {
 };
 const HELIUM: Isa =
     Isa { suffix: "helium", product: ["vfma.f32", "q"], sums: 6, stores: |line| line.starts_with("vst") };
+const RISCV: Isa = Isa { suffix: "plain", product: ["fmadd.s", ""], sums: 20, stores: |line| line.starts_with("fsw") };
 const SIMD128: Isa =
     Isa { suffix: "simd128", product: ["f32x4.mul", ""], sums: 8, stores: |line| line.starts_with("v128.store") };
 const CORTEX_M: Isa = Isa {
@@ -81,6 +82,7 @@ fn objects() -> Vec<Object> {
         object("helium_clang", Target::CortexM55, "clang", CLANG_M55, M55_OBJDUMP, HELIUM),
         object("cortex_m4", Target::CortexM4, "arm-none-eabi-gcc", M4, ARM_OBJDUMP, CORTEX_M),
         object("cortex_m4_small", Target::CortexM4, "arm-none-eabi-gcc", M4_SMALL, ARM_OBJDUMP, CORTEX_M),
+        object("riscv64", Target::Riscv64, "riscv64-linux-gnu-gcc", &["-O3"], &["riscv64-linux-gnu-objdump"], RISCV),
         object("simd128", Target::Wasm32, "clang", WASM, &["llvm-objdump"], SIMD128),
     ];
     if cfg!(target_arch = "x86_64") {
@@ -129,14 +131,19 @@ fn hot_loop(object: &Object) -> Result<(), Stop> {
 
 /// The innermost loops of the functions whose names have all `parts`.
 fn loops<'a>(listing: &'a str, parts: &[&str]) -> Vec<Vec<&'a str>> {
-    let mut loops = Vec::new();
-    for function in listing.split("\n\n") {
-        let mut lines = function.trim_start().lines();
-        if lines.next().is_some_and(|name| parts.iter().all(|part| name.contains(part))) {
-            loops.extend(innermost(lines));
+    let mut functions: Vec<(&str, Vec<&str>)> = Vec::new();
+    for line in listing.lines() {
+        let name = line.strip_suffix(">:").and_then(|line| line.split_once(" <")).map(|(_, name)| name);
+        match (name, functions.last_mut()) {
+            (None, Some((_, lines))) => lines.push(line),
+            // A label inside a function, which RISC-V's relocations keep.
+            (Some(name), _) if name.starts_with(".L") => {}
+            (Some(name), _) => functions.push((name, Vec::new())),
+            (None, None) => {}
         }
     }
-    loops
+    functions.retain(|(name, _)| parts.iter().all(|part| name.contains(part)));
+    functions.into_iter().flat_map(|(_, lines)| innermost(lines.into_iter())).collect()
 }
 
 /// Instructions from the target of a jump back to that jump, unless others like that lie between.

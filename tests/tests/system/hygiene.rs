@@ -108,9 +108,13 @@ fn cppcheck() -> Result<(), Stop> {
     needs(&["cppcheck"])?;
     let mut cases = small_models()?;
     cases.push(("fashion".into(), fashion()?));
-    for (i, (name, case)) in cases.iter().enumerate() {
+    // Auto has the kernels in vectors and in arrays, that of Cortex-M4 the compact ones.
+    let targets = [Target::Auto, Target::CortexM4];
+    for (i, (target, (name, case))) in
+        targets.iter().flat_map(|&target| cases.iter().map(move |case| (target, case))).enumerate()
+    {
         let (form, weights) = FORMS[i % FORMS.len()];
-        let options = COptions { weights, stage_hooks: true, ..COptions::default() };
+        let options = COptions { weights, target, stage_hooks: true, ..COptions::default() };
         let folder = Folder::new(&format!("cppcheck-{name}-{form}"), &case.self_testing(options)?)?;
         let units = folder.sources()?.into_iter().filter(|name| name.ends_with(".c"));
         let mut command = folder.command("cppcheck");

@@ -24,7 +24,7 @@ pub fn build(args: &Build, terminal: &mut Terminal) -> Result<(), Failure> {
         Language::C => emit_c(args, &session, &plan)?,
         Language::Rust => emit_rust(args, &session, &plan)?,
     };
-    files
+    let removed = files
         .write_to(&args.output)
         .map_err(|error| Failure::Other(Problem::new(format!("can't write {}", plain(&error)))))?;
     let mut table = Table::new(&["wrote", ">size"]);
@@ -34,6 +34,9 @@ pub fn build(args: &Build, terminal: &mut Terminal) -> Result<(), Failure> {
     let (weights, arena) = (bytes(plan.weights.len()), bytes(plan.arena_bytes));
     let title = terminal.paint(Style::Bold, session.path.display()).to_string();
     writeln!(terminal, "{title}  {weights} of weights, {arena} of arena\n\n{table}")?;
+    for path in removed {
+        writeln!(terminal, "  removed {}, of an earlier build", path.display())?;
+    }
     Ok(())
 }
 

@@ -180,7 +180,7 @@ pub(super) const COMPACT: Isa = Isa { rows16: 4, rows8: 4, columns: 4, pixels: 4
 pub(super) const ARRAYS: Isa = Isa { rows16: 4, rows8: 4, columns: 16, pixels: 4, form: Form::Arrays, ..PLAIN };
 
 /// C alone for 32 registers and a fused multiply-add.
-pub(super) const RISCV: Isa = Isa { rows16: 6, rows8: 6, columns: 4, ..PLAIN };
+pub(super) const RISCV: Isa = Isa { rows16: 5, rows8: 5, columns: 4, ..PLAIN };
 
 impl Isa {
     /// Whether registers are so few that compilers must not load ahead.

@@ -190,7 +190,7 @@ impl Target {
 
     /// Whether the kernels are chosen when the code runs.
     pub(super) fn asks_the_cpu(self) -> bool {
-        self == Self::Auto
+        self.families().iter().any(|family| family.isas.len() > 1)
     }
 
     /// The call of the kernels that are there.

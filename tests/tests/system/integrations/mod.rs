@@ -63,7 +63,8 @@ fn write(folder: &Path, files: &[(&str, &str)]) -> Result<(), Stop> {
 /// Writes the network into a folder.
 fn emit(folder: &Path, weights: WeightStorage, project: Project) -> Result<(), Stop> {
     let options = COptions { weights, projects: vec![project], ..COptions::default() };
-    Ok(tiny()?.self_testing(options)?.write_to(folder).map_err(|e| e.to_string())?)
+    tiny()?.self_testing(options)?.write_to(folder).map_err(|e| e.to_string())?;
+    Ok(())
 }
 
 /// The definition that `MAIN` needs for weights in a file.
