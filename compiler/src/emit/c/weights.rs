@@ -227,4 +227,18 @@ mod tests {
         assert_eq!(literals(b"a\"\\\x001\x009\x01x?\xff", ","), "\"a\\\"\\\\\\0001\\0009\\1x\\77\\377\" ,\n");
         assert_eq!(literals(&[0; CHUNK + 1], ",").lines().count(), 2);
     }
+
+    /// The bounds that the C reference states: 4 1/64 characters per byte, 2.8 in numbers, and 4 KiB.
+    #[test]
+    fn text_stays_within_its_bounds() {
+        let prefix = "x".repeat(crate::emit::c::LONGEST_PREFIX);
+        for bytes in [0, 4, 4032, 4036, 1 << 20] {
+            for pattern in [[0xff; 4], [0, b'1', 0, b'1'], *b"????", *b"\"\\\"\\", *b"text"] {
+                let weights: Vec<u8> = pattern.into_iter().cycle().take(bytes).collect();
+                let length = |target| unit(&prefix, "/* banner */\n", &weights, target).len();
+                assert!(length(Target::Auto) <= 4 * bytes + bytes / 64 + 4096, "{bytes} of {pattern:?}");
+                assert!(length(Target::Generic) <= bytes * 28 / 10 + 4096, "{bytes} of {pattern:?}");
+            }
+        }
+    }
 }
