@@ -1,9 +1,11 @@
 //! Kernels whose sums are arrays: their loops over channels are short, of constant length and too large to be unrolled, which
 //! makes compilers turn them into vectors of whatever the processor has. Named sums (`tiles`) stay scalars with gcc.
 
+use super::compact::input_blocks;
 use super::isa::Isa;
 use super::needs::Needs;
 use super::source::kernel;
+use super::text::list;
 use super::tiles::StemTaps;
 use std::fmt::Write;
 
@@ -22,17 +24,13 @@ fn chain(sum: &str, products: impl IntoIterator<Item = [String; 2]>) -> String {
     products.into_iter().fold(sum.to_owned(), |sum, [x, b]| format!("f1_fma({x}, {b}, {sum})"))
 }
 
-fn list(name: impl Fn(usize) -> String, count: usize) -> String {
-    (0..count).map(name).collect::<Vec<_>>().join(", ")
-}
-
 fn plus(base: &str, offset: usize) -> String {
     if offset == 0 { base.into() } else { format!("{offset} + {base}") }
 }
 
 /// The sums of a tile, begun with its biases.
 fn begin(indent: &str, rows: usize, width: usize, bias: &str) -> String {
-    let sums = list(|r| format!("c{r}[{width}]"), rows);
+    let sums = list(rows, |r| format!("c{r}[{width}]"));
     let start: String = (0..rows).map(|r| format!("c{r}[v] = ")).collect();
     format!("{indent}float {sums};\n{}", each(indent, width, [format!("{start}{bias}[v];")]))
 }
@@ -47,7 +45,7 @@ fn add(indent: &str, rows: usize, width: usize, taps: usize, factor: impl Fn(usi
     let name = |r: usize, u: usize| format!("x{r}{u}");
     let mut text = String::new();
     for r in 0..rows {
-        let _ = writeln!(text, "{indent}const float {};", list(|u| format!("{} = {}", name(r, u), factor(r, u)), taps));
+        let _ = writeln!(text, "{indent}const float {};", list(taps, |u| format!("{} = {}", name(r, u), factor(r, u))));
     }
     let sums = (0..rows).map(|r| {
         let products = (0..taps).map(|u| [name(r, u), format!("b[{}]", plus("v", u * width))]);
@@ -71,17 +69,14 @@ pub(super) fn pointwise_kernels(isa: &Isa, needs: &Needs) -> String {
 }
 
 fn pointwise_tile(rows: usize, taps: usize, width: usize) -> String {
-    let inputs =
-        list(|r| if r == 0 { "*a0 = a + m * block".into() } else { format!("*a{r} = a{} + block", r - 1) }, rows);
-    let step = |taps: usize| list(|r| format!("a{r} += {taps}"), rows);
+    let step = |taps: usize| list(rows, |r| format!("a{r} += {taps}"));
     let mut text = format!(
         "/* Pixels from m on, {rows} by {width} channels. */\n\
          static @@NOINLINE void @pointwise{rows}x{width}_$I(const @gemm *g, size_t m, const float *panel, float *out)\n{{\n\
          \x20   const float lo = g->clamp.lo, hi = g->clamp.hi, *a = g->a, *b = panel + {width};\n    size_t k = g->k, v;\n"
     );
     text += &begin("    ", rows, width, "panel");
-    text += "    while (k > 0) {\n        const size_t block = k > 8 ? 16 : 8, end = k < block ? 0 : k - block;\n";
-    let _ = writeln!(text, "        const float {inputs};");
+    text += &input_blocks(rows);
     for taps in [taps, 1] {
         let condition = if taps == 1 { "k > end".into() } else { format!("k >= end + {taps}") };
         let _ = writeln!(text, "        for (; {condition}; k -= {taps}, b += {}, {}) {{", taps * width, step(taps));

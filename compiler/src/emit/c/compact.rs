@@ -5,6 +5,7 @@ use super::isa::{Form, Isa};
 use super::kernels::depthwise_block;
 use super::needs::Needs;
 use super::source::kernel;
+use super::text::list;
 use super::tiles;
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -24,22 +25,17 @@ pub(super) fn pointwise_kernels(isa: &Isa) -> String {
 
 /// The inputs of each pixel are read by a pointer of their own, as many processors load and step in one instruction.
 fn pointwise_tile(pixels: usize) -> String {
-    let list = |name: &str, n: usize| (0..n).map(|i| format!("{name}{i}")).collect::<Vec<_>>().join(", ");
     let mut text = format!(
         "/* Pixels from m on, {pixels} by {COLUMNS} channels of a panel; width floats from one input channel to the next. */\n\
          static @@NOINLINE void @pointwise{pixels}_$I(const @gemm *g, size_t m, size_t width, const float *b, float *out)\n{{\n\
          \x20   const float lo = g->clamp.lo, hi = g->clamp.hi, *a = g->a;\n    size_t k = g->k;\n"
     );
     for row in 0..pixels {
-        let start: Vec<_> = (0..COLUMNS).map(|c| format!("c{row}{c} = b[{c}]")).collect();
-        let _ = writeln!(text, "    float {};", start.join(", "));
+        let _ = writeln!(text, "    float {};", list(COLUMNS, |c| format!("c{row}{c} = b[{c}]")));
     }
-    text += "    while (k > 0) {\n        const size_t block = k > 8 ? 16 : 8, end = k < block ? 0 : k - block;\n";
-    let from: Vec<_> = (0..pixels)
-        .map(|r| if r == 0 { "*a0 = a + m * block".into() } else { format!("*a{r} = a{} + block", r - 1) })
-        .collect();
-    let _ = writeln!(text, "        const float {};", from.join(", "));
-    let _ = writeln!(text, "        for (; k > end; k--) {{\n            float x, {};", list("b", COLUMNS));
+    text += &input_blocks(pixels);
+    let _ =
+        writeln!(text, "        for (; k > end; k--) {{\n            float x, {};", list(COLUMNS, |c| format!("b{c}")));
     let loads: Vec<_> = (0..COLUMNS).map(|c| format!("b{c} = b[{c}];")).collect();
     let _ = writeln!(text, "            b += width;\n            {}", loads.join(" "));
     for row in 0..pixels {
@@ -56,6 +52,16 @@ fn pointwise_tile(pixels: usize) -> String {
         }
     }
     text + "}\n\n"
+}
+
+/// Opens the loop over blocks of input channels, from the pixels of which the last `k - end` channels are to be added.
+pub(super) fn input_blocks(pixels: usize) -> String {
+    let from = |r: usize| if r == 0 { "*a0 = a + m * block".into() } else { format!("*a{r} = a{} + block", r - 1) };
+    format!(
+        "    while (k > 0) {{\n        const size_t block = k > 8 ? 16 : 8, end = k < block ? 0 : k - block;\n\
+         \x20       const float {};\n",
+        list(pixels, from)
+    )
 }
 
 pub(super) fn depthwise_kernels(isa: &Isa, needs: &Needs) -> String {

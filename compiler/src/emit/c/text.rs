@@ -16,6 +16,11 @@ pub(super) fn instantiate(text: &str, isa: &super::isa::Isa) -> String {
     if isa.attribute == "@@PLAIN" { text.replace("$T ", "") } else { text.replace("$T", isa.attribute) }
 }
 
+/// So many names, or whatever is made of their numbers, with commas between.
+pub(super) fn list(count: usize, name: impl Fn(usize) -> String) -> String {
+    (0..count).map(name).collect::<Vec<_>>().join(", ")
+}
+
 /// A float as a constant expression.
 pub(super) fn float(x: f32) -> String {
     match x {

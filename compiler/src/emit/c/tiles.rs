@@ -1,6 +1,7 @@
 //! Spells the innermost loops: tiles whose accumulators are named variables, so that every compiler keeps them in registers.
 
 use super::isa::{Factor, Form, Isa};
+use super::text::list;
 use std::fmt::Write;
 
 /// Which partial blocks of input channels the model has.
@@ -131,11 +132,10 @@ impl Tile {
     }
 
     fn registers(&self) -> String {
-        let list = |name: &str, n: usize| (0..n).map(|i| format!("{name}{i}")).collect::<Vec<_>>().join(", ");
         if self.tight {
-            return format!("{} {}; {} b0", self.by[0], list("x", self.rows), self.f);
+            return format!("{} {}; {} b0", self.by[0], list(self.rows, |r| format!("x{r}")), self.f);
         }
-        format!("{} x; {} {}", self.by[0], self.f, list("b", self.vectors()))
+        format!("{} x; {} {}", self.by[0], self.f, list(self.vectors(), |v| format!("b{v}")))
     }
 
     fn define(name: &str, lines: &[String]) -> String {
@@ -176,14 +176,9 @@ pub(super) fn pointwise(isa: &Isa, rows: usize, width: usize, tails: Tails) -> S
     }
     text += "        size_t k = g->k;\n";
     if by_lane {
-        let x: Vec<_> = (0..rows).map(|r| format!("x{r}")).collect();
-        if tails.odd {
-            let _ = writeln!(text, "        {f} x, {};", x.join(", "));
-        } else {
-            let _ = writeln!(text, "        {f} {};", x.join(", "));
-        }
-        let b: Vec<_> = (0..tile.vectors()).map(|v| format!("b{v}")).collect();
-        let _ = writeln!(text, "        {f} {};", b.join(", "));
+        let x = list(rows, |r| format!("x{r}"));
+        let b = list(tile.vectors(), |v| format!("b{v}"));
+        let _ = writeln!(text, "        {f} {}{x};\n        {f} {b};", if tails.odd { "x, " } else { "" });
     } else {
         let _ = writeln!(text, "        {};", tile.registers());
     }
