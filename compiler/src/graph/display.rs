@@ -83,6 +83,11 @@ impl fmt::Display for Activation {
         match self {
             Self::Clamp { lo, hi } => write!(f, "clamp({lo}..{hi})"),
             Self::HardSwish => f.write_str("hard_swish"),
+            Self::HardSigmoid { alpha, beta } => write!(f, "hard_sigmoid({alpha}, {beta})"),
+            Self::Sigmoid => f.write_str("sigmoid"),
+            Self::Swish => f.write_str("swish"),
+            Self::Tanh => f.write_str("tanh"),
+            Self::LeakyRelu { alpha } => write!(f, "leaky_relu({alpha})"),
         }
     }
 }
@@ -122,7 +127,18 @@ impl fmt::Display for Op {
             }
             Self::BatchNorm { epsilon } => write!(f, " epsilon {epsilon:e}"),
             Self::Unary(Unary::Act(Activation::Clamp { lo, hi })) => write!(f, " {lo}..{hi}"),
-            Self::Unary(Unary::HardSigmoid { alpha, beta }) => write!(f, " alpha {alpha} beta {beta}"),
+            Self::Unary(Unary::Act(Activation::HardSigmoid { alpha, beta })) => {
+                write!(f, " alpha {alpha} beta {beta}")
+            }
+            Self::Unary(Unary::Act(Activation::LeakyRelu { alpha })) => write!(f, " alpha {alpha}"),
+            Self::LpNormalize { axis, p, epsilon } => {
+                write!(f, " axis {axis} p {p}")?;
+                if *epsilon == 0.0 { Ok(()) } else { write!(f, " epsilon {epsilon:e}") }
+            }
+            Self::ArgMax { axis, keep_dims, select_last } => {
+                write!(f, " axis {axis}{}", if *keep_dims { "" } else { " dropped" })?;
+                f.write_str(if *select_last { " last" } else { "" })
+            }
             Self::Pad { before, after, value } => write!(f, " before {before:?} after {after:?} value {value}"),
             Self::AveragePool { window, count_include_pad } => {
                 write!(f, " {window}{}", if *count_include_pad { " padding counted" } else { "" })

@@ -1,6 +1,6 @@
 //! Shape and type inference: the one place that knows what an operator returns.
 
-use super::{Conv, DType, Op, Type, Unary, Window};
+use super::{Activation, Conv, DType, Op, Type, Unary, Window};
 
 /// No value may have more elements.
 pub const MAX_ELEMENTS: usize = 1 << 31;
@@ -26,7 +26,7 @@ pub fn output_type(op: &Op, inputs: &[Option<&Type>], declared: Option<&Type>) -
         Op::Binary(_) => binary(&given)?,
         Op::Unary(unary) => {
             let x = given.only()?;
-            if !matches!(unary, Unary::Act(_) | Unary::Neg) {
+            if !matches!(unary, Unary::Act(Activation::Clamp { .. }) | Unary::Neg) {
                 float(x)?;
             }
             x.clone()
@@ -59,6 +59,34 @@ pub fn output_type(op: &Op, inputs: &[Option<&Type>], declared: Option<&Type>) -
             float(x)?;
             axis_of(x, *axis)?;
             x.clone()
+        }
+        Op::PRelu => {
+            given.at_most(2)?;
+            let (x, slope) = (given.get(0)?, given.get(1)?);
+            float(x)?;
+            same_dtype(x, slope)?;
+            let shape = broadcast(&x.shape, &slope.shape)?;
+            check(shape == x.shape, || format!("the slope {slope} does not broadcast to {x}"))?;
+            x.clone()
+        }
+        Op::LpNormalize { axis, p, .. } => {
+            let x = given.only()?;
+            float(x)?;
+            axis_of(x, *axis)?;
+            check(matches!(p, 1 | 2), || format!("a norm with p = {p}"))?;
+            x.clone()
+        }
+        Op::ArgMax { axis, keep_dims, .. } => {
+            let x = given.only()?;
+            let size = axis_of(x, *axis)?;
+            check(size > 0, || format!("there is no largest element on an empty axis of {x}"))?;
+            let mut shape = x.shape.clone();
+            if *keep_dims {
+                shape[*axis] = 1;
+            } else {
+                shape.remove(*axis);
+            }
+            Type::new(DType::I64, shape)
         }
         Op::Identity => given.only()?.clone(),
         Op::Cast => Type::new(given.declared()?.dtype, given.only()?.shape.clone()),

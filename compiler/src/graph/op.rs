@@ -29,11 +29,42 @@ pub enum Activation {
     },
     /// `x * clamp(x / 6 + 1/2, 0, 1)`.
     HardSwish,
+    /// `clamp(alpha x + beta, 0, 1)`.
+    HardSigmoid {
+        /// Slope.
+        alpha: f32,
+        /// Offset.
+        beta: f32,
+    },
+    /// `1 / (1 + exp(-x))`.
+    Sigmoid,
+    /// `x / (1 + exp(-x))`, also called SiLU.
+    Swish,
+    /// Hyperbolic tangent.
+    Tanh,
+    /// `x` where it is positive, `alpha x` elsewhere.
+    LeakyRelu {
+        /// Slope below zero.
+        alpha: f32,
+    },
 }
 
 impl Activation {
     /// The identity.
     pub const NONE: Self = Self::Clamp { lo: f32::NEG_INFINITY, hi: f32::INFINITY };
+
+    /// The name in messages.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Clamp { .. } => "an activation",
+            Self::HardSwish => "hard-swish",
+            Self::HardSigmoid { .. } => "a hard sigmoid",
+            Self::Sigmoid => "a sigmoid",
+            Self::Swish => "swish",
+            Self::Tanh => "a hyperbolic tangent",
+            Self::LeakyRelu { .. } => "leaky ReLU",
+        }
+    }
 }
 
 /// A convolution. Inputs: x `[N, C, H, W]`, w `[M, C/group, kh, kw]`, optional b `[M]`.
@@ -71,17 +102,8 @@ pub enum Binary {
 /// Elementwise unary operators.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Unary {
-    /// An activation: Relu, Clip with constant bounds, HardSwish.
+    /// An activation: Relu, Clip with constant bounds, HardSwish, Sigmoid ...
     Act(Activation),
-    /// `max(0, min(1, alpha x + beta))`
-    HardSigmoid {
-        /// Slope.
-        alpha: f32,
-        /// Offset.
-        beta: f32,
-    },
-    /// `1 / (1 + exp(-x))`
-    Sigmoid,
     /// Square root.
     Sqrt,
     /// Reciprocal.
@@ -167,6 +189,26 @@ pub enum Op {
         /// Logarithm of the softmax.
         log: bool,
     },
+    /// `x` where it is positive, `slope x` elsewhere. Inputs: x, slope, which broadcasts to x.
+    PRelu,
+    /// `x / max(epsilon, norm)`, the norm along one axis.
+    LpNormalize {
+        /// Non-negative.
+        axis: usize,
+        /// 1: the sum of absolute values; 2: the Euclidean norm.
+        p: u8,
+        /// Lower bound of the norm, 0 where there is none.
+        epsilon: f32,
+    },
+    /// The index of the largest element along an axis, i64.
+    ArgMax {
+        /// Non-negative.
+        axis: usize,
+        /// Whether the axis stays as 1.
+        keep_dims: bool,
+        /// Whether the last of equal elements counts, not the first.
+        select_last: bool,
+    },
     /// Identity, and Dropout at inference.
     Identity,
     /// Conversion to the output value's dtype.
@@ -217,8 +259,11 @@ impl Op {
             Self::Binary(Binary::Pow) => "Pow",
             Self::Unary(Unary::Act(Activation::Clamp { .. })) => "Clamp",
             Self::Unary(Unary::Act(Activation::HardSwish)) => "HardSwish",
-            Self::Unary(Unary::HardSigmoid { .. }) => "HardSigmoid",
-            Self::Unary(Unary::Sigmoid) => "Sigmoid",
+            Self::Unary(Unary::Act(Activation::HardSigmoid { .. })) => "HardSigmoid",
+            Self::Unary(Unary::Act(Activation::Sigmoid)) => "Sigmoid",
+            Self::Unary(Unary::Act(Activation::Swish)) => "Swish",
+            Self::Unary(Unary::Act(Activation::Tanh)) => "Tanh",
+            Self::Unary(Unary::Act(Activation::LeakyRelu { .. })) => "LeakyRelu",
             Self::Unary(Unary::Sqrt) => "Sqrt",
             Self::Unary(Unary::Reciprocal) => "Reciprocal",
             Self::Unary(Unary::Neg) => "Neg",
@@ -233,6 +278,9 @@ impl Op {
             Self::Gemm { .. } => "Gemm",
             Self::MatMul => "MatMul",
             Self::Softmax { .. } => "Softmax",
+            Self::PRelu => "PRelu",
+            Self::LpNormalize { .. } => "LpNormalize",
+            Self::ArgMax { .. } => "ArgMax",
             Self::Identity => "Identity",
             Self::Cast => "Cast",
             Self::Concat { .. } => "Concat",

@@ -17,10 +17,7 @@ impl Image {
 }
 
 fn act(x: f64, activation: Activation) -> f64 {
-    match activation {
-        Activation::Clamp { lo, hi } => x.max(f64::from(lo)).min(f64::from(hi)),
-        Activation::HardSwish => x * (x / 6.0 + 0.5).clamp(0.0, 1.0),
-    }
+    crate::reference::math::activate(activation, x)
 }
 
 /// `weight(n, c, i, j)` over the channels `inputs(n)`.

@@ -119,6 +119,7 @@ impl fmt::Display for Epilogue {
             Activation::Clamp { lo: 0.0, hi: 6.0 } => f.write_str(" relu6"),
             Activation::Clamp { lo, hi } => write!(f, " clamp {lo}..={hi}"),
             Activation::HardSwish => f.write_str(" hard-swish"),
+            other => write!(f, " {other}"),
         }
     }
 }

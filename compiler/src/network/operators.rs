@@ -203,12 +203,17 @@ impl Builder<'_> {
                     .expected("numbers", format!("{lo}..={hi}"))
             }
             Activation::Clamp { .. } => return,
-            Activation::HardSwish => {
+            other => {
                 let name = node.origin.last().cloned().unwrap_or_default();
-                let mut problem = refuse::at(self.graph, node, format!("hard-swish (up to node {name:?})"))
-                    .expected("ReLU, ReLU6 or another clamp", "hard-swish");
-                problem.hint = Some("networks with hard-swish (MobileNet V3) can't be compiled yet".into());
-                problem
+                let words = other.words();
+                let problem = refuse::at(self.graph, node, format!("{words} (up to node {name:?})"))
+                    .expected("ReLU, ReLU6 or another clamp", words);
+                match other {
+                    Activation::HardSwish => {
+                        problem.hint("networks with hard-swish (MobileNet V3) can't be compiled yet")
+                    }
+                    _ => problem,
+                }
             }
         };
         self.problems.push(problem);

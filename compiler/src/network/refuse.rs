@@ -1,7 +1,7 @@
 //! What can't be compiled, said so that the model's author knows why and what to do.
 
 use crate::diagnostic::Problem;
-use crate::graph::{Activation, Binary, Graph, Node, Op, Unary, ValueId};
+use crate::graph::{Binary, Graph, Node, Op, Unary, ValueId};
 
 /// Who computes and who reads each value of a graph.
 pub(super) struct Links {
@@ -92,10 +92,7 @@ pub(super) fn operator(graph: &Graph, links: &Links, node: &Node) -> Problem {
             )
             .hint(borders_hint(graph, links, node)),
         Op::Unary(Unary::Act(activation)) => {
-            let name = match activation {
-                Activation::HardSwish => "hard-swish",
-                Activation::Clamp { .. } => "an activation",
-            };
+            let name = activation.words();
             problem(&format!("{name} that no convolution or fully connected layer can apply to its result"))
                 .expected(
                     "an activation directly behind a convolution or fully connected layer, as the only reader of its result",

@@ -73,10 +73,7 @@ fn compute(stage: &Stage, input: &Map, from: FeatureMap, to: FeatureMap) -> Map 
 }
 
 fn activated(x: f64, activation: Activation) -> f64 {
-    match activation {
-        Activation::Clamp { lo, hi } => x.max(lo.into()).min(hi.into()),
-        Activation::HardSwish => x * (x / 6.0 + 0.5).clamp(0.0, 1.0),
-    }
+    crate::reference::math::activate(activation, x)
 }
 
 /// Fully connected, for every pixel of `[pixels][K]`.

@@ -90,7 +90,7 @@ fn gate_of(sweep: &Sweep, x: ValueId, gate: ValueId) -> Option<(f64, f64, f64, V
     let mut at = (*node.inputs.first()?)?;
     let mut names = node.origin.clone();
     let (mut slope, mut offset, top) = match node.op {
-        Op::Unary(Unary::HardSigmoid { alpha, beta }) => (f64::from(alpha), f64::from(beta), 1.0),
+        Op::Unary(Unary::Act(Activation::HardSigmoid { alpha, beta })) => (f64::from(alpha), f64::from(beta), 1.0),
         Op::Unary(Unary::Act(Activation::Clamp { lo: 0.0, hi })) => (1.0, 0.0, f64::from(hi)),
         _ => return None,
     };
@@ -162,7 +162,7 @@ mod tests {
                 binary(b, Binary::Mul, scaled, gate)
             }),
             spelt(|b, x| {
-                let gate = b.node(Op::Unary(Unary::HardSigmoid { alpha: 1.0 / 6.0, beta: 0.5 }), &[x]);
+                let gate = b.node(Op::Unary(Unary::Act(Activation::HardSigmoid { alpha: 1.0 / 6.0, beta: 0.5 })), &[x]);
                 binary(b, Binary::Mul, x, gate)
             }),
         ];
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn other_products_stay() {
         let graph = spelt(|b, x| {
-            let gate = b.node(Op::Unary(Unary::HardSigmoid { alpha: 0.2, beta: 0.5 }), &[x]);
+            let gate = b.node(Op::Unary(Unary::Act(Activation::HardSigmoid { alpha: 0.2, beta: 0.5 })), &[x]);
             binary(b, Binary::Mul, x, gate)
         });
         assert_eq!(ops(&rewritten(&graph)), ["Conv", "HardSigmoid", "Mul"]);

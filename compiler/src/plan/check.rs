@@ -91,8 +91,8 @@ impl Check {
 pub(super) fn clamp(activation: Activation) -> Result<Clamp, Problem> {
     match activation {
         Activation::Clamp { lo, hi } => Ok(Clamp { lo, hi }),
-        Activation::HardSwish => Err(Problem::new("hard-swish activations can't be compiled yet")
-            .expected("no activation, Relu or Clip", "HardSwish")),
+        other => Err(Problem::new(format!("{} can't be compiled yet", other.words()))
+            .expected("no activation, Relu or Clip", other.to_string())),
     }
 }
 

@@ -4,11 +4,24 @@ use super::movement::{broadcast, broadcast_strides, strides, walk};
 use super::{Array, Values};
 use crate::graph::{Activation, Binary, DType, Type, Unary, half};
 
-pub(super) fn activate(activation: Activation, x: f64) -> f64 {
+pub(crate) fn activate(activation: Activation, x: f64) -> f64 {
     match activation {
         Activation::Clamp { lo, hi } => clamp(x, f64::from(lo), f64::from(hi)),
         Activation::HardSwish => x * clamp(x / 6.0 + 0.5, 0.0, 1.0),
+        Activation::HardSigmoid { alpha, beta } => clamp(f64::from(alpha) * x + f64::from(beta), 0.0, 1.0),
+        Activation::Sigmoid => sigmoid(x),
+        Activation::Swish => x * sigmoid(x),
+        Activation::Tanh => x.tanh(),
+        Activation::LeakyRelu { alpha } => leaky(x, f64::from(alpha)),
     }
+}
+
+fn sigmoid(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+fn leaky(x: f64, slope: f64) -> f64 {
+    if x < 0.0 { slope * x } else { x }
 }
 
 /// `min(hi, max(lo, x))` with NaN passing through.
@@ -20,10 +33,6 @@ fn clamp(x: f64, lo: f64, hi: f64) -> f64 {
 pub(super) fn unary(op: Unary, x: &Array) -> Result<Values, String> {
     let f: Box<dyn Fn(f64) -> f64> = match op {
         Unary::Act(activation) => Box::new(move |v| activate(activation, v)),
-        Unary::HardSigmoid { alpha, beta } => {
-            Box::new(move |v| clamp(f64::from(alpha) * v + f64::from(beta), 0.0, 1.0))
-        }
-        Unary::Sigmoid => Box::new(|v| 1.0 / (1.0 + (-v).exp())),
         Unary::Sqrt => Box::new(f64::sqrt),
         Unary::Reciprocal => Box::new(f64::recip),
         Unary::Neg => Box::new(|v| -v),
@@ -149,6 +158,51 @@ pub(super) fn softmax(x: &Array, axis: usize, flat: bool, log: bool) -> Result<V
         }
     }
     Ok(out)
+}
+
+pub(super) fn prelu(x: &Array, slope: &Array) -> Result<Vec<f64>, String> {
+    let slope = broadcast(slope.floats()?, slope.shape(), x.shape());
+    Ok(x.floats()?.iter().zip(&slope).map(|(&x, &slope)| leaky(x, slope)).collect())
+}
+
+/// Visits the elements along `axis`, line by line: `line` gets their offsets.
+fn lines(shape: &[usize], axis: usize, mut line: impl FnMut(&mut dyn Iterator<Item = usize>)) {
+    let (size, stride) = (shape[axis], strides(shape)[axis]);
+    let outer: usize = shape[..axis].iter().product();
+    for start in (0..outer).flat_map(|i| (0..stride).map(move |j| i * size * stride + j)) {
+        line(&mut (0..size).map(|i| start + i * stride));
+    }
+}
+
+pub(super) fn lp_normalize(x: &Array, axis: usize, p: u8, epsilon: f64) -> Result<Vec<f64>, String> {
+    let values = x.floats()?;
+    let mut out = values.to_vec();
+    lines(x.shape(), axis, |line| {
+        let offsets: Vec<usize> = line.collect();
+        let term = |&at: &usize| if p == 1 { values[at].abs() } else { values[at] * values[at] };
+        let sum: f64 = offsets.iter().map(term).sum();
+        let norm = if p == 1 { sum } else { sum.sqrt() };
+        let norm = if norm < epsilon { epsilon } else { norm };
+        for &at in &offsets {
+            out[at] /= norm;
+        }
+    });
+    Ok(out)
+}
+
+pub(super) fn arg_max(x: &Array, axis: usize, select_last: bool) -> Vec<i64> {
+    let values = x.to_floats();
+    let mut out = Vec::new();
+    lines(x.shape(), axis, |line| {
+        let mut best = (0, f64::NEG_INFINITY);
+        for (i, at) in line.enumerate() {
+            if i == 0 || values[at] > best.1 || select_last && values[at] == best.1 {
+                best = (i, values[at]);
+            }
+        }
+        out.push(best.0 as i64);
+    });
+    out
 }
 
 pub(super) fn gemm(a: &Array, b: &Array, trans_a: bool, trans_b: bool) -> Result<Vec<f64>, String> {

@@ -2,7 +2,7 @@
 //!
 //! Floats are rounded only where the graph says so: by a [`Cast`](Op::Cast), and when the output takes its type.
 
-mod math;
+pub(crate) mod math;
 mod movement;
 mod quant;
 mod window;
@@ -165,6 +165,9 @@ fn apply(op: &Op, inputs: &[Option<&Array>], ty: &Type) -> Result<Array, String>
         Op::Binary(binary) => math::binary(*binary, x, input(1)?, ty)?,
         Op::Unary(unary) => math::unary(*unary, x)?,
         Op::Softmax { axis, flat, log } => Values::Float(math::softmax(x, *axis, *flat, *log)?),
+        Op::PRelu => Values::Float(math::prelu(x, input(1)?)?),
+        Op::LpNormalize { axis, p, epsilon } => Values::Float(math::lp_normalize(x, *axis, *p, f64::from(*epsilon))?),
+        Op::ArgMax { axis, select_last, .. } => Values::Int(math::arg_max(x, *axis, *select_last)),
         Op::Gemm { alpha, beta, trans_a, trans_b, activation } => {
             let product = math::gemm(x, input(1)?, *trans_a, *trans_b)?;
             let c = optional(2).map(|c| movement::expand(c, shape)).transpose()?;

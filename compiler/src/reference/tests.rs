@@ -82,6 +82,43 @@ fn not_a_number_passes_through_activations() {
 }
 
 #[test]
+fn activations_follow_their_formulas() {
+    let x = floats(&[4], [-3.0, -0.5, 0.0, 2.0]);
+    let cases: [(Activation, fn(f64) -> f64); 5] = [
+        (Activation::Sigmoid, |x| x.exp() / (x.exp() + 1.0)),
+        (Activation::Swish, |x| x * x.exp() / (x.exp() + 1.0)),
+        (Activation::Tanh, |x| (x.exp() - (-x).exp()) / (x.exp() + (-x).exp())),
+        (Activation::LeakyRelu { alpha: 0.25 }, |x| if x > 0.0 { x } else { x / 4.0 }),
+        (Activation::HardSigmoid { alpha: 0.25, beta: 0.5 }, |x| (x / 4.0 + 0.5).max(0.0).min(1.0)),
+    ];
+    for (activation, formula) in cases {
+        let found = eval(&Op::Unary(Unary::Act(activation)), &[&x]).to_f64();
+        for (found, x) in found.iter().zip(x.to_f64()) {
+            assert!((found - formula(x)).abs() < 1e-12, "{activation} of {x}: {found}");
+        }
+    }
+    let slopes = floats(&[2, 1], [0.5, -1.0]);
+    let x = floats(&[2, 2], [-1.0, 2.0, -3.0, 4.0]);
+    assert_eq!(eval(&Op::PRelu, &[&x, &slopes]).to_f64(), [-0.5, 2.0, 3.0, 4.0]);
+}
+
+#[test]
+fn norms_and_the_largest_element_run_along_one_axis() {
+    let x = floats(&[1, 2, 3], [3.0, 0.0, -1.0, -4.0, 0.0, 1.0]);
+    let normalised = |axis, p, epsilon| eval(&Op::LpNormalize { axis, p, epsilon }, &[&x]).to_f64();
+    let half = 0.5f64.sqrt();
+    for (found, expected) in normalised(1, 2, 0.25).iter().zip([0.6, 0.0, -half, -0.8, 0.0, half]) {
+        assert!((found - expected).abs() < 1e-12, "{found}, not {expected}");
+    }
+    assert_eq!(normalised(2, 1, 0.0), [0.75, 0.0, -0.25, -0.8, 0.0, 0.2]);
+    assert_eq!(normalised(2, 1, 8.0), [0.375, 0.0, -0.125, -0.5, 0.0, 0.125], "the bound is larger than both sums");
+    let largest = |axis, keep_dims, select_last| eval(&Op::ArgMax { axis, keep_dims, select_last }, &[&x]);
+    assert_eq!(largest(1, true, false), Tensor::int(DType::I64, [1, 1, 3], [0, 0, 1]));
+    assert_eq!(largest(1, false, true), Tensor::int(DType::I64, [1, 3], [0, 1, 1]));
+    assert_eq!(largest(2, false, false), Tensor::int(DType::I64, [1, 2], [0, 2]));
+}
+
+#[test]
 fn padding_counts_in_an_average_only_if_asked() {
     let window = Window { kernel: [2, 2], stride: [2, 2], dilation: [1, 1], pads: [1, 1, 0, 0] };
     let x = floats(&[1, 1, 3, 3], (1..=9).map(f64::from));

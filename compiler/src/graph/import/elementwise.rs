@@ -52,7 +52,8 @@ pub(super) fn unary(lowering: &mut Lowering, call: &Call) -> Result<(), Problem>
     let op = match call.node.op_type.as_str() {
         "Relu" => Unary::Act(Activation::Clamp { lo: 0.0, hi: f32::INFINITY }),
         "HardSwish" => Unary::Act(Activation::HardSwish),
-        "Sigmoid" => Unary::Sigmoid,
+        "Sigmoid" => Unary::Act(Activation::Sigmoid),
+        "Tanh" => Unary::Act(Activation::Tanh),
         "Sqrt" => Unary::Sqrt,
         "Reciprocal" => Unary::Reciprocal,
         "Neg" => Unary::Neg,
@@ -62,8 +63,17 @@ pub(super) fn unary(lowering: &mut Lowering, call: &Call) -> Result<(), Problem>
 }
 
 pub(super) fn hard_sigmoid(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
-    let op = Unary::HardSigmoid { alpha: call.float("alpha", 0.2)?, beta: call.float("beta", 0.5)? };
-    lowering.emit(call, Op::Unary(op), &call.inputs).map(drop)
+    let activation = Activation::HardSigmoid { alpha: call.float("alpha", 0.2)?, beta: call.float("beta", 0.5)? };
+    lowering.emit(call, Op::Unary(Unary::Act(activation)), &call.inputs).map(drop)
+}
+
+pub(super) fn leaky_relu(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
+    let activation = Activation::LeakyRelu { alpha: call.float("alpha", 0.01)? };
+    lowering.emit(call, Op::Unary(Unary::Act(activation)), &call.inputs).map(drop)
+}
+
+pub(super) fn prelu(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
+    lowering.emit(call, Op::PRelu, &call.inputs).map(drop)
 }
 
 /// Bounds are attributes before opset 11, inputs from then on.

@@ -48,6 +48,24 @@ fn any_softmax(lowering: &mut Lowering, call: &Call, log: bool) -> Result<(), Pr
     lowering.emit(call, Op::Softmax { axis, flat, log }, &call.inputs).map(drop)
 }
 
+pub(super) fn lp_normalization(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
+    let rank = lowering.ty(call.input(0)?).shape.len();
+    let axis = axis(call.int("axis", -1)?, rank)?;
+    let p = match call.int("p", 2)? {
+        1 => 1,
+        2 => 2,
+        p => return Err(Problem::new("this norm is not supported").expected("p = 1 or 2", format!("p = {p}"))),
+    };
+    lowering.emit(call, Op::LpNormalize { axis, p, epsilon: 0.0 }, &call.inputs).map(drop)
+}
+
+pub(super) fn arg_max(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
+    let rank = lowering.ty(call.input(0)?).shape.len();
+    let axis = axis(call.int("axis", 0)?, rank)?;
+    let (keep_dims, select_last) = (call.flag("keepdims", true)?, call.flag("select_last_index", false)?);
+    lowering.emit(call, Op::ArgMax { axis, keep_dims, select_last }, &call.inputs).map(drop)
+}
+
 pub(super) fn reduce_mean(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
     let x = call.input(0)?;
     let rank = lowering.ty(x).shape.len();

@@ -151,7 +151,32 @@ fn fused_convolutions_are_taken_apart() {
     assert_eq!(ops(&fused(&["x", "w"], "Relu", &[]).unwrap()), ["Conv 1x1 stride 1x1", "Clamp 0..inf"]);
     let added = fused(&["x", "w", "", "x"], "Clip", &[0.0, 6.0]).unwrap();
     assert_eq!(ops(&added), ["Conv 1x1 stride 1x1", "Add", "Clamp 0..6"]);
-    assert!(fused(&["x", "w"], "Tanh", &[]).unwrap_err().to_string().contains("activation is not supported"));
+    assert_eq!(ops(&fused(&["x", "w"], "LeakyRelu", &[0.5]).unwrap())[1], "LeakyRelu alpha 0.5");
+    assert!(fused(&["x", "w"], "Softplus", &[]).unwrap_err().to_string().contains("activation is not supported"));
+}
+
+#[test]
+fn activations_and_heads_are_typed() {
+    let slope = Tensor::f32([3, 1, 1], vec![0.1, 0.2, 0.3]);
+    let author = author(13, &[1, 3, 2, 2])
+        .initializer("slope", &slope, Storage::Raw)
+        .node(Node::new("Tanh", ["x"], ["a"]))
+        .node(Node::new("LeakyRelu", ["a"], ["b"]))
+        .node(Node::new("PRelu", ["b", "slope"], ["c"]))
+        .node(Node::new("HardSigmoid", ["c"], ["d"]))
+        .node(Node::new("LpNormalization", ["d"], ["e"]).int("axis", 1))
+        .node(Node::new("ArgMax", ["e"], ["y"]).int("axis", 1).int("select_last_index", 1));
+    let graph = import_with(&author, &Options::default()).unwrap();
+    let expected = [
+        "Tanh",
+        "LeakyRelu alpha 0.01",
+        "PRelu",
+        "HardSigmoid alpha 0.2 beta 0.5",
+        "LpNormalize axis 1 p 2",
+        "ArgMax axis 1 last",
+    ];
+    assert_eq!(ops(&graph), expected);
+    assert_eq!(graph.ty(graph.output).to_string(), "i64[1, 1, 2, 2]");
 }
 
 #[test]

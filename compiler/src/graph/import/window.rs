@@ -21,11 +21,13 @@ pub(super) fn fused_conv(lowering: &mut Lowering, call: &Call) -> Result<(), Pro
         ("", _) => None,
         ("Relu", _) => Some(Unary::Act(Activation::Clamp { lo: 0.0, hi: f32::INFINITY })),
         ("Clip", &[lo, hi]) => Some(Unary::Act(Activation::Clamp { lo, hi })),
-        ("HardSigmoid", &[alpha, beta]) => Some(Unary::HardSigmoid { alpha, beta }),
-        ("Sigmoid", _) => Some(Unary::Sigmoid),
+        ("HardSigmoid", &[alpha, beta]) => Some(Unary::Act(Activation::HardSigmoid { alpha, beta })),
+        ("Sigmoid", _) => Some(Unary::Act(Activation::Sigmoid)),
+        ("Tanh", _) => Some(Unary::Act(Activation::Tanh)),
+        ("LeakyRelu", &[alpha]) => Some(Unary::Act(Activation::LeakyRelu { alpha })),
         _ => {
             let found = format!("{name:?} with {} parameters", params.len());
-            let expected = "Relu, Clip, HardSigmoid or Sigmoid";
+            let expected = "Relu, Clip, HardSigmoid, LeakyRelu, Sigmoid or Tanh";
             return Err(Problem::new("this activation is not supported").expected(expected, found));
         }
     };
