@@ -36,25 +36,25 @@ pub fn trials() -> Vec<Trial> {
 
 /// A target and a compiler for it.
 #[derive(Debug, Clone, Copy)]
-struct Build {
-    target: Target,
+pub struct Build {
+    pub target: Target,
     compiler: &'static str,
     /// Its driver for C++, where there is one.
-    cxx: Option<&'static str>,
-    flags: &'static [&'static str],
+    pub cxx: Option<&'static str>,
+    pub flags: &'static [&'static str],
 }
 
 impl Build {
-    fn name(&self) -> String {
+    pub fn name(&self) -> String {
         format!("{}_{}", self.target.name(), self.compiler)
     }
 
-    fn driver(&self) -> &'static str {
+    pub fn driver(&self) -> &'static str {
         if self.compiler.starts_with("clang") { "clang" } else { self.compiler }
     }
 
     /// What a compiler without a libc lacks.
-    fn provide_headers(&self, folder: &Folder) -> Result<(), Stop> {
+    pub fn provide_headers(&self, folder: &Folder) -> Result<(), Stop> {
         if !self.flags.contains(&"-I.") {
             return Ok(());
         }
@@ -80,7 +80,7 @@ const CLANG_RISCV64: &[&str] = &["--target=riscv64-linux-gnu", "-march=rv64gc", 
 const CLANG_M55: &[&str] =
     &["--target=thumbv8.1m.main-none-eabi", "-mcpu=cortex-m55", "-mfloat-abi=hard", "-ffreestanding", "-I."];
 
-fn builds() -> Vec<Build> {
+pub fn builds() -> Vec<Build> {
     let mut builds = Vec::new();
     for (compiler, cxx) in [("gcc", "g++"), ("clang", "clang++")] {
         let cxx = Some(cxx);

@@ -23,6 +23,7 @@ mod real_models;
 mod rebuild;
 mod self_test;
 mod targets;
+mod two_models;
 mod used_folders;
 
 use libtest_mimic::{Arguments, Completion, Trial};
@@ -100,6 +101,7 @@ fn main() -> ExitCode {
         rebuild::trials(),
         self_test::trials(),
         targets::trials(),
+        two_models::trials(),
         used_folders::trials(),
     ]
     .into_iter()

@@ -3,8 +3,8 @@
 /// The most letters that a prefix has.
 pub const LONGEST_PREFIX: usize = 48;
 
-/// Names that would shadow a header of C, POSIX or a compiler in `-I` folders, be a keyword of C or C++, or meet a name of the
-/// emitted code. So would all that end in `intrin`: x86's headers include each other by such names.
+/// Names that would shadow a header of C, POSIX, a compiler or the runtime in `-I` folders, or be a keyword of C or C++. So would all
+/// that end in `intrin`: x86's headers include each other by such names.
 const TAKEN: &[&str] = &[
     "aio",
     "aliases",
@@ -61,10 +61,6 @@ const TAKEN: &[&str] = &[
     "explicit",
     "export",
     "extern",
-    "f1",
-    "f16",
-    "f4",
-    "f8",
     "false",
     "fastmath",
     "fcntl",

@@ -5,7 +5,7 @@ use super::kernels::kernels;
 use super::needs::Needs;
 use super::stem::stage_row;
 use super::steps::run_steps;
-use super::text::{expand, instantiate};
+use super::text::{expand, instantiate, own_vectors};
 use super::{COptions, WeightStorage, classes, weights};
 use crate::graph::DType;
 use crate::network::Layout;
@@ -26,7 +26,7 @@ pub(super) fn source(plan: &Plan, options: &COptions, prefix: &str, banner: &str
         steps += &descriptor(&name_of(plan, step), &step.kernel);
     }
     for (isa, guard) in options.target.isas() {
-        let code = instantiate(&(kernels(&isa, &needs) + &run_steps(plan, options.stage_hooks)), &isa);
+        let code = instantiate(&(own_vectors(&kernels(&isa, &needs)) + &run_steps(plan, options.stage_hooks)), &isa);
         steps += &if guard.is_empty() { format!("\n{code}") } else { format!("\n#if {guard}\n\n{code}#endif\n") };
     }
     steps += &entry(plan, options);
@@ -34,7 +34,7 @@ pub(super) fn source(plan: &Plan, options: &COptions, prefix: &str, banner: &str
     let mut text = String::from("#include \"@h\"\n\n#include <string.h>\n\n");
     text += &overrides(options);
     let math = if (types.clone() + &steps).contains("@@INFINITY") { kernel!("vectors/math") } else { "" };
-    text += &options.target.vectors().replace("%MATH%", math);
+    text += &own_vectors(&options.target.vectors().replace("%MATH%", math));
     text += &weights_access(plan, options);
     text += &types;
     text += &steps;

@@ -119,7 +119,7 @@ fn literals(bytes: &[u8], end: &str) -> String {
 /// Stands wherever words are read from bytes.
 pub(super) const ENDIAN: &str = "\
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error \"the weights are stored in little-endian order\"
+#error \"the weights are stored in little-endian order; for this processor: --target generic --weights source\"
 #endif
 ";
 
