@@ -130,7 +130,11 @@ fn facts(name: &str, network: &Network) -> Result<(), Failed> {
         StageKind::Dense(dense) => Some(dense.bias.len()),
         _ => None,
     });
-    if dense != network.output.shape.last().copied() { Err(format!("{dense:?} classes").into()) } else { Ok(()) }
+    if dense != network.outputs[0].port.shape.last().copied() {
+        Err(format!("{dense:?} classes").into())
+    } else {
+        Ok(())
+    }
 }
 
 /// Integer operators are named, one problem per kind.

@@ -64,6 +64,4 @@ pub enum HostError {
 }
 
 #[cfg(test)]
-mod naive;
-#[cfg(test)]
 mod tests;

@@ -1,9 +1,9 @@
 //! Emitted C against a naive evaluation of the network.
 
-use super::naive::evaluate;
 use super::{Compiled, Compiler};
 use crate::emit::c::{COptions, Target, WeightStorage, emit};
 use crate::graph::DType;
+use crate::network::testing::evaluate;
 use crate::network::{Layout, Network};
 use crate::plan::testing::{Random, mobilenet_v1, random_network};
 use crate::plan::{Choice, CostModel, Plan, plan, plan_as};
@@ -47,7 +47,7 @@ fn compare(network: &Network, compiled: &mut Compiled, what: &str) {
         let (bytes, values) = input(network, seed);
         let got = compiled.run(&bytes).unwrap();
         let images = values.chunks(values.len() / network.batch);
-        let expected: Vec<f64> = images.flat_map(|image| evaluate(network, image)).collect();
+        let expected: Vec<f64> = images.flat_map(|image| evaluate(network, image).concat()).collect();
         assert_eq!(got.len(), expected.len(), "{what}");
         let largest = expected.iter().fold(0.0_f64, |a, b| a.max(b.abs()));
         for (i, (got, expected)) in got.iter().zip(&expected).enumerate() {
@@ -100,10 +100,10 @@ fn vary(network: &mut Network, seed: u64) {
     }
     network.batch = 1 + seed as usize % 2;
     network.input.shape[0] = network.batch;
-    let out = network.maps[network.output_map.0 as usize];
-    network.output.shape = vec![network.batch, out.channels, out.height, out.width];
+    let out = network.maps[network.outputs[0].pieces[0].map.0 as usize];
+    network.outputs[0].port.shape = vec![network.batch, out.channels, out.height, out.width];
     if out.height * out.width == 1 {
-        network.output.shape.truncate(2);
+        network.outputs[0].port.shape.truncate(2);
     }
 }
 

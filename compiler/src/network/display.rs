@@ -1,6 +1,6 @@
 //! The network as text, one line per stage.
 
-use super::{FeatureMap, Layout, Network, Port, Stage, StageKind};
+use super::{Epilogue, FeatureMap, Finish, Layout, Network, Output, Port, Stage, StageKind};
 use crate::graph::{Activation, Window};
 use std::fmt;
 
@@ -13,12 +13,17 @@ impl StageKind {
             Self::Depthwise(_) => "Depthwise",
             Self::Pointwise(_) => "Pointwise",
             Self::Conv(_) => "Conv",
+            Self::MaxPool(_) => "MaxPool",
+            Self::AveragePool { .. } => "AveragePool",
             Self::GlobalAveragePool => "GlobalAveragePool",
             Self::Dense(_) => "Dense",
+            Self::Scale => "Scale",
+            Self::Elementwise => "Elementwise",
+            Self::Concat => "Concat",
             Self::Softmax { log: false } => "Softmax",
             Self::Softmax { log: true } => "LogSoftmax",
+            Self::LpNormalize { .. } => "LpNormalize",
             Self::Import => "Import",
-            Self::Export => "Export",
         }
     }
 }
@@ -48,7 +53,9 @@ impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "network {:?}, batch {}", self.name, self.batch)?;
         writeln!(f, "input {}", self.input)?;
-        writeln!(f, "output {}", self.output)?;
+        for output in &self.outputs {
+            self.fmt_output(output, f)?;
+        }
         for (i, stage) in self.stages.iter().enumerate() {
             write!(f, "{i:>3}  {:<17} ", stage.kind.name())?;
             self.fmt_stage(stage, f)?;
@@ -66,24 +73,46 @@ impl Network {
         write!(f, " -> {}", self.maps[stage.output.0 as usize])?;
         match &stage.kind {
             StageKind::Stem(conv) | StageKind::Conv(conv) => {
-                write!(f, "  {}{}", Spelt(&conv.window), Epilogue(conv.activation))?;
+                write!(f, "  {}", Spelt(&conv.window))?;
+                if conv.groups != 1 {
+                    write!(f, " groups {}", conv.groups)?;
+                }
+                write!(f, "{}", stage.epilogue)?;
                 if conv.pad_values.iter().any(|&v| v != 0.0) {
                     write!(f, " border {:?}", conv.pad_values)?;
                 }
             }
-            StageKind::Separable { depthwise, pointwise } => {
-                let (window, inner) = (Spelt(&depthwise.window), Epilogue(depthwise.activation));
-                write!(f, "  {window}{inner}, 1x1{}", Epilogue(pointwise.activation))?;
+            StageKind::Separable { depthwise, activation, .. } => {
+                let (window, inner) = (Spelt(&depthwise.window), Activated(*activation));
+                write!(f, "  {window}{inner}, 1x1{}", stage.epilogue)?;
             }
-            StageKind::Depthwise(depthwise) => {
-                write!(f, "  {}{}", Spelt(&depthwise.window), Epilogue(depthwise.activation))?;
+            StageKind::Depthwise(depthwise) => write!(f, "  {}{}", Spelt(&depthwise.window), stage.epilogue)?,
+            StageKind::Pointwise(_) => write!(f, "  1x1{}", stage.epilogue)?,
+            StageKind::MaxPool(window) => write!(f, "  {}{}", Spelt(window), stage.epilogue)?,
+            StageKind::AveragePool { window, count_include_pad } => {
+                let border = if *count_include_pad { " padding counted" } else { "" };
+                write!(f, "  {}{border}{}", Spelt(window), stage.epilogue)?;
             }
-            StageKind::Pointwise(pointwise) => write!(f, "  1x1{}", Epilogue(pointwise.activation))?,
-            StageKind::Dense(dense) => write!(f, "{}", Epilogue(dense.activation))?,
-            _ => {}
+            StageKind::LpNormalize { p, epsilon } => write!(f, "  p {p} epsilon {epsilon:e}{}", stage.epilogue)?,
+            _ => write!(f, "{}", stage.epilogue)?,
         }
         write!(f, "  {:?}", stage.origin)?;
         write!(f, "  // {}", stage.note)
+    }
+
+    fn fmt_output(&self, output: &Output, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "output {}", output.port)?;
+        if output.pieces.len() > 1 {
+            f.write_str(" of")?;
+            for (i, piece) in output.pieces.iter().enumerate() {
+                let map = self.maps[piece.map.0 as usize];
+                write!(f, "{} {map} {} at {}", if i == 0 { "" } else { "," }, piece.layout, piece.offset)?;
+            }
+        }
+        for finish in &output.finish {
+            write!(f, ", {finish}")?;
+        }
+        writeln!(f)
     }
 }
 
@@ -109,9 +138,9 @@ impl fmt::Display for Spelt<'_> {
 }
 
 /// An activation, nothing where there is none.
-struct Epilogue(Activation);
+struct Activated(Activation);
 
-impl fmt::Display for Epilogue {
+impl fmt::Display for Activated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Activation::NONE => Ok(()),
@@ -120,6 +149,33 @@ impl fmt::Display for Epilogue {
             Activation::Clamp { lo, hi } => write!(f, " clamp {lo}..={hi}"),
             Activation::HardSwish => f.write_str(" hard-swish"),
             other => write!(f, " {other}"),
+        }
+    }
+}
+
+impl fmt::Display for Epilogue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.add.is_some() { " + residual" } else { "" })?;
+        write!(f, "{}", Activated(self.activation))?;
+        f.write_str(if self.slopes.is_some() { " prelu" } else { "" })?;
+        f.write_str(if self.affine.is_some() { " scale and offset" } else { "" })
+    }
+}
+
+impl fmt::Display for Finish {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Softmax { outer, n, inner, log } => {
+                write!(f, "{}softmax over {outer}x[{n}]x{inner}", if *log { "log-" } else { "" })
+            }
+            Self::LpNormalize { outer, n, inner, p, epsilon } => {
+                write!(f, "divided by length over {outer}x[{n}]x{inner} p {p} epsilon {epsilon:e}")
+            }
+            Self::Activate(activation) => write!(f, "each{}", Activated(*activation)),
+            Self::ArgMax { outer, n, inner, select_last } => {
+                let which = if *select_last { "last" } else { "first" };
+                write!(f, "{which} index of the largest over {outer}x[{n}]x{inner}")
+            }
         }
     }
 }

@@ -127,7 +127,7 @@ impl Network {
         let pointwise = |pw: &Pointwise| layer(Kind::Pointwise, pw.weights.len(), pw.bias.len(), pixels);
         match &stage.kind {
             StageKind::Stem(body) | StageKind::Conv(body) => vec![conv(body)],
-            StageKind::Separable { depthwise: dw, pointwise: pw } => vec![depthwise(dw), pointwise(pw)],
+            StageKind::Separable { depthwise: dw, pointwise: pw, .. } => vec![depthwise(dw), pointwise(pw)],
             StageKind::Depthwise(dw) => vec![depthwise(dw)],
             StageKind::Pointwise(pw) => vec![pointwise(pw)],
             StageKind::Dense(dense) => vec![layer(Kind::Dense, dense.weights.len(), dense.bias.len(), 1)],

@@ -9,7 +9,7 @@ pub mod separable;
 #[cfg(all(test, feature = "cli"))]
 mod spellings;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -58,22 +58,119 @@ pub struct Port {
     pub layout: Layout,
 }
 
+/// One of the model's outputs: pieces side by side, then what is done to them as a whole.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Output {
+    /// As the user sees it.
+    pub port: Port,
+    /// What it consists of, in order of their offsets; together they fill the port of one image.
+    pub pieces: Vec<Piece>,
+    /// What is done to the port's values of one image, in this order.
+    pub finish: Vec<Finish>,
+}
+
+/// A map in an output: its values lie side by side from an offset on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Piece {
+    /// The map.
+    pub map: MapId,
+    /// The order in which its values are written (of a vector: [`Layout::Nchw`]).
+    pub layout: Layout,
+    /// Elements in front of it in the port of one image.
+    pub offset: usize,
+}
+
+/// What is done to an output's values `[outer][n][inner]` of one image, whatever pieces they are of.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Finish {
+    /// Softmax, or its logarithm, over each `n`.
+    Softmax {
+        /// Distributions in front of each other.
+        outer: usize,
+        /// Values of a distribution.
+        n: usize,
+        /// Distributions beside each other.
+        inner: usize,
+        /// Logarithm of the softmax.
+        log: bool,
+    },
+    /// Each `n` divided by its length, at least `epsilon`.
+    LpNormalize {
+        /// Vectors in front of each other.
+        outer: usize,
+        /// Values of a vector.
+        n: usize,
+        /// Vectors beside each other.
+        inner: usize,
+        /// 1: sum of magnitudes; 2: root of the sum of squares.
+        p: u8,
+        /// The least that is divided by.
+        epsilon: f32,
+    },
+    /// Applied to each value.
+    Activate(Activation),
+    /// Index of the largest of each `n`. The last there is; the port is then i64 with `outer * inner` elements.
+    ArgMax {
+        /// Rows in front of each other.
+        outer: usize,
+        /// Values that are compared.
+        n: usize,
+        /// Rows beside each other.
+        inner: usize,
+        /// Of equal values the last instead of the first.
+        select_last: bool,
+    },
+}
+
 /// Weights of a dense kind, `[N][taps]`, f32, with the axis order named by the owner.
 pub type Weights = Arc<[f32]>;
 
-/// A standard convolution. Weights `[M][C][kh][kw]`, ONNX order; bias `[M]`.
+/// What happens to each value of a stage before it is stored: plus residual, activation, slopes, scale and offset.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Epilogue {
+    /// A map of the output's shape that is added. It is among the stage's inputs, too, behind the first.
+    pub add: Option<MapId>,
+    /// Applied to the sum.
+    pub activation: Activation,
+    /// PReLU's slopes `[C]`: negative values times their channel's. The activation is then [`Activation::NONE`].
+    pub slopes: Option<Weights>,
+    /// A scale and an offset per channel behind the activation.
+    pub affine: Option<Affine>,
+}
+
+/// `x * scale[c] + offset[c]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Affine {
+    /// `[C]`
+    pub scale: Weights,
+    /// `[C]`
+    pub offset: Weights,
+}
+
+impl Epilogue {
+    /// Stores values as they are.
+    pub const NONE: Self = Self { add: None, activation: Activation::NONE, slopes: None, affine: None };
+}
+
+impl From<Activation> for Epilogue {
+    fn from(activation: Activation) -> Self {
+        Self { activation, ..Self::NONE }
+    }
+}
+
+/// A convolution in any number of groups. Weights `[M][C/groups][kh][kw]`, ONNX order; bias `[M]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Conv {
     /// Kernel, stride, dilation, pads (never negative here).
     pub window: Window,
-    /// `[M][C][kh][kw]`
+    /// Each reads its share of the input's channels and writes its share of the output's.
+    pub groups: usize,
+    /// `[M][C/groups][kh][kw]`
     pub weights: Weights,
     /// `[M]`
     pub bias: Weights,
     /// What the border holds, per input channel (length C), in units of the raw input.
     pub pad_values: Weights,
-    /// Epilogue.
-    pub activation: Activation,
 }
 
 /// A depthwise convolution with channel multiplier 1. Weights `[C][kh][kw]`, bias `[C]`.
@@ -85,8 +182,6 @@ pub struct Depthwise {
     pub weights: Weights,
     /// `[C]`
     pub bias: Weights,
-    /// Epilogue.
-    pub activation: Activation,
     /// Names of the ONNX nodes.
     pub origin: Vec<String>,
 }
@@ -98,8 +193,6 @@ pub struct Pointwise {
     pub weights: Weights,
     /// `[N]`
     pub bias: Weights,
-    /// Epilogue.
-    pub activation: Activation,
     /// Names of the ONNX nodes.
     pub origin: Vec<String>,
 }
@@ -111,8 +204,6 @@ pub struct Dense {
     pub weights: Weights,
     /// `[N]`
     pub bias: Weights,
-    /// Epilogue.
-    pub activation: Activation,
 }
 
 /// What a stage computes.
@@ -124,6 +215,8 @@ pub enum StageKind {
     Separable {
         /// First half.
         depthwise: Depthwise,
+        /// Between the halves.
+        activation: Activation,
         /// Second half.
         pointwise: Pointwise,
     },
@@ -131,21 +224,41 @@ pub enum StageKind {
     Depthwise(Depthwise),
     /// A pointwise convolution with no depthwise in front.
     Pointwise(Pointwise),
-    /// Any other ungrouped convolution on a feature map.
+    /// Any other convolution on a feature map.
     Conv(Conv),
+    /// Maximum over a window; the border never wins.
+    MaxPool(Window),
+    /// Mean over a window.
+    AveragePool {
+        /// Kernel, stride, dilation, pads.
+        window: Window,
+        /// Whether the border counts in the divisor.
+        count_include_pad: bool,
+    },
     /// Mean over the whole map: `[H, W, C]` to `[1, 1, C]`.
     GlobalAveragePool,
     /// Fully connected.
     Dense(Dense),
-    /// Softmax (or its logarithm) over the channels of a vector.
+    /// Squeeze-and-excitation's gate: the first input times the second, a vector, channel by channel.
+    Scale,
+    /// Nothing but an epilogue, where no stage that computes its argument could take it.
+    Elementwise,
+    /// The inputs' channels behind each other.
+    Concat,
+    /// Softmax (or its logarithm) over the channels of each pixel.
     Softmax {
         /// Logarithm of the softmax.
         log: bool,
     },
+    /// Each pixel's channels divided by their length, at least `epsilon`.
+    LpNormalize {
+        /// 1: sum of magnitudes; 2: root of the sum of squares.
+        p: u8,
+        /// The least that is divided by.
+        epsilon: f32,
+    },
     /// Reads the model's input into a feature map where the first operator is not a convolution that can do so itself.
     Import,
-    /// Writes a feature map out in the model's own layout where the last stage can't do so itself.
-    Export,
 }
 
 /// One stage of the network.
@@ -153,10 +266,12 @@ pub enum StageKind {
 pub struct Stage {
     /// What it computes.
     pub kind: StageKind,
-    /// The maps it reads; the model's input is [`Network::input_map`]. (One each today; residual edges will add a second.)
+    /// The maps it reads, the one that its epilogue adds last; the model's input is [`Network::input_map`].
     pub inputs: Vec<MapId>,
     /// The map it writes.
     pub output: MapId,
+    /// What happens to each value before it is stored.
+    pub epilogue: Epilogue,
     /// Names of the ONNX nodes it came from.
     pub origin: Vec<String>,
     /// Why it is what it is: what was fused and why, or why not.
@@ -170,16 +285,14 @@ pub struct Network {
     pub name: String,
     /// The model's input.
     pub input: Port,
-    /// The model's output.
-    pub output: Port,
+    /// The model's outputs in the graph's order, at least one.
+    pub outputs: Vec<Output>,
     /// Images per inference.
     pub batch: usize,
     /// All maps.
     pub maps: Vec<FeatureMap>,
     /// The map that is the model's input.
     pub input_map: MapId,
-    /// The map that is the model's output.
-    pub output_map: MapId,
     /// Stages, in order.
     pub stages: Vec<Stage>,
 }

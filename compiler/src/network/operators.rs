@@ -2,7 +2,7 @@
 
 use super::recognise::{Builder, State};
 use super::view::{Label, groups};
-use super::{Conv, Dense, Depthwise, FeatureMap, MapId, Pointwise, StageKind, Weights, refuse};
+use super::{Conv, Dense, Depthwise, Epilogue, FeatureMap, MapId, Pointwise, StageKind, Weights, refuse};
 use crate::diagnostic::Problem;
 use crate::graph::{self, Activation, DType, Node, Op, ValueId};
 use crate::passes::numbers;
@@ -15,7 +15,7 @@ impl Builder<'_> {
         let Some((input, output, weights, bias)) = parts else { return };
         if self.problems.len() == before {
             let (kind, input, note) = self.conv_kind(node, conv, input, weights, bias);
-            self.push_node(node, kind, input, output, note);
+            self.push_node(node, kind, conv.activation, input, output, note);
         } else {
             self.define(node, output);
         }
@@ -68,15 +68,15 @@ impl Builder<'_> {
         bias: Weights,
     ) -> (StageKind, MapId, String) {
         let FeatureMap { channels, .. } = self.map(map);
-        let graph::Conv { window, group, activation, .. } = *conv;
+        let graph::Conv { window, group, .. } = *conv;
         let origin = node.origin.clone();
         if group != 1 {
-            let kind = StageKind::Depthwise(Depthwise { window, weights, bias, activation, origin });
+            let kind = StageKind::Depthwise(Depthwise { window, weights, bias, origin });
             return (kind, self.import(map), String::new());
         }
         let plain = window.kernel == [1, 1] && window.stride == [1, 1] && window.pads == [0; 4];
         if plain && !self.is_port(map) {
-            let kind = StageKind::Pointwise(Pointwise { weights, bias, activation, origin });
+            let kind = StageKind::Pointwise(Pointwise { weights, bias, origin });
             return (kind, map, "1x1 convolution with no depthwise convolution in front".into());
         }
         let pad_values: Weights =
@@ -90,7 +90,7 @@ impl Builder<'_> {
                 );
             }
         }
-        let body = Conv { window, weights, bias, pad_values, activation };
+        let body = Conv { window, groups: 1, weights, bias, pad_values };
         (if self.is_port(map) { StageKind::Stem(body) } else { StageKind::Conv(body) }, map, note)
     }
 
@@ -100,7 +100,8 @@ impl Builder<'_> {
         let Some(map) = self.read(node, x, sizes) else { return };
         let input = self.import(map);
         let output = FeatureMap { height: 1, width: 1, channels: c, element: DType::F32 };
-        self.push_node(node, StageKind::GlobalAveragePool, input, output, format!("mean of {h} x {w} values"));
+        let note = format!("mean of {h} x {w} values");
+        self.push_node(node, StageKind::GlobalAveragePool, Epilogue::NONE, input, output, note);
     }
 
     pub fn dense(&mut self, node: &Node) {
@@ -117,7 +118,7 @@ impl Builder<'_> {
         let Some((map, weights, note)) = self.dense_input(node, x, [n, k], m, weights) else { return };
         let input = self.import(map);
         let output = FeatureMap { height: 1, width: 1, channels: m, element: DType::F32 };
-        self.push_node(node, StageKind::Dense(Dense { weights, bias, activation }), input, output, note);
+        self.push_node(node, StageKind::Dense(Dense { weights, bias }), activation, input, output, note);
     }
 
     /// The map a fully connected layer reads, and its weights in `[H][W][C]` order of that map.
@@ -183,16 +184,10 @@ impl Builder<'_> {
             let found = format!("axis {axis}{} of {shape:?}", if flat { " and all behind it" } else { "" });
             return self.problems.push(problem.expected("the scores of one image, [N, C]", found));
         }
-        let mut input = self.import(map);
-        if !self.is_vector(input) {
-            let vector = self.add_map(FeatureMap { element: DType::F32, ..dims });
-            let note = "makes a vector of the 1 x 1 map".into();
-            self.push(StageKind::GlobalAveragePool, input, vector, vec![], note);
-            input = vector;
-        }
+        let input = self.import(map);
         let output = self.add_map(dims);
         let note = format!("over {} scores", dims.channels);
-        self.push(StageKind::Softmax { log }, input, output, node.origin.clone(), note);
+        self.push(StageKind::Softmax { log }, Epilogue::NONE, input, output, node.origin.clone(), note);
         self.set(node.output, State::Map(output, order));
     }
 

@@ -1,7 +1,7 @@
 //! From the canonical graph to stages.
 
 use super::view::{Axis, Label, axes, groups, transposed};
-use super::{FeatureMap, Layout, MapId, Network, Port, Stage, StageKind, refuse};
+use super::{Epilogue, FeatureMap, Layout, MapId, Network, Output, Piece, Port, Stage, StageKind, refuse};
 use crate::diagnostic::{Error, Problem};
 use crate::graph::{DType, Graph, Node, Op, Value, ValueId};
 
@@ -241,19 +241,35 @@ impl Builder<'_> {
         }
         let output = self.add_map(FeatureMap { element: DType::F32, ..self.map(map) });
         let note = "the first operator can't read the model's own layout and element type";
-        self.push(StageKind::Import, map, output, vec![], note.into());
+        self.push(StageKind::Import, Epilogue::NONE, map, output, vec![], note.into());
         self.imported = Some(output);
         output
     }
 
-    pub fn push(&mut self, kind: StageKind, input: MapId, output: MapId, origin: Vec<String>, note: String) {
-        self.stages.push(Stage { kind, inputs: vec![input], output, origin, note });
+    pub fn push(
+        &mut self,
+        kind: StageKind,
+        epilogue: impl Into<Epilogue>,
+        input: MapId,
+        output: MapId,
+        origin: Vec<String>,
+        note: String,
+    ) {
+        self.stages.push(Stage { kind, inputs: vec![input], output, epilogue: epilogue.into(), origin, note });
     }
 
     /// Adds the stage that computes a node.
-    pub fn push_node(&mut self, node: &Node, kind: StageKind, input: MapId, output: FeatureMap, note: String) {
+    pub fn push_node(
+        &mut self,
+        node: &Node,
+        kind: StageKind,
+        epilogue: impl Into<Epilogue>,
+        input: MapId,
+        output: FeatureMap,
+        note: String,
+    ) {
         let map = self.define(node, output);
-        self.push(kind, input, map, node.origin.clone(), note);
+        self.push(kind, epilogue, input, map, node.origin.clone(), note);
     }
 
     /// Adds the map of a node's output, in `[N, C, H, W]` order.
@@ -268,13 +284,6 @@ impl Builder<'_> {
         ];
         self.set(node.output, State::Map(map, axes(sizes)));
         map
-    }
-
-    /// Whether a map is written by a stage that can write a vector anywhere, the caller's output included.
-    pub fn is_vector(&self, map: MapId) -> bool {
-        self.stages.iter().rev().find(|stage| stage.output == map).is_some_and(|stage| {
-            matches!(stage.kind, StageKind::GlobalAveragePool | StageKind::Dense(_) | StageKind::Softmax { .. })
-        })
     }
 
     fn finish(mut self) -> Result<Network, Error> {
@@ -311,21 +320,14 @@ impl Builder<'_> {
         if !self.problems.is_empty() {
             return Err(Error { problems: self.problems });
         }
-        let mut output_map = map;
-        if !self.is_vector(map) {
-            output_map = self.add_map(self.map(map));
-            let note = "the model ends in a feature map, written in the model's own layout";
-            self.push(StageKind::Export, map, output_map, vec![], note.into());
-        }
         let stages = super::separable::fuse(std::mem::take(&mut self.stages));
         Ok(Network {
             name: self.graph.name.clone(),
             input,
-            output,
+            outputs: vec![Output { port: output, pieces: vec![Piece { map, layout, offset: 0 }], finish: vec![] }],
             batch: self.batch.unwrap_or(1),
             maps: self.maps,
             input_map,
-            output_map,
             stages,
         })
     }

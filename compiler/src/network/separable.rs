@@ -1,6 +1,6 @@
 //! The compiler's heart: a depthwise convolution and the pointwise one that consumes it become one stage.
 
-use super::{MapId, Stage, StageKind};
+use super::{Epilogue, MapId, Stage, StageKind};
 use std::collections::BTreeMap;
 
 /// Name of the rewrite.
@@ -33,15 +33,19 @@ pub(super) fn fuse(stages: Vec<Stage>) -> Vec<Stage> {
             )),
         }
     };
-    let partners: Vec<Option<Result<usize, String>>> =
-        stages.iter().map(|stage| matches!(stage.kind, StageKind::Depthwise(_)).then(|| reader_of(stage))).collect();
+    let plain = |stage: &Stage| stage.epilogue == Epilogue::from(stage.epilogue.activation);
+    let partners: Vec<Option<Result<usize, String>>> = stages
+        .iter()
+        .map(|stage| (matches!(stage.kind, StageKind::Depthwise(_)) && plain(stage)).then(|| reader_of(stage)))
+        .collect();
     let mut rest: Vec<Option<Stage>> = stages.into_iter().map(Some).collect();
     let mut fused = Vec::with_capacity(rest.len());
     for (at, partner) in partners.into_iter().enumerate() {
         let Some(mut first) = rest[at].take() else { continue };
         match (first.kind, partner) {
             (StageKind::Depthwise(depthwise), Some(Ok(partner))) => {
-                let Some(Stage { kind: StageKind::Pointwise(pointwise), output, origin, .. }) = rest[partner].take()
+                let Some(Stage { kind: StageKind::Pointwise(pointwise), output, origin, epilogue, .. }) =
+                    rest[partner].take()
                 else {
                     continue;
                 };
@@ -50,8 +54,9 @@ pub(super) fn fuse(stages: Vec<Stage>) -> Vec<Stage> {
                     "depthwise {rows}x{columns} fused into the pointwise convolution that alone reads it: its map never exists whole"
                 );
                 first.origin.extend(origin);
-                let kind = StageKind::Separable { depthwise, pointwise };
-                fused.push(Stage { kind, inputs: first.inputs, output, origin: first.origin, note });
+                let activation = first.epilogue.activation;
+                let kind = StageKind::Separable { depthwise, activation, pointwise };
+                fused.push(Stage { kind, inputs: first.inputs, output, epilogue, origin: first.origin, note });
             }
             (kind, Some(Err(reason))) => {
                 fused.push(Stage { kind, note: format!("depthwise not fused: {reason}"), ..first });

@@ -4,7 +4,7 @@
 use super::{Clamp, Source};
 use crate::diagnostic::{Error, Problem};
 use crate::graph::{Activation, DType, Window};
-use crate::network::{FeatureMap, MapId, Network, Port, Stage, StageKind};
+use crate::network::{Epilogue, FeatureMap, MapId, Network, Output, Port, Stage, StageKind};
 
 /// Facts about a network that has passed.
 pub(super) struct Check {
@@ -18,7 +18,7 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn new(network: &Network) -> Result<Self, Error> {
-        let names: Vec<_> = network.stages.iter().map(|s| (node_name(s), kind_name(&s.kind))).collect();
+        let names: Vec<_> = network.stages.iter().map(|s| (node_name(s), s.kind.name())).collect();
         let mut problems = Vec::new();
         let readers = readers(network);
         let mut written = vec![false; network.maps.len()];
@@ -30,14 +30,15 @@ impl Check {
                 problems.push(problem.at(node, *op));
             }
         }
+        let (output, output_map) = output(network)?;
         let source = source(network);
         if let Err(problem) = &source {
             problems.push(problem.clone());
         }
-        if network.stages.is_empty() || written.get(network.output_map.0 as usize) != Some(&true) {
+        if network.stages.is_empty() || written.get(output_map.0 as usize) != Some(&true) {
             problems.push(Problem::new("no stage computes the model's output"));
         }
-        for (port, map) in [(&network.input, network.input_map), (&network.output, network.output_map)] {
+        for (port, map) in [(&network.input, network.input_map), (output, output_map)] {
             if !holds_batch(network, port, map) {
                 let problem = internal("the model's shapes don't agree with its maps");
                 problems.push(problem.expected(format!("{} images", network.batch), format!("{:?}", port.shape)));
@@ -45,7 +46,7 @@ impl Check {
         }
         match source {
             Ok(source) if problems.is_empty() => {
-                let (at_output, summed) = (at_output(network, &readers), summed(network));
+                let (at_output, summed) = (at_output(network, output_map, &readers), summed(network));
                 Ok(Self { source, at_output, summed, readers, names })
             }
             _ => Err(Error { problems }),
@@ -87,6 +88,19 @@ impl Check {
     }
 }
 
+/// The only output that kernels write: one map, nothing done to it.
+fn output(network: &Network) -> Result<(&Port, MapId), Error> {
+    match &network.outputs[..] {
+        [Output { port, pieces, finish }] if pieces.len() == 1 && finish.is_empty() => Ok((port, pieces[0].map)),
+        outputs => {
+            let names: Vec<&str> = outputs.iter().map(|output| output.port.name.as_str()).collect();
+            Err(Problem::new("several outputs, or outputs of several parts, can't be compiled yet")
+                .expected("one map or vector", format!("{names:?}"))
+                .into())
+        }
+    }
+}
+
 /// The bounds of an activation that the kernels know.
 pub(super) fn clamp(activation: Activation) -> Result<Clamp, Problem> {
     match activation {
@@ -98,22 +112,6 @@ pub(super) fn clamp(activation: Activation) -> Result<Clamp, Problem> {
 
 fn node_name(stage: &Stage) -> String {
     stage.origin.first().cloned().unwrap_or_default()
-}
-
-/// The name of a stage's kind in dumps and diagnostics.
-pub(super) fn kind_name(kind: &StageKind) -> &'static str {
-    match kind {
-        StageKind::Stem(_) => "Stem",
-        StageKind::Separable { .. } => "Separable",
-        StageKind::Depthwise(_) => "Depthwise",
-        StageKind::Pointwise(_) => "Pointwise",
-        StageKind::Conv(_) => "Conv",
-        StageKind::GlobalAveragePool => "GlobalAveragePool",
-        StageKind::Dense(_) => "Dense",
-        StageKind::Softmax { .. } => "Softmax",
-        StageKind::Import => "Import",
-        StageKind::Export => "Export",
-    }
 }
 
 fn dense_as_conv(network: &Network, stage: &Stage) -> bool {
@@ -156,10 +154,10 @@ fn summed(network: &Network) -> Vec<bool> {
 }
 
 /// Maps that live in the caller's output: the last one, and what a softmax there works on in place.
-fn at_output(network: &Network, readers: &[u32]) -> Vec<bool> {
+fn at_output(network: &Network, output: MapId, readers: &[u32]) -> Vec<bool> {
     let mut at_output = vec![false; network.maps.len()];
     let mut chain = Vec::new();
-    let (mut map, mut allowed_readers) = (network.output_map, 0);
+    let (mut map, mut allowed_readers) = (output, 0);
     while let Some(stage) = network.stages.iter().rfind(|s| s.output == map) {
         if readers[map.0 as usize] != allowed_readers {
             return at_output;
@@ -170,7 +168,7 @@ fn at_output(network: &Network, readers: &[u32]) -> Vec<bool> {
                 (map, allowed_readers) = (stage.inputs[0], 1);
                 continue;
             }
-            StageKind::GlobalAveragePool | StageKind::Export => true,
+            StageKind::GlobalAveragePool => true,
             StageKind::Dense(_) => !dense_as_conv(network, stage),
             StageKind::Pointwise(_) => pointwise_as_dense(network, stage),
             _ => false,
@@ -236,9 +234,19 @@ fn check_stage(network: &Network, stage: &Stage, readers: &[u32], written: &mut 
     }
     let same_size = (input.height, input.width) == (output.height, output.width);
     let holds = |condition: bool| if condition { Ok(()) } else { Err(internal("the stage's shapes don't agree")) };
+    clamp(stage.epilogue.activation)?;
+    use StageKind::{Conv, Dense, Depthwise, Pointwise, Separable, Stem};
+    let activates =
+        matches!(&stage.kind, Stem(_) | Conv(_) | Depthwise(_) | Pointwise(_) | Dense(_) | Separable { .. });
+    let activation = if activates { stage.epilogue.activation } else { Activation::NONE };
+    if stage.epilogue != Epilogue::from(activation) {
+        return Err(Problem::new("an epilogue of more than an activation can't be compiled yet"));
+    }
     match &stage.kind {
         StageKind::Stem(conv) | StageKind::Conv(conv) => {
-            clamp(conv.activation)?;
+            if conv.groups != 1 {
+                return Err(Problem::new("grouped convolutions can't be compiled yet"));
+            }
             let taps = product(&[input.channels, conv.window.kernel[0], conv.window.kernel[1]]);
             holds(windowed(&conv.window, &input, &output))?;
             holds(lengths(&conv.weights, &conv.bias, taps, output.channels))?;
@@ -248,29 +256,25 @@ fn check_stage(network: &Network, stage: &Stage, readers: &[u32], written: &mut 
             }
             Ok(())
         }
-        StageKind::Separable { depthwise, pointwise } => {
-            clamp(depthwise.activation)?;
-            clamp(pointwise.activation)?;
+        StageKind::Separable { depthwise, activation, pointwise } => {
+            clamp(*activation)?;
             let taps = product(&depthwise.window.kernel);
             holds(windowed(&depthwise.window, &input, &output))?;
             holds(lengths(&depthwise.weights, &depthwise.bias, taps, input.channels))?;
             holds(lengths(&pointwise.weights, &pointwise.bias, Some(input.channels), output.channels))
         }
         StageKind::Depthwise(depthwise) => {
-            clamp(depthwise.activation)?;
             let taps = product(&depthwise.window.kernel);
             holds(input.channels == output.channels && windowed(&depthwise.window, &input, &output))?;
             holds(lengths(&depthwise.weights, &depthwise.bias, taps, input.channels))
         }
         StageKind::Pointwise(pointwise) => {
-            clamp(pointwise.activation)?;
             holds(same_size && lengths(&pointwise.weights, &pointwise.bias, Some(input.channels), output.channels))
         }
         StageKind::GlobalAveragePool => {
             holds(input.channels == output.channels && (output.height, output.width) == (1, 1))
         }
         StageKind::Dense(dense) => {
-            clamp(dense.activation)?;
             let taps = product(&[input.height, input.width, input.channels]);
             holds((output.height, output.width) == (1, 1))?;
             holds(lengths(&dense.weights, &dense.bias, taps, output.channels))
@@ -283,7 +287,8 @@ fn check_stage(network: &Network, stage: &Stage, readers: &[u32], written: &mut 
                 Ok(())
             }
         }
-        StageKind::Import | StageKind::Export => holds(same_size && input.channels == output.channels),
+        StageKind::Import => holds(same_size && input.channels == output.channels),
+        kind => Err(Problem::new(format!("{} stages can't be compiled yet", kind.name()))),
     }
 }
 

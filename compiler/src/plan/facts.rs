@@ -186,6 +186,6 @@ impl Plan {
     /// Elements of the model's input and output, the batch included.
     pub fn lengths(&self) -> (usize, usize) {
         let length = |shape: &[usize]| shape.iter().fold(1_usize, |all, &n| all.saturating_mul(n));
-        (length(&self.network.input.shape), length(&self.network.output.shape))
+        (length(&self.network.input.shape), length(&self.network.outputs[0].port.shape))
     }
 }

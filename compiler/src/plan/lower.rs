@@ -9,8 +9,8 @@ use super::display::{self, cycles, thousands};
 use super::pack::Section;
 use super::{Kernel, Map, Step, Target, padded_channels, stem_scratch_bytes};
 use crate::diagnostic::{Error, Problem};
-use crate::graph::Window;
-use crate::network::{Conv, Depthwise, MapId, Network, Pointwise, Stage, StageKind};
+use crate::graph::{Activation, Window};
+use crate::network::{Conv, Depthwise, MapId, Network, Piece, Pointwise, Stage, StageKind};
 
 /// Steps with indices for offsets, and what the indices mean.
 pub(super) struct Draft<'a> {
@@ -68,14 +68,16 @@ impl<'a> Lowering<'a, '_> {
         match &stage.kind {
             StageKind::Stem(conv) => {
                 let map = self.row_map(output)?;
-                let kernel = self.stem_kernel(conv, map)?;
+                let kernel = self.stem_kernel(conv, stage.epilogue.activation, map)?;
                 self.push(
                     kernel,
                     index,
                     format!("reads the input where it lies, {} at a time", display::rows(map.group)),
                 );
             }
-            StageKind::Separable { depthwise, pointwise } => self.separable(index, depthwise, pointwise)?,
+            StageKind::Separable { depthwise, activation, pointwise } => {
+                self.separable(index, depthwise, pointwise, [*activation, stage.epilogue.activation])?;
+            }
             StageKind::Depthwise(depthwise) => {
                 let rows = self.row_map_rows(output);
                 self.depthwise(index, output, depthwise, rows, stage.note.clone())?;
@@ -89,7 +91,7 @@ impl<'a> Lowering<'a, '_> {
                     input,
                     window: conv.window,
                     weights: self.section(section),
-                    clamp: clamp(conv.activation)?,
+                    clamp: clamp(stage.epilogue.activation)?,
                     output,
                 };
                 self.overlap(&input, &output, |q| first_row(&conv.window, q * output.group));
@@ -103,7 +105,7 @@ impl<'a> Lowering<'a, '_> {
             StageKind::Dense(dense) => {
                 let map = self.read(input)?;
                 let taps = map.height * map.width * map.channels;
-                let clamp = clamp(dense.activation)?;
+                let clamp = clamp(stage.epilogue.activation)?;
                 let (weights, bias) = (&dense.weights[..], &dense.bias[..]);
                 if self.check.dense_as_conv(self.network, stage) {
                     let window =
@@ -135,16 +137,18 @@ impl<'a> Lowering<'a, '_> {
                 let output = self.row_map(output)?;
                 self.push(Kernel::Import { input: self.check.source, output }, index, stage.note.clone());
             }
-            StageKind::Export => {
-                let input = self.read(input)?;
-                let layout = self.network.output.layout;
-                self.push(Kernel::Export { input, layout }, index, stage.note.clone());
-            }
+            kind => return Err(Problem::new(format!("{} stages can't be compiled yet", kind.name()))),
         }
         Ok(())
     }
 
-    fn separable(&mut self, index: usize, depthwise: &'a Depthwise, pointwise: &'a Pointwise) -> Result<(), Problem> {
+    fn separable(
+        &mut self,
+        index: usize,
+        depthwise: &'a Depthwise,
+        pointwise: &'a Pointwise,
+        activations: [Activation; 2],
+    ) -> Result<(), Problem> {
         let stage = &self.network.stages[index];
         let out = self.network.maps[stage.output.0 as usize];
         let k = depthwise.bias.len();
@@ -164,7 +168,7 @@ impl<'a> Lowering<'a, '_> {
         if !chosen {
             let middle = self.anonymous_map(out.height, out.width, k, rows)?;
             let reason = format!("split from its pointwise half: {costs}");
-            self.depthwise_into(index, depthwise, middle, reason.clone())?;
+            self.depthwise_into(index, depthwise, activations[0], middle, reason.clone())?;
             let output = self.new_map(stage.output, rows)?;
             self.touch(&middle);
             self.matrix_step(index, middle, pointwise, output, reason)?;
@@ -174,14 +178,14 @@ impl<'a> Lowering<'a, '_> {
         let output = self.new_map(stage.output, rows)?;
         let scratch_bytes = bytes(rows, out.width, k)?;
         let scratch = self.buffer(scratch_bytes)?;
-        let kernel = self.separable_kernel(depthwise, pointwise, input, output, scratch)?;
+        let kernel = self.separable_kernel(depthwise, pointwise, activations, input, output, scratch)?;
         self.overlap(&input, &output, |q| first_row(&depthwise.window, (q + 1) * rows));
         let block = thousands(scratch_bytes as u64);
         self.push(kernel, index, format!("fused in blocks of {} ({block} B): {costs}", display::rows(rows)));
         Ok(())
     }
 
-    pub fn stem_kernel(&mut self, conv: &'a Conv, output: Map) -> Result<Kernel, Problem> {
+    pub fn stem_kernel(&mut self, conv: &'a Conv, activation: Activation, output: Map) -> Result<Kernel, Problem> {
         let source = self.check.source;
         let scratch = stem_scratch_bytes(source.channels, &conv.window, output.width).ok_or_else(too_large)?;
         Ok(Kernel::Stem {
@@ -189,7 +193,7 @@ impl<'a> Lowering<'a, '_> {
             window: conv.window,
             weights: self.section(Section::Conv { conv, channels: source.channels, layout: source.layout }),
             pad_values: conv.pad_values.to_vec(),
-            clamp: clamp(conv.activation)?,
+            clamp: clamp(activation)?,
             output,
             scratch: self.buffer(scratch)?,
         })
@@ -199,6 +203,7 @@ impl<'a> Lowering<'a, '_> {
         &mut self,
         depthwise: &'a Depthwise,
         pointwise: &'a Pointwise,
+        activations: [Activation; 2],
         input: Map,
         output: Map,
         scratch: usize,
@@ -210,9 +215,9 @@ impl<'a> Lowering<'a, '_> {
             input,
             window: depthwise.window,
             depthwise: self.section(first),
-            depthwise_clamp: clamp(depthwise.activation)?,
+            depthwise_clamp: clamp(activations[0])?,
             pointwise: self.section(second),
-            clamp: clamp(pointwise.activation)?,
+            clamp: clamp(activations[1])?,
             output,
             scratch,
         })
@@ -227,13 +232,14 @@ impl<'a> Lowering<'a, '_> {
         reason: String,
     ) -> Result<(), Problem> {
         let output = self.new_map(output, rows)?;
-        self.depthwise_into(index, depthwise, output, reason)
+        self.depthwise_into(index, depthwise, self.network.stages[index].epilogue.activation, output, reason)
     }
 
     fn depthwise_into(
         &mut self,
         index: usize,
         depthwise: &'a Depthwise,
+        activation: Activation,
         output: Map,
         reason: String,
     ) -> Result<(), Problem> {
@@ -244,7 +250,7 @@ impl<'a> Lowering<'a, '_> {
             input,
             window: depthwise.window,
             weights: self.section(section),
-            clamp: clamp(depthwise.activation)?,
+            clamp: clamp(activation)?,
             output,
         };
         self.overlap(&input, &output, |q| first_row(&depthwise.window, q * output.group));
@@ -263,7 +269,7 @@ impl<'a> Lowering<'a, '_> {
                 k: input.channels,
                 n: bias.len(),
                 weights: self.section(section),
-                clamp: clamp(pointwise.activation)?,
+                clamp: clamp(stage.epilogue.activation)?,
                 output: self.vector(stage.output)?,
             };
             self.push(kernel, index, "a pointwise convolution of one pixel is a dense layer".into());
@@ -282,8 +288,8 @@ impl<'a> Lowering<'a, '_> {
         reason: String,
     ) -> Result<(), Problem> {
         let section = Section::Matrix { weights: &pointwise.weights, bias: &pointwise.bias, taps: input.channels };
-        let kernel =
-            Kernel::Pointwise { input, weights: self.section(section), clamp: clamp(pointwise.activation)?, output };
+        let clamp = clamp(self.network.stages[index].epilogue.activation)?;
+        let kernel = Kernel::Pointwise { input, weights: self.section(section), clamp, output };
         self.overlap(&input, &output, |q| q * output.group);
         self.push(kernel, index, reason);
         Ok(())
@@ -291,10 +297,13 @@ impl<'a> Lowering<'a, '_> {
 
     /// Writes the output out where no stage did.
     fn export(&mut self) -> Result<(), Problem> {
-        let output = self.network.output_map;
+        let Some(&Piece { map: output, layout, .. }) = self.network.outputs.first().and_then(|o| o.pieces.first())
+        else {
+            return Ok(());
+        };
         if !self.check.at_output(output) {
             let last = self.network.stages.len().saturating_sub(1);
-            let kernel = Kernel::Export { input: self.read(output)?, layout: self.network.output.layout };
+            let kernel = Kernel::Export { input: self.read(output)?, layout };
             self.push(kernel, last, "the last stage works in the arena".into());
         }
         Ok(())

@@ -133,7 +133,7 @@ fn memory_order(map: &Map) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::{Activation, Window};
+    use crate::graph::Window;
     use crate::plan::testing::Random;
 
     fn numbers(len: usize) -> Vec<f32> {
@@ -154,7 +154,7 @@ mod tests {
             weights: numbers(n * c * kernel[0] * kernel[1]).into(),
             bias: numbers(n).into(),
             pad_values: vec![0.0; c].into(),
-            activation: Activation::NONE,
+            groups: 1,
         }
     }
 

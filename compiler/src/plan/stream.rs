@@ -153,14 +153,19 @@ impl Lowering<'_, '_> {
         for (index, stage) in stages.iter().enumerate() {
             let output = maps[index];
             let (kernel, reason) = match &stage.kind {
-                StageKind::Separable { depthwise, pointwise } => {
+                StageKind::Separable { depthwise, activation, pointwise } => {
                     let shape = Shape::new(depthwise, &self.network.maps[stage.output.0 as usize]);
                     let fused = self.cost.fused(&shape, output.group);
                     self.draft.cycles += fused + self.cost.stream_spill(&maps[index - 1], rings + scratch_bytes);
-                    let kernel = self.separable_kernel(depthwise, pointwise, maps[index - 1], output, scratch)?;
+                    let activations = [*activation, stage.epilogue.activation];
+                    let kernel =
+                        self.separable_kernel(depthwise, pointwise, activations, maps[index - 1], output, scratch)?;
                     (kernel, format!("fused in blocks of {}: {} cycles", display::rows(output.group), cycles(fused)))
                 }
-                StageKind::Stem(conv) => (self.stem_kernel(conv, output)?, "reads the input where it lies".into()),
+                StageKind::Stem(conv) => {
+                    let kernel = self.stem_kernel(conv, stage.epilogue.activation, output)?;
+                    (kernel, "reads the input where it lies".into())
+                }
                 _ => return Err(Problem::new("only a stem and separables can run by rows")),
             };
             steps.push(Step { kernel, stage: index, reason });

@@ -1,7 +1,10 @@
 //! Networks made by hand for tests.
 
 use crate::graph::{Activation, DType, Window};
-use crate::network::{Conv, Dense, Depthwise, FeatureMap, Layout, MapId, Network, Pointwise, Port, Stage, StageKind};
+use crate::network::{
+    Conv, Dense, Depthwise, Epilogue, FeatureMap, Layout, MapId, Network, Output, Piece, Pointwise, Port, Stage,
+    StageKind,
+};
 use std::sync::Arc;
 
 /// A small generator of repeatable numbers.
@@ -42,29 +45,33 @@ impl Builder {
         let network = Network {
             name: "test".into(),
             input: port("input"),
-            output: port("output"),
+            outputs: vec![Output {
+                port: port("output"),
+                pieces: vec![Piece { map: MapId(0), layout: Layout::Nchw, offset: 0 }],
+                finish: vec![],
+            }],
             batch: 1,
             maps: vec![map],
             input_map: MapId(0),
-            output_map: MapId(0),
             stages: Vec::new(),
         };
         Self { network, random: Random(seed) }
     }
 
     pub(crate) fn last(&self) -> FeatureMap {
-        self.network.maps[self.network.output_map.0 as usize]
+        self.network.maps[self.network.outputs[0].pieces[0].map.0 as usize]
     }
 
-    fn push(&mut self, kind: StageKind, height: usize, width: usize, channels: usize) {
-        let input = self.network.output_map;
+    fn push(&mut self, kind: StageKind, activation: Activation, height: usize, width: usize, channels: usize) {
+        let input = self.network.outputs[0].pieces[0].map;
         self.network.maps.push(FeatureMap { height, width, channels, element: DType::F32 });
         let output = MapId(self.network.maps.len() as u32 - 1);
-        self.network.output_map = output;
-        self.network.output.shape =
+        self.network.outputs[0].pieces[0].map = output;
+        self.network.outputs[0].port.shape =
             if (height, width) == (1, 1) { vec![1, channels] } else { vec![1, channels, height, width] };
         let origin = vec![format!("node{}", output.0)];
-        self.network.stages.push(Stage { kind, inputs: vec![input], output, origin, note: String::new() });
+        let epilogue = Epilogue::from(activation);
+        self.network.stages.push(Stage { kind, inputs: vec![input], output, epilogue, origin, note: String::new() });
     }
 
     /// Output rows and columns, if the window fits.
@@ -82,23 +89,23 @@ impl Builder {
         let c = self.last().channels;
         Conv {
             window,
+            groups: 1,
             weights: self.random.weights(n * c * window.kernel[0] * window.kernel[1]),
             bias: self.random.weights(n),
             pad_values: vec![0.0; c].into(),
-            activation: RELU6,
         }
     }
 
     pub(crate) fn stem(&mut self, window: Window, n: usize) {
         let Some((height, width)) = self.size(&window) else { return };
         let conv = self.conv(window, n);
-        self.push(StageKind::Stem(conv), height, width, n);
+        self.push(StageKind::Stem(conv), RELU6, height, width, n);
     }
 
     pub(crate) fn general(&mut self, window: Window, n: usize) {
         let Some((height, width)) = self.size(&window) else { return };
         let conv = self.conv(window, n);
-        self.push(StageKind::Conv(conv), height, width, n);
+        self.push(StageKind::Conv(conv), RELU6, height, width, n);
     }
 
     fn depthwise_half(&mut self, window: Window) -> Depthwise {
@@ -107,7 +114,6 @@ impl Builder {
             window,
             weights: self.random.weights(c * window.kernel[0] * window.kernel[1]),
             bias: self.random.weights(c),
-            activation: RELU6,
             origin: vec!["depthwise".into()],
         }
     }
@@ -117,7 +123,6 @@ impl Builder {
         Pointwise {
             weights: self.random.weights(n * k),
             bias: self.random.weights(n),
-            activation: RELU6,
             origin: vec!["pointwise".into()],
         }
     }
@@ -125,45 +130,41 @@ impl Builder {
     pub(crate) fn separable(&mut self, window: Window, n: usize) {
         let Some((height, width)) = self.size(&window) else { return };
         let (depthwise, pointwise) = (self.depthwise_half(window), self.pointwise_half(n));
-        self.push(StageKind::Separable { depthwise, pointwise }, height, width, n);
+        self.push(StageKind::Separable { depthwise, activation: RELU6, pointwise }, RELU6, height, width, n);
     }
 
     pub(crate) fn depthwise(&mut self, window: Window) {
         let Some((height, width)) = self.size(&window) else { return };
         let depthwise = self.depthwise_half(window);
         let channels = self.last().channels;
-        self.push(StageKind::Depthwise(depthwise), height, width, channels);
+        self.push(StageKind::Depthwise(depthwise), RELU6, height, width, channels);
     }
 
     pub(crate) fn pointwise(&mut self, n: usize) {
         let pointwise = self.pointwise_half(n);
         let FeatureMap { height, width, .. } = self.last();
-        self.push(StageKind::Pointwise(pointwise), height, width, n);
+        self.push(StageKind::Pointwise(pointwise), RELU6, height, width, n);
     }
 
     pub(crate) fn import(&mut self) {
         let FeatureMap { height, width, channels, .. } = self.last();
-        self.push(StageKind::Import, height, width, channels);
+        self.push(StageKind::Import, Activation::NONE, height, width, channels);
     }
 
     pub(crate) fn pool(&mut self) {
         let channels = self.last().channels;
-        self.push(StageKind::GlobalAveragePool, 1, 1, channels);
+        self.push(StageKind::GlobalAveragePool, Activation::NONE, 1, 1, channels);
     }
 
     pub(crate) fn dense(&mut self, n: usize) {
         let FeatureMap { height, width, channels, .. } = self.last();
-        let dense = Dense {
-            weights: self.random.weights(n * height * width * channels),
-            bias: self.random.weights(n),
-            activation: Activation::NONE,
-        };
-        self.push(StageKind::Dense(dense), 1, 1, n);
+        let dense = Dense { weights: self.random.weights(n * height * width * channels), bias: self.random.weights(n) };
+        self.push(StageKind::Dense(dense), Activation::NONE, 1, 1, n);
     }
 
     pub(crate) fn softmax(&mut self) {
         let channels = self.last().channels;
-        self.push(StageKind::Softmax { log: false }, 1, 1, channels);
+        self.push(StageKind::Softmax { log: false }, Activation::NONE, 1, 1, channels);
     }
 }
 

@@ -1,7 +1,6 @@
 use super::testing::{Builder, RELU6, mobilenet_v1, random_network, window};
 use super::*;
 use crate::graph::Activation;
-use crate::network::StageKind;
 
 fn cost(stream: Choice) -> CostModel {
     CostModel { stream, ..CostModel::default() }
@@ -115,9 +114,7 @@ fn no_decision_loses_a_live_row() {
 fn every_stage_that_no_kernel_computes_is_named() {
     let mut network = mobilenet_v1(0.25, 32, 10);
     for index in [2, 5] {
-        if let StageKind::Separable { pointwise, .. } = &mut network.stages[index].kind {
-            pointwise.activation = Activation::HardSwish;
-        }
+        network.stages[index].epilogue.activation = Activation::HardSwish;
     }
     let error = plan(network, &CostModel::default()).unwrap_err();
     let nodes: Vec<_> = error.problems.iter().map(|p| p.node.as_deref()).collect();

@@ -16,7 +16,7 @@ impl Report {
                 "weights_share": of_type.weights_share,
             })
         });
-        json!({
+        let mut report = json!({
             "name": self.name,
             "width_multiplier": self.facts.width_multiplier,
             "resolution": self.facts.resolution,
@@ -26,10 +26,14 @@ impl Report {
             "weight_bytes": self.weight_bytes,
             "arena_bytes": self.arena_bytes,
             "input": port(&self.input),
-            "output": port(&self.output),
+            "outputs": self.outputs.iter().map(port).collect::<Vec<_>>(),
             "layers": self.layers.iter().map(layer).collect::<Vec<_>>(),
             "layer_types": types.collect::<Vec<_>>(),
-        })
+        });
+        if let [output] = &self.outputs[..] {
+            report["output"] = port(output);
+        }
+        report
     }
 }
 

@@ -65,10 +65,11 @@ fn of_stage(
         ..whole.clone()
     });
     let counted: Vec<Layer> = counted.collect();
-    let bare = |label: &str| vec![Layer { label: label.to_string(), ..whole.clone() }];
+    let labelled = |label: &str| Layer { label: label.to_string(), ..whole.clone() };
+    let bare = |label: &str| vec![labelled(label)];
     let strided = |stride| counted.iter().cloned().map(|layer| Layer { stride, ..layer }).collect();
     layers.extend(match (&stage.kind, counted.as_slice()) {
-        (StageKind::Separable { depthwise, pointwise }, [first, second]) => {
+        (StageKind::Separable { depthwise, pointwise, .. }, [first, second]) => {
             let between = FeatureMap { channels: input.channels, ..output };
             let stride = depthwise.window.stride;
             let first = Layer { name: named(&depthwise.origin), output: between, stride, ..first.clone() };
@@ -80,8 +81,13 @@ fn of_stage(
         (StageKind::GlobalAveragePool, _) => bare("Average pool"),
         (StageKind::Softmax { log: false }, _) => bare("Softmax"),
         (StageKind::Softmax { log: true }, _) => bare("LogSoftmax"),
+        (StageKind::MaxPool(window), _) => vec![Layer { stride: window.stride, ..labelled("Max pool") }],
+        (StageKind::AveragePool { window, .. }, _) => vec![Layer { stride: window.stride, ..labelled("Average pool") }],
+        (StageKind::Scale, _) => bare("Gate"),
+        (StageKind::Elementwise, _) => bare(if stage.epilogue.add.is_some() { "Sum" } else { "Activation" }),
+        (StageKind::Concat, _) => bare("Concat"),
+        (StageKind::LpNormalize { .. }, _) => bare("Normalise"),
         (StageKind::Import, _) => bare("Read input"),
-        (StageKind::Export, _) => bare("Write output"),
         _ => counted,
     });
 }

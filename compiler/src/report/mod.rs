@@ -20,8 +20,8 @@ pub struct Report {
     pub name: String,
     /// The model's input.
     pub input: Port,
-    /// The model's output.
-    pub output: Port,
+    /// The model's outputs.
+    pub outputs: Vec<Port>,
     /// Images per inference.
     pub batch: usize,
     /// Counts, width and resolution.
@@ -41,7 +41,7 @@ impl Report {
         Self {
             name: network.name.clone(),
             input: network.input.clone(),
-            output: network.output.clone(),
+            outputs: network.outputs.iter().map(|output| output.port.clone()).collect(),
             batch: network.batch,
             facts: network.facts(),
             weight_bytes: plan.weights.len(),
@@ -76,7 +76,9 @@ impl Report {
         )?;
         writeln!(f, "  arena                {} ({} bytes)", bytes(self.arena_bytes), exact(self.arena_bytes))?;
         writeln!(f, "  input                {} {}", port(&self.input), self.input_order())?;
-        writeln!(f, "  output               {}", port(&self.output))?;
+        for (at, output) in self.outputs.iter().enumerate() {
+            writeln!(f, "  {:<20} {}", if at == 0 { "output" } else { "" }, port(output))?;
+        }
         if self.batch != 1 {
             writeln!(f, "  batch                {} images, one after the other in one arena", self.batch)?;
         }
@@ -154,7 +156,7 @@ impl Report {
              - It prints 1.19 % for the 3x3 convolution; 112 x 112 x 32 x 27 of 568,740,352 mult-adds are 1.91 %, and only\n    \
              with that do its shares add up to 100.\n",
         );
-        let classes = self.output.shape.iter().skip(1).product::<usize>();
+        let classes = self.outputs.first().map_or(0, |output| output.shape.iter().skip(1).product::<usize>());
         if classes != 1000 {
             notes.push_str(&format!("  - It has 1000 classes, this model {classes}.\n"));
         }

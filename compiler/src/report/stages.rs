@@ -60,8 +60,13 @@ fn kind(kind: &StageKind) -> &'static str {
         StageKind::Dense(_) => "dense",
         StageKind::Softmax { log: false } => "softmax",
         StageKind::Softmax { log: true } => "log-softmax",
+        StageKind::MaxPool(_) => "max pool",
+        StageKind::AveragePool { .. } => "average pool",
+        StageKind::Scale => "scale",
+        StageKind::Elementwise => "elementwise",
+        StageKind::Concat => "concat",
+        StageKind::LpNormalize { .. } => "lp-normalize",
         StageKind::Import => "import",
-        StageKind::Export => "export",
     }
 }
 

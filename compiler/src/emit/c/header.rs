@@ -38,7 +38,7 @@ pub(super) fn header(plan: &Plan, options: &COptions, prefix: &str, banner: &str
     text += "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n";
     text += "/* Elements and axes as in the ONNX model, the batch included. */\n";
     text += &port("INPUT", &plan.network.input, input_len);
-    text += &port("OUTPUT", &plan.network.output, output_len);
+    text += &port("OUTPUT", &plan.network.outputs[0].port, output_len);
     text += &format!(
         "#define @@BATCH {}\n#define @@ARENA_BYTES {}\n#define @@WEIGHT_BYTES {}\n\
          /* Multiplications with addition of one image: convolutions and dense layers. */\n#define @@MULT_ADDS {}u\n\n",

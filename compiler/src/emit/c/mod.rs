@@ -144,7 +144,7 @@ pub fn emit(plan: &Plan, options: &COptions) -> Result<Files, Error> {
 
 fn check(plan: &Plan, options: &COptions) -> Result<(), Error> {
     let mut problems = Vec::new();
-    for (port, what) in [(&plan.network.input, "input"), (&plan.network.output, "output")] {
+    for (port, what) in [(&plan.network.input, "input"), (&plan.network.outputs[0].port, "output")] {
         if header::c_type(port.dtype).is_none() {
             let found = format!("{:?}", port.dtype);
             problems.push(

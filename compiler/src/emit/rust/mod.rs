@@ -92,7 +92,7 @@ pub fn expand(plan: &Plan, options: &RustOptions) -> TokenStream {
 fn summaries(plan: &Plan, name: &Ident) -> [String; 2] {
     let network = &plan.network;
     let shape = |shape: &[usize]| shape.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let (input, output) = (shape(&network.input.shape), shape(&network.output.shape));
+    let (input, output) = (shape(&network.input.shape), shape(&network.outputs[0].port.shape));
     let input_element = element(network.input.dtype);
     let mult_adds = thousands(plan.mult_adds());
     let type_summary = format!(
@@ -128,7 +128,7 @@ fn surface(plan: &Plan, name: &Ident, arena: &Ident, runtime: &TokenStream, call
         name: name.clone(),
         runtime: runtime.clone(),
         elements: [input.clone(), format_ident!("f32")],
-        shapes: [network.input.shape.clone(), network.output.shape.clone()],
+        shapes: [network.input.shape.clone(), network.outputs[0].port.shape.clone()],
         layout: network.input.layout,
         batch: network.batch,
         lengths: [input_len, output_len],

@@ -57,14 +57,15 @@ fn network(spelling: Spelling) -> Network {
 
 /// Windows, activations, and all weights, of a stage.
 fn parts(stage: &Stage) -> (Vec<Window>, Vec<Activation>, Vec<&[f32]>) {
+    let activation = stage.epilogue.activation;
     match &stage.kind {
         StageKind::Stem(c) | StageKind::Conv(c) => {
-            (vec![c.window], vec![c.activation], vec![&c.weights, &c.bias, &c.pad_values])
+            (vec![c.window], vec![activation], vec![&c.weights, &c.bias, &c.pad_values])
         }
-        StageKind::Separable { depthwise: d, pointwise: p } => {
-            (vec![d.window], vec![d.activation, p.activation], vec![&d.weights, &d.bias, &p.weights, &p.bias])
+        StageKind::Separable { depthwise: d, activation: inner, pointwise: p } => {
+            (vec![d.window], vec![*inner, activation], vec![&d.weights, &d.bias, &p.weights, &p.bias])
         }
-        StageKind::Dense(d) => (vec![], vec![d.activation], vec![&d.weights, &d.bias]),
+        StageKind::Dense(d) => (vec![], vec![activation], vec![&d.weights, &d.bias]),
         _ => (vec![], vec![], vec![]),
     }
 }
