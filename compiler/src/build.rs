@@ -132,6 +132,9 @@ impl Build {
         for file in &model.files {
             println!("cargo::rerun-if-changed={}", file.display());
         }
+        for warning in model.warnings() {
+            println!("cargo::warning={}: {}", self.model, warning.to_string().replace('\n', ";"));
+        }
         let mut options = self.options.clone();
         if let Some(labels) = &self.labels {
             let path = base.join(labels);

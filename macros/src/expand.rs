@@ -70,10 +70,12 @@ impl Expansion {
             None => Weights::ByteString,
         };
         let attributes = &self.input.attributes;
+        // A procedural macro has no warnings of its own: they stand in the type's documentation.
+        let warnings = model.warnings().into_iter().map(|warning| format!("\n\nWarning: {warning}"));
         let options = RustOptions {
             name: self.name.clone(),
             visibility: self.visibility.to_token_stream(),
-            attributes: quote!(#(#attributes)*),
+            attributes: quote!(#(#attributes)* #(#[doc = #warnings])*),
             runtime: self.input.runtime.clone(),
             weights,
             tracked: model.files.iter().chain(&labels).map(|file| tracked(file)).collect::<Result<_, _>>()?,

@@ -65,6 +65,11 @@ impl Activation {
             Self::LeakyRelu { .. } => "leaky ReLU",
         }
     }
+
+    /// `min(hi, max(lo, x))`: bounds in the wrong order mean `hi` for every argument.
+    pub fn clamp(lo: f32, hi: f32) -> Self {
+        Self::Clamp { lo: if lo > hi { hi } else { lo }, hi }
+    }
 }
 
 /// A convolution. Inputs: x `[N, C, H, W]`, w `[M, C/group, kh, kw]`, optional b `[M]`.

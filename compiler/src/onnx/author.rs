@@ -191,10 +191,17 @@ impl Author {
         self
     }
 
-    /// Declares a graph output.
+    /// Declares a graph output; without dimensions its shape is left open.
     #[must_use]
     pub fn output(mut self, name: &str, dtype: DType, dims: impl Into<Vec<Dim>>) -> Self {
         self.model.graph.mut_or_insert_default().output.push(value_info(name, dtype, dims.into()));
+        self
+    }
+
+    /// Declares a value in between.
+    #[must_use]
+    pub fn value(mut self, name: &str, dtype: DType, dims: impl Into<Vec<Dim>>) -> Self {
+        self.model.graph.mut_or_insert_default().value_info.push(value_info(name, dtype, dims.into()));
         self
     }
 
@@ -253,16 +260,19 @@ impl Author {
 }
 
 fn value_info(name: &str, dtype: DType, dims: Vec<Dim>) -> ValueInfoProto {
-    let dim = dims.into_iter().map(|dim| Dimension {
-        value: Some(match dim {
-            Dim::Value(value) => dimension::Value::DimValue(value),
-            Dim::Symbol(name) => dimension::Value::DimParam(name),
-        }),
-        ..Dimension::default()
-    });
+    let shape = |dims: Vec<Dim>| {
+        let dim = dims.into_iter().map(|dim| Dimension {
+            value: Some(match dim {
+                Dim::Value(value) => dimension::Value::DimValue(value),
+                Dim::Symbol(name) => dimension::Value::DimParam(name),
+            }),
+            ..Dimension::default()
+        });
+        MessageField::some(TensorShapeProto { dim: dim.collect(), ..TensorShapeProto::default() })
+    };
     let tensor = type_proto::Tensor {
         elem_type: dtype::code(dtype),
-        shape: MessageField::some(TensorShapeProto { dim: dim.collect(), ..TensorShapeProto::default() }),
+        shape: if dims.is_empty() { MessageField::none() } else { shape(dims) },
         ..type_proto::Tensor::default()
     };
     let ty = TypeProto { value: Some(type_proto::Value::TensorType(tensor)), ..TypeProto::default() };

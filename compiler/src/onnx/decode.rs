@@ -73,6 +73,7 @@ fn graph(proto: GraphProto, limits: &Limits, tensors: &mut Tensors, problems: &m
         ("initialisers", proto.initializer.len()),
         ("inputs", proto.input.len()),
         ("outputs", proto.output.len()),
+        ("declared values", proto.value_info.len()),
     ];
     for (what, count) in counts {
         if count > limits.entries {
@@ -84,7 +85,14 @@ fn graph(proto: GraphProto, limits: &Limits, tensors: &mut Tensors, problems: &m
         let name = sparse.values.as_ref().map_or("", |v| v.name.as_str());
         problems.push(Problem::new(format!("initialiser {name:?} is sparse")).hint("store it as a dense tensor"));
     }
-    let mut graph = Graph { name: proto.name, inputs: vec![], outputs: vec![], initializers: vec![], nodes: vec![] };
+    let mut graph = Graph {
+        name: proto.name,
+        inputs: vec![],
+        outputs: vec![],
+        declared: vec![],
+        initializers: vec![],
+        nodes: vec![],
+    };
     if !problems.is_empty() {
         return graph;
     }
@@ -96,30 +104,30 @@ fn graph(proto: GraphProto, limits: &Limits, tensors: &mut Tensors, problems: &m
     }
     let constants: HashSet<&str> = graph.initializers.iter().map(|(name, _)| name.as_str()).collect();
     for input in proto.input {
-        if !constants.contains(input.name.as_str()) {
-            graph.inputs.extend(value_info(input, "input", problems));
+        match constants.contains(input.name.as_str()) {
+            true => graph.declared.extend(value_info(input).ok()),
+            false => graph.inputs.extend(port(input, "input", problems)),
         }
     }
     for output in proto.output {
-        graph.outputs.extend(value_info(output, "output", problems));
+        graph.outputs.extend(port(output, "output", problems));
     }
+    // What is declared of a value that isn't read as a tensor doesn't matter before one reads it.
+    graph.declared.extend(proto.value_info.into_iter().filter_map(|value| value_info(value).ok()));
     graph.nodes = proto.node.into_iter().map(|n| node(n, tensors, problems)).collect();
     graph
 }
 
-fn value_info(proto: ValueInfoProto, what: &str, problems: &mut Vec<Problem>) -> Option<ValueInfo> {
-    let name = proto.name;
-    let mut refuse = |message: &str| {
-        problems.push(Problem::new(format!("{what} {name:?} {message}")));
-        None
-    };
-    let Some(tensor) = proto.r#type.and_then(|t| t.tensor_type) else {
-        return refuse("is not declared as a tensor");
-    };
-    let dtype = match dtype::from_code(tensor.elem_type) {
-        Ok(dtype) => dtype,
-        Err(code) => return refuse(&format!("has element type {code}, which is not read")),
-    };
+/// An input or output.
+fn port(proto: ValueInfoProto, what: &str, problems: &mut Vec<Problem>) -> Option<ValueInfo> {
+    let name = proto.name.clone();
+    value_info(proto).map_err(|message| problems.push(Problem::new(format!("{what} {name:?} {message}")))).ok()
+}
+
+fn value_info(proto: ValueInfoProto) -> Result<ValueInfo, String> {
+    let tensor = proto.r#type.and_then(|t| t.tensor_type).ok_or("is not declared as a tensor")?;
+    let dtype = dtype::from_code(tensor.elem_type);
+    let dtype = dtype.map_err(|code| format!("has element type {code}, which is not read"))?;
     let shape = tensor.shape.map(|shape| shape.dim.into_iter().map(|d| (d.dim_value, d.dim_param)).collect::<Vec<_>>());
     let mut dims = Vec::new();
     for (value, param) in shape.iter().flatten() {
@@ -129,7 +137,7 @@ fn value_info(proto: ValueInfoProto, what: &str, problems: &mut Vec<Problem>) ->
             _ => Dim::Symbol(param.clone().unwrap_or_default()),
         });
     }
-    Some(ValueInfo { shape: shape.map(|_| dims), name, dtype })
+    Ok(ValueInfo { shape: shape.map(|_| dims), name: proto.name, dtype })
 }
 
 fn node(proto: NodeProto, tensors: &mut Tensors, problems: &mut Vec<Problem>) -> Node {

@@ -10,7 +10,9 @@ mod decode;
 pub(crate) mod dtype;
 mod external;
 mod proto;
+pub(crate) mod schema;
 mod tensor;
+mod weights;
 
 use crate::diagnostic::{Error, Problem};
 use crate::graph::{DType, Tensor};
@@ -65,8 +67,10 @@ pub struct Graph {
     pub name: String,
     /// Inputs that are not initialisers.
     pub inputs: Vec<ValueInfo>,
-    /// Outputs, with the types the file declares (which may be stale).
+    /// Outputs, with the types the file declares.
     pub outputs: Vec<ValueInfo>,
+    /// Initialisers and values in between, as far as the file declares their types.
+    pub declared: Vec<ValueInfo>,
     /// Named constants.
     pub initializers: Vec<(String, Tensor)>,
     /// Nodes in topological order; file order where that is one.

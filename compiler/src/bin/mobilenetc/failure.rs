@@ -76,6 +76,13 @@ impl From<io::Error> for Failure {
     }
 }
 
+/// Prints what is odd about a model that is compiled all the same.
+pub fn warn(path: &Path, warnings: Vec<Problem>) {
+    for warning in warnings {
+        let _ = writeln!(io::stderr().lock(), "warning: {}: {warning}", path.display());
+    }
+}
+
 /// The message without "(os error n)".
 pub fn plain(error: &io::Error) -> String {
     let text = error.to_string();

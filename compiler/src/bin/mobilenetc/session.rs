@@ -2,7 +2,7 @@
 
 use crate::adapt::Classes;
 use crate::args;
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 use mobilenet_compiler::emit::Provenance;
 use mobilenet_compiler::graph::{self, Graph};
 use mobilenet_compiler::network::{self, Network};
@@ -32,6 +32,7 @@ impl Session {
         }
         let options = model.options(batch, input);
         let model = onnx::Model::read(&path).map_err(|error| Failure::Model(path.clone(), error))?;
+        failure::warn(&path, model.warnings());
         Ok(Self { path, model, options })
     }
 

@@ -89,10 +89,17 @@ pub(super) fn clip(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> 
             bound(2, "the upper bound")?.unwrap_or(f32::INFINITY),
         )
     };
+    lowering.emit(call, Op::Unary(Unary::Act(clamp(lo, hi)?)), &[Some(x)]).map(drop)
+}
+
+/// A clamp to bounds that the file gives. With one that is not a number every output would be NaN.
+pub(super) fn clamp(lo: f32, hi: f32) -> Result<Activation, Problem> {
     if lo.is_nan() || hi.is_nan() {
-        return Err(Problem::new("a bound is not a number").expected("numbers", format!("{lo} to {hi}")));
+        return Err(Problem::new("a bound is not a number")
+            .expected("numbers", format!("{lo} to {hi}"))
+            .hint("every output would be NaN: give the bounds that were meant"));
     }
-    lowering.emit(call, Op::Unary(Unary::Act(Activation::Clamp { lo, hi })), &[Some(x)]).map(drop)
+    Ok(Activation::clamp(lo, hi))
 }
 
 /// Identity, and Dropout, whose ratio and mask do not matter at inference.

@@ -5,16 +5,33 @@ use super::lower::Lowering;
 use crate::diagnostic::Problem;
 use crate::graph::{Activation, DType, Op, Type};
 use crate::onnx::dtype;
+use std::cmp::Ordering;
 
 pub(super) fn batch_norm(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
     call.at_most(5)?;
-    if call.flag("training_mode", false)? {
+    // Before opset 14 the number of outputs says so.
+    let statistics = call.node.outputs.iter().skip(1).any(|name| !name.is_empty());
+    if call.flag("training_mode", false)? || (call.opset < 14 && statistics) {
         return Err(Problem::new("this normalisation is in training mode").hint("export the model for inference"));
     }
     if call.opset < 9 && !call.flag("spatial", true)? {
         return Err(Problem::new("normalisation per element is not supported").expected("spatial = 1", "spatial = 0"));
     }
     let epsilon = f64::from(call.float("epsilon", 1e-5)?);
+    if let Some(variance) = lowering.constant(call.input(4)?) {
+        let variances = variance.to_f64();
+        // NaN is not positive either.
+        if let Some(channel) = variances.iter().position(|v| (v + epsilon).partial_cmp(&0.0) != Some(Ordering::Greater))
+        {
+            let message = format!("variance + epsilon of channel {channel} is not positive");
+            return Err(Problem::new(message)
+                .expected(
+                    "a positive number, of which the square root is taken",
+                    format!("{} + {epsilon:e}", variances[channel]),
+                )
+                .hint("the weights of this normalisation are damaged: export the model again"));
+        }
+    }
     lowering.emit(call, Op::BatchNorm { epsilon }, &call.inputs).map(drop)
 }
 

@@ -1,10 +1,11 @@
 //! Walks the nodes in order and keeps what is known about every value.
 
 use super::call::Call;
+use super::declared;
 use super::lookup;
 use crate::diagnostic::{Error, Problem};
 use crate::graph::{Graph, Node, Op, Tensor, Type, Value, ValueId, infer};
-use crate::onnx::{self, Model};
+use crate::onnx::{self, Model, schema};
 use crate::reference;
 use std::collections::{HashMap, HashSet};
 
@@ -17,6 +18,9 @@ pub(super) fn run(model: &Model, input: Type, own: Option<&Graph>) -> Result<Gra
     let live = live_nodes(model);
     for (node, _) in model.graph.nodes.iter().zip(&live).filter(|(_, live)| **live) {
         lowering.node(node);
+    }
+    if own.is_none() {
+        lowering.check_declarations();
     }
     let mut problems = lowering.unknown;
     problems.append(&mut lowering.problems);
@@ -96,10 +100,16 @@ impl<'a> Lowering<'a> {
     }
 
     fn node(&mut self, node: &'a onnx::Node) {
-        let Some(lower) = lookup::operator(&node.domain, &node.op_type) else {
+        let row = schema::row(&node.domain, &node.op_type);
+        let (Some(row), Some(lower)) = (row, lookup::operator(&node.domain, &node.op_type)) else {
             self.unknown.push(lookup::unknown(self.model, node));
             return self.poison(node);
         };
+        let misfits = schema::check(node, &row, self.graph.opset);
+        if !misfits.is_empty() {
+            self.problems.extend(misfits.into_iter().map(|problem| problem.at(node.label(), &node.op_type)));
+            return self.poison(node);
+        }
         let mut inputs = Vec::with_capacity(node.inputs.len());
         for name in &node.inputs {
             match self.names.get(name.as_str()) {
@@ -115,6 +125,21 @@ impl<'a> Lowering<'a> {
             problem.op = Some(node.op_type.clone());
             self.problems.push(problem);
             self.poison(node);
+        }
+    }
+
+    /// Every value whose type the file declares is what it says.
+    fn check_declarations(&mut self) {
+        let graph = &self.model.graph;
+        let open = declared::Open::new(graph.inputs.first());
+        for info in graph.outputs.iter().chain(&graph.declared) {
+            let Some(Some(id)) = self.names.get(&info.name) else { continue };
+            let Err(problem) = declared::check(info, self.graph.ty(*id), open) else { continue };
+            let node = graph.nodes.iter().find(|node| node.outputs.contains(&info.name));
+            self.problems.push(match node {
+                Some(node) => problem.at(node.label(), &node.op_type),
+                None => problem,
+            });
         }
     }
 
@@ -289,7 +314,19 @@ impl<'a> Lowering<'a> {
         }
         self.spend(ty.len())?;
         let tensors: Vec<Option<&Tensor>> = inputs.iter().map(|id| id.and_then(|id| self.constant(id))).collect();
-        reference::evaluate(op, &tensors, ty).map(Some).map_err(Problem::new)
+        let folded = reference::evaluate(op, &tensors, ty).map_err(Problem::new)?;
+        // (Infinity is what a cast gives where a number is too large for the type.)
+        let broken = |t: &Tensor| t.as_int().is_none() && t.to_f64().iter().any(|v| !v.is_finite());
+        if *op != Op::Cast && broken(&folded) && !tensors.iter().flatten().any(|t| broken(t)) {
+            let found = folded.to_f64().into_iter().enumerate().find(|(_, v)| !v.is_finite());
+            let (at, value) = found.unwrap_or_default();
+            return Err(Problem::new("what is computed here from constants alone is not a number")
+                .expected("finite numbers", format!("{value} at element {at}"))
+                .hint(
+                    "one of the constants is damaged (a negative variance, a division by 0): export the model again",
+                ));
+        }
+        Ok(Some(folded))
     }
 }
 

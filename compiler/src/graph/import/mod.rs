@@ -3,6 +3,7 @@
 
 mod call;
 mod constants;
+mod declared;
 mod elementwise;
 mod fold;
 mod linear;

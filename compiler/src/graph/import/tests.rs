@@ -3,6 +3,8 @@ use crate::onnx::Model;
 use crate::onnx::author::{Author, Dim, Node, Storage};
 use crate::{Error, Options, reference};
 
+mod refusals;
+
 fn author(opset: i64, shape: &[usize]) -> Author {
     let dims: Vec<Dim> = shape.iter().map(|&d| d.into()).collect();
     Author::new("g", opset).opset("com.microsoft", 1).input("x", DType::F32, dims).output("y", DType::F32, [])
@@ -39,7 +41,7 @@ fn shape_of(author: &Author) -> Vec<usize> {
 #[test]
 fn clip_bounds_are_attributes_or_inputs() {
     let old = one(10, &[2], Node::new("Clip", ["x"], ["y"]).float("min", 0.0).float("max", 6.0), &[]);
-    let new = author(11, &[2])
+    let new = author(15, &[2])
         .initializer("lo", &Tensor::f32([], [0.0]), Storage::Typed)
         .node(Node::new("Constant", [], ["six"]).float("value_float", 6.0))
         .node(Node::new("CastLike", ["six", "x"], ["hi"]))

@@ -1,6 +1,7 @@
 //! Convolutions, pools and pads.
 
 use super::call::{Call, axes};
+use super::elementwise;
 use super::lower::Lowering;
 use crate::diagnostic::Problem;
 use crate::graph::{Activation, Binary, Conv, Op, Type, Unary, Window, infer};
@@ -20,7 +21,7 @@ pub(super) fn fused_conv(lowering: &mut Lowering, call: &Call) -> Result<(), Pro
     let activation = match (name, params) {
         ("", _) => None,
         ("Relu", _) => Some(Unary::Act(Activation::Clamp { lo: 0.0, hi: f32::INFINITY })),
-        ("Clip", &[lo, hi]) => Some(Unary::Act(Activation::Clamp { lo, hi })),
+        ("Clip", &[lo, hi]) => Some(Unary::Act(elementwise::clamp(lo, hi)?)),
         ("HardSigmoid", &[alpha, beta]) => Some(Unary::Act(Activation::HardSigmoid { alpha, beta })),
         ("Sigmoid", _) => Some(Unary::Act(Activation::Sigmoid)),
         ("Tanh", _) => Some(Unary::Act(Activation::Tanh)),
