@@ -3,7 +3,7 @@
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use mobilenet_runtime::rt::{Aligned, Clamp, Dense, Depthwise, Layout, Map, Pointwise, Run, Source, Stem, Window};
+use mobilenet_runtime::rt::{Aligned, Clamp, Dense, Depthwise, Epilogue, Layout, Map, Pointwise, Run, Source, Stem, Window};
 
 const RELU6: Clamp = Clamp { lo: 0.0, hi: 6.0 };
 
@@ -106,7 +106,7 @@ fn stem(bencher: Bencher, layout: Layout) {
         window: window(2),
         weights: 0,
         pad_values: &[0.0; 3],
-        clamp: RELU6,
+        epilogue: Epilogue::clamp(0.0, 6.0),
         output: map(0, size, n, 4),
         scratch: scratch * 4,
     };
@@ -119,7 +119,7 @@ fn stem(bencher: Bencher, layout: Layout) {
 #[divan::bench]
 fn dense(bencher: Bencher) {
     let (k, n) = (1024, 1000);
-    let stage = Dense { input: 0, k, n, weights: 0, clamp: Clamp { lo: f32::NEG_INFINITY, hi: f32::INFINITY } };
+    let stage = Dense { input: 0, k, n, weights: 0, epilogue: Epilogue::clamp(f32::NEG_INFINITY, f32::INFINITY) };
     let mut memory = Memory::new(n.next_multiple_of(16) * (1 + k), k);
     let mut output = vec![0.0; n];
     let mut run = memory.run();

@@ -50,6 +50,40 @@ typedef struct mobilenet_rt_clamp {
     float lo, hi;
 } mobilenet_rt_clamp;
 
+/* An offset of what is absent; a map of height 0 is absent, too. */
+#define MOBILENET_RT_NONE SIZE_MAX
+
+#define MOBILENET_RT_ACTIVATION_CLAMP 0u        /* min(b, max(a, x)) */
+#define MOBILENET_RT_ACTIVATION_HARD_SWISH 1u   /* x * clamp(x / 6 + 1/2, 0, 1) */
+#define MOBILENET_RT_ACTIVATION_HARD_SIGMOID 2u /* clamp(a * x + b, 0, 1) */
+#define MOBILENET_RT_ACTIVATION_SIGMOID 3u      /* 1 / (1 + exp(-x)) */
+#define MOBILENET_RT_ACTIVATION_SWISH 4u        /* x / (1 + exp(-x)) */
+#define MOBILENET_RT_ACTIVATION_TANH 5u         /* the hyperbolic tangent */
+#define MOBILENET_RT_ACTIVATION_LEAKY_RELU 6u   /* x where not negative, else a * x */
+
+/* A function of one number. */
+typedef struct mobilenet_rt_activation {
+    uint32_t kind;
+    float a, b;
+} mobilenet_rt_activation;
+
+/* What happens to each value before it is stored, in this order: times the gate, plus the residual, the activation, slopes,
+ * affine. Vectors have a float per channel and the padding of a map. */
+typedef struct mobilenet_rt_epilogue {
+    size_t gate;          /* a vector in the arena, or MOBILENET_RT_NONE */
+    mobilenet_rt_map add; /* a map of the output's shape, or none */
+    mobilenet_rt_activation activation;
+    size_t slopes; /* a vector in the weights that negative values are multiplied with, or MOBILENET_RT_NONE */
+    size_t affine; /* scales, then offsets in the weights, or MOBILENET_RT_NONE */
+} mobilenet_rt_epilogue;
+
+/* Bounds alone. */
+#define MOBILENET_RT_CLAMP(lo, hi)                                                                                     \
+    {                                                                                                                  \
+        MOBILENET_RT_NONE, {0, 0, 0, 0, 0, 0}, {MOBILENET_RT_ACTIVATION_CLAMP, lo, hi}, MOBILENET_RT_NONE,             \
+            MOBILENET_RT_NONE                                                                                          \
+    }
+
 #define MOBILENET_RT_NCHW 0u
 #define MOBILENET_RT_NHWC 1u
 
@@ -65,7 +99,7 @@ typedef struct mobilenet_rt_stem {
     mobilenet_rt_window window;
     size_t weights;
     const float *pad_values; /* border value of each input channel */
-    mobilenet_rt_clamp clamp;
+    mobilenet_rt_epilogue epilogue;
     mobilenet_rt_map output;
     size_t scratch; /* staged input rows */
 } mobilenet_rt_stem;
@@ -111,7 +145,7 @@ typedef struct mobilenet_rt_conv {
 /* A dense layer of k inputs at offset input and n outputs. */
 typedef struct mobilenet_rt_dense {
     size_t input, k, n, weights;
-    mobilenet_rt_clamp clamp;
+    mobilenet_rt_epilogue epilogue;
 } mobilenet_rt_dense;
 
 /* Stages executed depth-first, the last one block of rows at a time. */
@@ -121,22 +155,110 @@ typedef struct mobilenet_rt_stream {
     size_t count;
 } mobilenet_rt_stream;
 
-/* The library holds the same sizes. */
-#define MOBILENET_RT_SIZE(type, words, clamps)                                                                         \
-    typedef char type##_size[sizeof(type) == (words) * sizeof(size_t) + (clamps) * sizeof(mobilenet_rt_clamp) ? 1 : -1]
+#define MOBILENET_RT_LINK_CONV 0u         /* any convolution, in groups */
+#define MOBILENET_RT_LINK_DEPTHWISE 1u    /* each channel by itself */
+#define MOBILENET_RT_LINK_POINTWISE 2u    /* 1x1; input and output have the same groups of rows */
+#define MOBILENET_RT_LINK_MAX_POOL 3u     /* neither the border nor a NaN ever wins */
+#define MOBILENET_RT_LINK_AVERAGE_POOL 4u /* of the whole window where groups is 1, of its part inside the map where it is 0 */
+#define MOBILENET_RT_LINK_ELEMENTWISE 5u  /* the epilogue alone */
+#define MOBILENET_RT_LINK_MEAN 6u         /* of a whole map, last in its chain; the output is a map of one pixel */
+
+/* One computation of a chain. */
+typedef struct mobilenet_rt_link {
+    uint32_t kind;
+    size_t groups; /* of channels; 1 where nothing else is said */
+    mobilenet_rt_map input;
+    mobilenet_rt_window window; /* of size, stride and dilation 1 and without border where there is none */
+    size_t weights;             /* or MOBILENET_RT_NONE */
+    mobilenet_rt_epilogue epilogue;
+    mobilenet_rt_map output;
+} mobilenet_rt_link;
+
+/* Links executed depth-first, 64 at most; each reads what the one before writes. */
+typedef struct mobilenet_rt_chain {
+    const mobilenet_rt_stem *stem; /* null where the first link reads the arena */
+    const mobilenet_rt_link *links;
+    size_t count;
+} mobilenet_rt_chain;
+
+/* The library holds the same places and sizes, in words and in numbers of 4 bytes. */
+#define MOBILENET_RT_AT(type, field, words, numbers)                                                                   \
+    typedef char type##_##field##_at[offsetof(type, field) == (words) * sizeof(size_t) + (numbers) * 4 ? 1 : -1]
+#define MOBILENET_RT_SIZE(type, words, numbers)                                                                        \
+    typedef char type##_size[sizeof(type) == (words) * sizeof(size_t) + (numbers) * 4 ? 1 : -1]
+/* Three numbers of 4 bytes, and what aligns the word behind them. */
+#define MOBILENET_RT_THREE (sizeof(size_t) == 8 ? 4 : 3)
 typedef char mobilenet_rt_size_t_size[sizeof(size_t) == sizeof(void *) ? 1 : -1];
+MOBILENET_RT_AT(mobilenet_rt_inference, weights, 0, 0);
+MOBILENET_RT_AT(mobilenet_rt_inference, weight_bytes, 1, 0);
+MOBILENET_RT_AT(mobilenet_rt_inference, arena, 2, 0);
+MOBILENET_RT_AT(mobilenet_rt_inference, arena_bytes, 3, 0);
+MOBILENET_RT_AT(mobilenet_rt_inference, status, 4, 0);
 MOBILENET_RT_SIZE(mobilenet_rt_inference, 5, 0);
+MOBILENET_RT_AT(mobilenet_rt_map, offset, 0, 0);
+MOBILENET_RT_AT(mobilenet_rt_map, height, 1, 0);
+MOBILENET_RT_AT(mobilenet_rt_map, width, 2, 0);
+MOBILENET_RT_AT(mobilenet_rt_map, channels, 3, 0);
+MOBILENET_RT_AT(mobilenet_rt_map, group, 4, 0);
+MOBILENET_RT_AT(mobilenet_rt_map, ring, 5, 0);
 MOBILENET_RT_SIZE(mobilenet_rt_map, 6, 0);
+MOBILENET_RT_AT(mobilenet_rt_window, kernel, 0, 0);
+MOBILENET_RT_AT(mobilenet_rt_window, stride, 2, 0);
+MOBILENET_RT_AT(mobilenet_rt_window, dilation, 4, 0);
+MOBILENET_RT_AT(mobilenet_rt_window, pad, 6, 0);
 MOBILENET_RT_SIZE(mobilenet_rt_window, 8, 0);
+MOBILENET_RT_AT(mobilenet_rt_clamp, lo, 0, 0);
+MOBILENET_RT_AT(mobilenet_rt_clamp, hi, 0, 1);
+MOBILENET_RT_SIZE(mobilenet_rt_clamp, 0, 2);
+MOBILENET_RT_AT(mobilenet_rt_activation, kind, 0, 0);
+MOBILENET_RT_AT(mobilenet_rt_activation, a, 0, 1);
+MOBILENET_RT_AT(mobilenet_rt_activation, b, 0, 2);
+MOBILENET_RT_SIZE(mobilenet_rt_activation, 0, 3);
+MOBILENET_RT_AT(mobilenet_rt_epilogue, gate, 0, 0);
+MOBILENET_RT_AT(mobilenet_rt_epilogue, add, 1, 0);
+MOBILENET_RT_AT(mobilenet_rt_epilogue, activation, 7, 0);
+MOBILENET_RT_AT(mobilenet_rt_epilogue, slopes, 7, MOBILENET_RT_THREE);
+MOBILENET_RT_AT(mobilenet_rt_epilogue, affine, 8, MOBILENET_RT_THREE);
+MOBILENET_RT_SIZE(mobilenet_rt_epilogue, 9, MOBILENET_RT_THREE);
+MOBILENET_RT_AT(mobilenet_rt_source, height, 0, 0);
+MOBILENET_RT_AT(mobilenet_rt_source, width, 1, 0);
+MOBILENET_RT_AT(mobilenet_rt_source, channels, 2, 0);
+MOBILENET_RT_AT(mobilenet_rt_source, layout, 3, 0);
 MOBILENET_RT_SIZE(mobilenet_rt_source, 4, 0);
-MOBILENET_RT_SIZE(mobilenet_rt_stem, 21, 1);
-MOBILENET_RT_SIZE(mobilenet_rt_separable, 23, 2);
-MOBILENET_RT_SIZE(mobilenet_rt_depthwise, 21, 1);
-MOBILENET_RT_SIZE(mobilenet_rt_pointwise, 13, 1);
-MOBILENET_RT_SIZE(mobilenet_rt_conv, 21, 1);
-MOBILENET_RT_SIZE(mobilenet_rt_dense, 4, 1);
+MOBILENET_RT_AT(mobilenet_rt_stem, input, 0, 0);
+MOBILENET_RT_AT(mobilenet_rt_stem, window, 4, 0);
+MOBILENET_RT_AT(mobilenet_rt_stem, weights, 12, 0);
+MOBILENET_RT_AT(mobilenet_rt_stem, pad_values, 13, 0);
+MOBILENET_RT_AT(mobilenet_rt_stem, epilogue, 14, 0);
+MOBILENET_RT_AT(mobilenet_rt_stem, output, 23, MOBILENET_RT_THREE);
+MOBILENET_RT_AT(mobilenet_rt_stem, scratch, 29, MOBILENET_RT_THREE);
+MOBILENET_RT_SIZE(mobilenet_rt_stem, 30, MOBILENET_RT_THREE);
+MOBILENET_RT_AT(mobilenet_rt_link, kind, 0, 0);
+MOBILENET_RT_AT(mobilenet_rt_link, groups, 1, 0);
+MOBILENET_RT_AT(mobilenet_rt_link, input, 2, 0);
+MOBILENET_RT_AT(mobilenet_rt_link, window, 8, 0);
+MOBILENET_RT_AT(mobilenet_rt_link, weights, 16, 0);
+MOBILENET_RT_AT(mobilenet_rt_link, epilogue, 17, 0);
+MOBILENET_RT_AT(mobilenet_rt_link, output, 26, MOBILENET_RT_THREE);
+MOBILENET_RT_SIZE(mobilenet_rt_link, 32, MOBILENET_RT_THREE);
+MOBILENET_RT_AT(mobilenet_rt_chain, stem, 0, 0);
+MOBILENET_RT_AT(mobilenet_rt_chain, links, 1, 0);
+MOBILENET_RT_AT(mobilenet_rt_chain, count, 2, 0);
+MOBILENET_RT_SIZE(mobilenet_rt_chain, 3, 0);
+MOBILENET_RT_AT(mobilenet_rt_dense, input, 0, 0);
+MOBILENET_RT_AT(mobilenet_rt_dense, k, 1, 0);
+MOBILENET_RT_AT(mobilenet_rt_dense, n, 2, 0);
+MOBILENET_RT_AT(mobilenet_rt_dense, weights, 3, 0);
+MOBILENET_RT_AT(mobilenet_rt_dense, epilogue, 4, 0);
+MOBILENET_RT_SIZE(mobilenet_rt_dense, 13, MOBILENET_RT_THREE);
+MOBILENET_RT_SIZE(mobilenet_rt_separable, 23, 4);
+MOBILENET_RT_SIZE(mobilenet_rt_depthwise, 21, 2);
+MOBILENET_RT_SIZE(mobilenet_rt_pointwise, 13, 2);
+MOBILENET_RT_SIZE(mobilenet_rt_conv, 21, 2);
 MOBILENET_RT_SIZE(mobilenet_rt_stream, 3, 0);
+#undef MOBILENET_RT_AT
 #undef MOBILENET_RT_SIZE
+#undef MOBILENET_RT_THREE
 
 /*
  * Begins an inference. The arena lies at a multiple of 64, the weights at a multiple of 4, best of 64; both overlap nothing
@@ -145,7 +267,7 @@ MOBILENET_RT_SIZE(mobilenet_rt_stream, 3, 0);
 void mobilenet_rt_begin(mobilenet_rt_inference *inference, uint32_t abi, const void *weights, size_t weight_bytes,
                         void *arena, size_t arena_bytes);
 
-/* From the caller's input of length elements. A stream without a stem reads none: a null pointer and 0. */
+/* From the caller's input of length elements. A chain or a stream without a stem reads none: a null pointer and 0. */
 void mobilenet_rt_run_stem_f32(mobilenet_rt_inference *inference, const mobilenet_rt_stem *stem, const float *input,
                                size_t length);
 void mobilenet_rt_run_stem_u8(mobilenet_rt_inference *inference, const mobilenet_rt_stem *stem, const uint8_t *input,
@@ -158,6 +280,12 @@ void mobilenet_rt_run_stream_u8(mobilenet_rt_inference *inference, const mobilen
                                 const uint8_t *input, size_t length);
 void mobilenet_rt_run_stream_i8(mobilenet_rt_inference *inference, const mobilenet_rt_stream *stream,
                                 const int8_t *input, size_t length);
+void mobilenet_rt_run_chain_f32(mobilenet_rt_inference *inference, const mobilenet_rt_chain *chain, const float *input,
+                                size_t length);
+void mobilenet_rt_run_chain_u8(mobilenet_rt_inference *inference, const mobilenet_rt_chain *chain, const uint8_t *input,
+                               size_t length);
+void mobilenet_rt_run_chain_i8(mobilenet_rt_inference *inference, const mobilenet_rt_chain *chain, const int8_t *input,
+                               size_t length);
 void mobilenet_rt_run_import_f32(mobilenet_rt_inference *inference, const mobilenet_rt_source *source,
                                  const mobilenet_rt_map *output, const float *input, size_t length);
 void mobilenet_rt_run_import_u8(mobilenet_rt_inference *inference, const mobilenet_rt_source *source,
@@ -172,14 +300,39 @@ void mobilenet_rt_run_pointwise(mobilenet_rt_inference *inference, const mobilen
 void mobilenet_rt_run_conv(mobilenet_rt_inference *inference, const mobilenet_rt_conv *conv);
 void mobilenet_rt_run_pool(mobilenet_rt_inference *inference, const mobilenet_rt_map *input, size_t output);
 void mobilenet_rt_run_dense(mobilenet_rt_inference *inference, const mobilenet_rt_dense *dense, size_t output);
-void mobilenet_rt_run_softmax(mobilenet_rt_inference *inference, size_t offset, size_t n, int log);
 
-/* To the caller's output of length elements; the softmax in place. */
+/* From the arena to the arena, in place: n floats, or the middle axis of [outer][n][inner], at byte offset. */
+void mobilenet_rt_run_activate(mobilenet_rt_inference *inference, const mobilenet_rt_activation *activation,
+                               size_t offset, size_t n);
+void mobilenet_rt_run_softmax(mobilenet_rt_inference *inference, size_t offset, size_t outer, size_t n, size_t inner,
+                              int log);
+void mobilenet_rt_run_normalize(mobilenet_rt_inference *inference, size_t offset, size_t outer, size_t n, size_t inner,
+                                uint32_t p, float epsilon);
+
+/* A map into channels channel and further of another. */
+void mobilenet_rt_run_copy(mobilenet_rt_inference *inference, const mobilenet_rt_map *input,
+                           const mobilenet_rt_map *output, size_t channel);
+
+/* To the caller's output of length elements; activation, softmax and norm in place. */
+void mobilenet_rt_run_chain_f32_mean_out(mobilenet_rt_inference *inference, const mobilenet_rt_chain *chain,
+                                         const float *input, size_t input_length, float *output, size_t length);
+void mobilenet_rt_run_chain_u8_mean_out(mobilenet_rt_inference *inference, const mobilenet_rt_chain *chain,
+                                        const uint8_t *input, size_t input_length, float *output, size_t length);
+void mobilenet_rt_run_chain_i8_mean_out(mobilenet_rt_inference *inference, const mobilenet_rt_chain *chain,
+                                        const int8_t *input, size_t input_length, float *output, size_t length);
+void mobilenet_rt_run_activate_out(mobilenet_rt_inference *inference, const mobilenet_rt_activation *activation,
+                                   float *output, size_t length);
+void mobilenet_rt_run_normalize_out(mobilenet_rt_inference *inference, float *output, size_t length, size_t n,
+                                    size_t inner, uint32_t p, float epsilon);
+/* From the array [outer][n][inner] at byte offset: indices of the largest, of several the first or, where last, the last. */
+void mobilenet_rt_run_argmax(mobilenet_rt_inference *inference, size_t offset, size_t outer, size_t n, size_t inner,
+                             int last, int64_t *output, size_t length);
 void mobilenet_rt_run_pool_out(mobilenet_rt_inference *inference, const mobilenet_rt_map *input, float *output,
                                size_t length);
 void mobilenet_rt_run_dense_out(mobilenet_rt_inference *inference, const mobilenet_rt_dense *dense, float *output,
                                 size_t length);
-void mobilenet_rt_run_softmax_out(mobilenet_rt_inference *inference, float *output, size_t length, int log);
+void mobilenet_rt_run_softmax_out(mobilenet_rt_inference *inference, float *output, size_t length, size_t n,
+                                  size_t inner, int log);
 void mobilenet_rt_run_export(mobilenet_rt_inference *inference, const mobilenet_rt_map *input, uint32_t layout,
                              float *output, size_t length);
 

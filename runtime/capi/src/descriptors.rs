@@ -1,30 +1,40 @@
 //! The descriptors that C spells otherwise than Rust: layouts as numbers, slices as pointers.
 
 use crate::inference::{Status, slice};
-use mobilenet_runtime::rt::{self, Clamp, Layout, Map, Separable, Window};
+use mobilenet_runtime::rt::{self, Epilogue, Layout, Link, Map, Separable, Window};
 
 /// The caller's input, one image.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub struct Source {
-    height: usize,
-    width: usize,
-    channels: usize,
-    layout: u32,
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+    pub(crate) channels: usize,
+    pub(crate) layout: u32,
 }
 
 /// First convolution.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub struct Stem {
-    input: Source,
-    window: Window,
-    weights: usize,
+    pub(crate) input: Source,
+    pub(crate) window: Window,
+    pub(crate) weights: usize,
     /// One per input channel.
-    pad_values: *const f32,
-    clamp: Clamp,
-    output: Map,
-    scratch: usize,
+    pub(crate) pad_values: *const f32,
+    pub(crate) epilogue: Epilogue,
+    pub(crate) output: Map,
+    pub(crate) scratch: usize,
+}
+
+/// Links executed depth-first.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub struct Chain {
+    /// Null where the first link reads the arena.
+    pub(crate) stem: *const Stem,
+    pub(crate) links: *const Link,
+    pub(crate) count: usize,
 }
 
 /// A run of stages executed depth-first.
@@ -56,10 +66,31 @@ impl Stem {
     /// # Safety
     /// The pointers must be valid, or null or misaligned, until the stem has run.
     pub(crate) unsafe fn to_rust(self) -> Result<rt::Stem, Status> {
-        let Self { input, window, weights, pad_values, clamp, output, scratch } = self;
+        let Self { input, window, weights, pad_values, epilogue, output, scratch } = self;
         // SAFETY: as for this function.
         let pad_values = unsafe { slice(pad_values, input.channels) }?;
-        Ok(rt::Stem { input: input.to_rust()?, window, weights, pad_values, clamp, output, scratch })
+        Ok(rt::Stem { input: input.to_rust()?, window, weights, pad_values, epilogue, output, scratch })
+    }
+}
+
+impl Chain {
+    /// # Safety
+    /// The pointers must be valid, or null or misaligned, until the chain has run.
+    pub(crate) unsafe fn to_rust(self) -> Result<rt::Chain, Status> {
+        // SAFETY: as for this function.
+        unsafe { Ok(rt::Chain { stem: stem(self.stem)?, links: slice(self.links, self.count)? }) }
+    }
+}
+
+/// # Safety
+/// As for [`Stem::to_rust`], and the pointer itself.
+unsafe fn stem(stem: *const Stem) -> Result<Option<rt::Stem>, Status> {
+    // SAFETY: as for this function.
+    unsafe {
+        match slice(stem, usize::from(!stem.is_null()))? {
+            [stem, ..] => Ok(Some(stem.to_rust()?)),
+            [] => Ok(None),
+        }
     }
 }
 
@@ -73,12 +104,6 @@ impl Stream {
     /// The pointers must be valid, or null or misaligned, until the stream has run.
     pub(crate) unsafe fn to_rust(self) -> Result<rt::Stream, Status> {
         // SAFETY: as for this function.
-        unsafe {
-            let stem = match slice(self.stem, usize::from(!self.stem.is_null()))? {
-                [stem, ..] => Some(stem.to_rust()?),
-                [] => None,
-            };
-            Ok(rt::Stream { stem, stages: slice(self.stages, self.count)? })
-        }
+        unsafe { Ok(rt::Stream { stem: stem(self.stem)?, stages: slice(self.stages, self.count)? }) }
     }
 }

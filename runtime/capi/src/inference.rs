@@ -22,10 +22,10 @@ pub enum Status {
 #[derive(Debug)]
 #[repr(C)]
 pub struct Inference {
-    weights: *const u8,
-    weight_bytes: usize,
-    arena: *mut u8,
-    arena_bytes: usize,
+    pub(crate) weights: *const u8,
+    pub(crate) weight_bytes: usize,
+    pub(crate) arena: *mut u8,
+    pub(crate) arena_bytes: usize,
     pub(crate) status: i32,
 }
 

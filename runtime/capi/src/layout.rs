@@ -1,23 +1,85 @@
-//! The sizes that the header asserts in C, asserted here, too.
+//! The places and sizes that the header asserts in C, asserted here, too.
 
-use crate::{Inference, Source, Stem, Stream};
-use mobilenet_runtime::rt::{Clamp, Conv, Dense, Depthwise, Map, Pointwise, Separable, Window};
+use crate::{Chain, Inference, Source, Stem, Stream};
+use core::mem::offset_of;
+use mobilenet_runtime::rt::{
+    Activation, Clamp, Conv, Dense, Depthwise, Epilogue, Link, Map, Pointwise, Separable, Window,
+};
 
-const fn size(words: usize, clamps: usize) -> usize {
-    words * size_of::<usize>() + clamps * size_of::<Clamp>()
+/// Words and numbers of 4 bytes.
+const fn at(words: usize, numbers: usize) -> usize {
+    words * size_of::<usize>() + numbers * 4
 }
 
+/// Three numbers of 4 bytes, and what aligns the word behind them.
+const THREE: usize = if size_of::<usize>() == 8 { 4 } else { 3 };
+
 const _: () = {
-    assert!(size_of::<Clamp>() == 8);
-    assert!(size_of::<Inference>() == size(5, 0));
-    assert!(size_of::<Map>() == size(6, 0));
-    assert!(size_of::<Window>() == size(8, 0));
-    assert!(size_of::<Source>() == size(4, 0));
-    assert!(size_of::<Stem>() == size(21, 1));
-    assert!(size_of::<Separable>() == size(23, 2));
-    assert!(size_of::<Depthwise>() == size(21, 1));
-    assert!(size_of::<Pointwise>() == size(13, 1));
-    assert!(size_of::<Conv>() == size(21, 1));
-    assert!(size_of::<Dense>() == size(4, 1));
-    assert!(size_of::<Stream>() == size(3, 0));
+    assert!(offset_of!(Inference, weights) == at(0, 0));
+    assert!(offset_of!(Inference, weight_bytes) == at(1, 0));
+    assert!(offset_of!(Inference, arena) == at(2, 0));
+    assert!(offset_of!(Inference, arena_bytes) == at(3, 0));
+    assert!(offset_of!(Inference, status) == at(4, 0));
+    assert!(size_of::<Inference>() == at(5, 0));
+    assert!(offset_of!(Map, offset) == at(0, 0));
+    assert!(offset_of!(Map, height) == at(1, 0));
+    assert!(offset_of!(Map, width) == at(2, 0));
+    assert!(offset_of!(Map, channels) == at(3, 0));
+    assert!(offset_of!(Map, group) == at(4, 0));
+    assert!(offset_of!(Map, ring) == at(5, 0));
+    assert!(size_of::<Map>() == at(6, 0));
+    assert!(offset_of!(Window, kernel) == at(0, 0));
+    assert!(offset_of!(Window, stride) == at(2, 0));
+    assert!(offset_of!(Window, dilation) == at(4, 0));
+    assert!(offset_of!(Window, pad) == at(6, 0));
+    assert!(size_of::<Window>() == at(8, 0));
+    assert!(offset_of!(Clamp, lo) == at(0, 0));
+    assert!(offset_of!(Clamp, hi) == at(0, 1));
+    assert!(size_of::<Clamp>() == at(0, 2));
+    assert!(offset_of!(Activation, kind) == at(0, 0));
+    assert!(offset_of!(Activation, a) == at(0, 1));
+    assert!(offset_of!(Activation, b) == at(0, 2));
+    assert!(size_of::<Activation>() == at(0, 3));
+    assert!(offset_of!(Epilogue, gate) == at(0, 0));
+    assert!(offset_of!(Epilogue, add) == at(1, 0));
+    assert!(offset_of!(Epilogue, activation) == at(7, 0));
+    assert!(offset_of!(Epilogue, slopes) == at(7, THREE));
+    assert!(offset_of!(Epilogue, affine) == at(8, THREE));
+    assert!(size_of::<Epilogue>() == at(9, THREE));
+    assert!(offset_of!(Source, height) == at(0, 0));
+    assert!(offset_of!(Source, width) == at(1, 0));
+    assert!(offset_of!(Source, channels) == at(2, 0));
+    assert!(offset_of!(Source, layout) == at(3, 0));
+    assert!(size_of::<Source>() == at(4, 0));
+    assert!(offset_of!(Stem, input) == at(0, 0));
+    assert!(offset_of!(Stem, window) == at(4, 0));
+    assert!(offset_of!(Stem, weights) == at(12, 0));
+    assert!(offset_of!(Stem, pad_values) == at(13, 0));
+    assert!(offset_of!(Stem, epilogue) == at(14, 0));
+    assert!(offset_of!(Stem, output) == at(23, THREE));
+    assert!(offset_of!(Stem, scratch) == at(29, THREE));
+    assert!(size_of::<Stem>() == at(30, THREE));
+    assert!(offset_of!(Link, kind) == at(0, 0));
+    assert!(offset_of!(Link, groups) == at(1, 0));
+    assert!(offset_of!(Link, input) == at(2, 0));
+    assert!(offset_of!(Link, window) == at(8, 0));
+    assert!(offset_of!(Link, weights) == at(16, 0));
+    assert!(offset_of!(Link, epilogue) == at(17, 0));
+    assert!(offset_of!(Link, output) == at(26, THREE));
+    assert!(size_of::<Link>() == at(32, THREE));
+    assert!(offset_of!(Chain, stem) == at(0, 0));
+    assert!(offset_of!(Chain, links) == at(1, 0));
+    assert!(offset_of!(Chain, count) == at(2, 0));
+    assert!(size_of::<Chain>() == at(3, 0));
+    assert!(offset_of!(Dense, input) == at(0, 0));
+    assert!(offset_of!(Dense, k) == at(1, 0));
+    assert!(offset_of!(Dense, n) == at(2, 0));
+    assert!(offset_of!(Dense, weights) == at(3, 0));
+    assert!(offset_of!(Dense, epilogue) == at(4, 0));
+    assert!(size_of::<Dense>() == at(13, THREE));
+    assert!(size_of::<Separable>() == at(23, 4));
+    assert!(size_of::<Depthwise>() == at(21, 2));
+    assert!(size_of::<Pointwise>() == at(13, 2));
+    assert!(size_of::<Conv>() == at(21, 2));
+    assert!(size_of::<Stream>() == at(3, 0));
 };

@@ -1,9 +1,9 @@
 //! One function per step.
 
-use crate::descriptors::{Source, Stem, Stream, layout};
+use crate::descriptors::{Chain, Source, Stem, Stream, layout};
 use crate::inference::{Inference, Status, slice, slice_mut, step};
 use core::ffi::c_int;
-use mobilenet_runtime::rt::{Conv, Dense, Depthwise, Map, Pointwise, Run, Separable};
+use mobilenet_runtime::rt::{Activation, Conv, Dense, Depthwise, Map, Pointwise, Run, Separable};
 
 /// # Safety
 /// As for [`step`]; the descriptor is null, misaligned or valid, and so is what it points to.
@@ -116,6 +116,57 @@ reading!(
     mobilenet_rt_run_import_i8
 );
 
+/// The chains, for one type of elements of the caller's input.
+macro_rules! chains {
+    ($element:ty, $chain:ident, $mean:ident, $run_chain:ident, $run_mean:ident) => {
+        /// Links executed depth-first.
+        ///
+        /// # Safety
+        /// Pointers are null, misaligned or valid; `input` points to `length` elements.
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn $run_chain(
+            inference: *mut Inference,
+            chain: *const Chain,
+            input: *const $element,
+            length: usize,
+        ) {
+            // SAFETY: as for this function.
+            unsafe {
+                described(inference, chain, |run, chain| {
+                    run.$chain(&chain.to_rust()?, slice(input, length)?);
+                    Ok(())
+                });
+            }
+        }
+
+        /// Links executed depth-first, the last a mean that goes to the caller.
+        ///
+        /// # Safety
+        /// Pointers are null, misaligned or valid; `input` points to `input_length` elements, `output` to `length`.
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn $run_mean(
+            inference: *mut Inference,
+            chain: *const Chain,
+            input: *const $element,
+            input_length: usize,
+            output: *mut f32,
+            length: usize,
+        ) {
+            // SAFETY: as for this function.
+            unsafe {
+                described(inference, chain, |run, chain| {
+                    run.$mean(&chain.to_rust()?, slice(input, input_length)?, slice_mut(output, length)?);
+                    Ok(())
+                });
+            }
+        }
+    };
+}
+
+chains!(f32, chain_f32, chain_f32_mean_out, mobilenet_rt_run_chain_f32, mobilenet_rt_run_chain_f32_mean_out);
+chains!(u8, chain_u8, chain_u8_mean_out, mobilenet_rt_run_chain_u8, mobilenet_rt_run_chain_u8_mean_out);
+chains!(i8, chain_i8, chain_i8_mean_out, mobilenet_rt_run_chain_i8, mobilenet_rt_run_chain_i8_mean_out);
+
 /// The steps that a descriptor says all about.
 macro_rules! staying {
     ($($descriptor:ident: $method:ident, $function:ident;)*) => { $(
@@ -213,22 +264,29 @@ pub unsafe extern "C" fn mobilenet_rt_run_dense_out(
     }
 }
 
-/// Softmax, or its logarithm, of `n` floats at byte `offset` of the arena.
+/// Softmax, or its logarithm, along the middle axis of `[outer][n][inner]` at byte `offset` of the arena.
 ///
 /// # Safety
 /// Pointers are null, misaligned or valid.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mobilenet_rt_run_softmax(inference: *mut Inference, offset: usize, n: usize, log: c_int) {
+pub unsafe extern "C" fn mobilenet_rt_run_softmax(
+    inference: *mut Inference,
+    offset: usize,
+    outer: usize,
+    n: usize,
+    inner: usize,
+    log: c_int,
+) {
     // SAFETY: as for this function.
     unsafe {
         step(inference, |run| {
-            run.softmax_at(offset, n, log != 0);
+            run.softmax_at(offset, outer, n, inner, log != 0);
             Ok(())
         });
     }
 }
 
-/// Softmax, or its logarithm, of the caller's output.
+/// Softmax, or its logarithm, along the middle axis of the caller's `[outer][n][inner]`.
 ///
 /// # Safety
 /// Pointers are null, misaligned or valid; `output` points to `length` elements.
@@ -237,12 +295,14 @@ pub unsafe extern "C" fn mobilenet_rt_run_softmax_out(
     inference: *mut Inference,
     output: *mut f32,
     length: usize,
+    n: usize,
+    inner: usize,
     log: c_int,
 ) {
     // SAFETY: as for this function.
     unsafe {
         step(inference, |run| {
-            run.softmax(slice_mut(output, length)?, log != 0);
+            run.softmax(slice_mut(output, length)?, n, inner, log != 0);
             Ok(())
         });
     }
@@ -264,6 +324,137 @@ pub unsafe extern "C" fn mobilenet_rt_run_export(
     unsafe {
         described(inference, input, |run, input| {
             run.export(input, layout(order)?, slice_mut(output, length)?);
+            Ok(())
+        });
+    }
+}
+
+/// An activation of `n` floats at byte `offset` of the arena.
+///
+/// # Safety
+/// Pointers are null, misaligned or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mobilenet_rt_run_activate(
+    inference: *mut Inference,
+    activation: *const Activation,
+    offset: usize,
+    n: usize,
+) {
+    // SAFETY: as for this function.
+    unsafe {
+        described(inference, activation, |run, activation| {
+            run.activate_at(offset, n, *activation);
+            Ok(())
+        });
+    }
+}
+
+/// An activation of the caller's output.
+///
+/// # Safety
+/// Pointers are null, misaligned or valid; `output` points to `length` elements.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mobilenet_rt_run_activate_out(
+    inference: *mut Inference,
+    activation: *const Activation,
+    output: *mut f32,
+    length: usize,
+) {
+    // SAFETY: as for this function.
+    unsafe {
+        described(inference, activation, |run, activation| {
+            run.activate(slice_mut(output, length)?, *activation);
+            Ok(())
+        });
+    }
+}
+
+/// Division by the norm along the middle axis of `[outer][n][inner]` at byte `offset` of the arena.
+///
+/// # Safety
+/// Pointers are null, misaligned or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mobilenet_rt_run_normalize(
+    inference: *mut Inference,
+    offset: usize,
+    outer: usize,
+    n: usize,
+    inner: usize,
+    p: u32,
+    epsilon: f32,
+) {
+    // SAFETY: as for this function.
+    unsafe {
+        step(inference, |run| {
+            run.normalize_at(offset, outer, n, inner, p, epsilon);
+            Ok(())
+        });
+    }
+}
+
+/// Division by the norm along the middle axis of the caller's `[outer][n][inner]`.
+///
+/// # Safety
+/// Pointers are null, misaligned or valid; `output` points to `length` elements.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mobilenet_rt_run_normalize_out(
+    inference: *mut Inference,
+    output: *mut f32,
+    length: usize,
+    n: usize,
+    inner: usize,
+    p: u32,
+    epsilon: f32,
+) {
+    // SAFETY: as for this function.
+    unsafe {
+        step(inference, |run| {
+            run.normalize(slice_mut(output, length)?, n, inner, p, epsilon);
+            Ok(())
+        });
+    }
+}
+
+/// Indices of the largest values along the middle axis of `[outer][n][inner]` at byte `offset` of the arena.
+///
+/// # Safety
+/// Pointers are null, misaligned or valid; `output` points to `length` elements.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mobilenet_rt_run_argmax(
+    inference: *mut Inference,
+    offset: usize,
+    outer: usize,
+    n: usize,
+    inner: usize,
+    last: c_int,
+    output: *mut i64,
+    length: usize,
+) {
+    // SAFETY: as for this function.
+    unsafe {
+        step(inference, |run| {
+            run.argmax(offset, outer, n, inner, last != 0, slice_mut(output, length)?);
+            Ok(())
+        });
+    }
+}
+
+/// A map into channels `channel` and further of another.
+///
+/// # Safety
+/// Pointers are null, misaligned or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mobilenet_rt_run_copy(
+    inference: *mut Inference,
+    input: *const Map,
+    output: *const Map,
+    channel: usize,
+) {
+    // SAFETY: as for this function.
+    unsafe {
+        described(inference, input, |run, input| {
+            let [output, ..] = slice(output, 1)? else { return Err(Status::Null) };
+            run.copy(input, output, channel);
             Ok(())
         });
     }

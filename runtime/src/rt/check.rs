@@ -20,7 +20,7 @@ pub(crate) fn extent(what: &str, offset: usize, floats: usize, len: usize) {
 pub(crate) fn map(what: &str, map: &Map, arena: usize) {
     let Map { offset, height, width, channels, group, ring } = *map;
     let sane = height > 0 && width > 0 && channels > 0 && channels < usize::MAX / 2 && group > 0 && ring > 0;
-    assert!(sane && group <= height, "{what} is empty: {map:?}");
+    assert!(sane && group <= height && ring <= height.div_ceil(group), "{what} is no map: {map:?}");
     let rows = height.min(group.saturating_mul(ring));
     extent(what, offset, product(&[rows, width, padded_channels(channels)]), arena);
 }

@@ -28,6 +28,25 @@ impl Element for i8 {
     }
 }
 
+/// The caller's image.
+#[derive(Clone, Copy)]
+pub(crate) enum Image<'a> {
+    F32(&'a [f32]),
+    U8(&'a [u8]),
+    I8(&'a [i8]),
+}
+
+impl Image<'_> {
+    /// Values.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::F32(values) => values.len(),
+            Self::U8(values) => values.len(),
+            Self::I8(values) => values.len(),
+        }
+    }
+}
+
 /// Stages input row `y`, which may lie outside the image, with `left` border columns into `to`; `planes` rows of
 /// `width` pixels for NCHW, one row of interleaved pixels for NHWC.
 pub(crate) fn stage<T: Element>(
@@ -97,6 +116,34 @@ pub(crate) unsafe fn import<T: Element>(source: &Source, input: &[T], map: &View
                         if inside { input[index(source.layout, shape, y, x, first + lane)].float() } else { 0.0 };
                     // SAFETY: the block exists in the row.
                     unsafe { row.block(block, width).add(x * width + lane).write(value) };
+                }
+            }
+        }
+    }
+}
+
+/// Copies a map into channels `channel..` of another.
+///
+/// # Safety
+/// Both maps must lie in memory that nothing else borrows; they have the same height and width, and the output the channels.
+pub(crate) unsafe fn copy(from: &View, to: &View, channel: usize) {
+    let padded = padded_channels(to.channels);
+    let width = |c: usize| (padded - c / 16 * 16).min(16);
+    for y in 0..from.height {
+        // SAFETY: the rows, their blocks and pixels exist.
+        unsafe {
+            let (source, target) = (from.row(y), to.row(y));
+            for (block, first, channels, lanes) in blocks(from.channels) {
+                let (p, at) = (source.block(block, lanes), channel + first);
+                if at.is_multiple_of(16) && channels == width(at) && lanes == channels {
+                    target.block(at / 16, lanes).copy_from(p, from.width * lanes);
+                    continue;
+                }
+                for c in at..at + channels {
+                    let q = target.block(c / 16, width(c)).add(c % 16);
+                    for x in 0..from.width {
+                        q.add(x * width(c)).write(p.add(x * lanes + c - at).read());
+                    }
                 }
             }
         }

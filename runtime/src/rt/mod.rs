@@ -9,10 +9,10 @@ mod image;
 mod isa;
 mod kernel;
 mod run;
+mod scores;
 mod share;
 mod softmax;
 mod spec;
-mod stream;
 #[cfg(all(test, feature = "std"))]
 #[allow(clippy::single_range_in_vec_init)]
 mod testing;

@@ -59,8 +59,8 @@ pub(crate) fn apart(units: usize, bytes: usize, work: impl Fn(Range<usize>, Opti
     crate::threads::with_crew(|crew| match crew {
         Some(crew) if units >= 4 => {
             let parts = crew.threads().min(units / 2);
-            // SAFETY: this thread leads the crew, which has nothing to do now.
-            let memory = Shared::new(unsafe { crew.memory(parts * bytes) });
+            // SAFETY: this thread leads the crew, which has nothing to do now; every part uses bytes of its own.
+            let memory = unsafe { Shared::new(crew.memory(parts * bytes)) };
             crew.share(parts, &|part| {
                 // SAFETY: there are that many bytes.
                 let mine = unsafe { memory.get().add(part * bytes) };
@@ -82,15 +82,17 @@ pub(crate) fn memory(bytes: usize) -> Option<*mut u8> {
     crate::threads::with_crew(|crew| crew.map(|crew| unsafe { crew.memory(bytes) }))
 }
 
-/// A value that threads may share although it holds pointers: they point into the arena and the weights, and every
-/// thread writes to a part of its own.
+/// A value that threads may share although it holds pointers.
 pub(crate) struct Shared<T>(T);
 
-// SAFETY: as the type's description says.
+// SAFETY: as `Shared::new` asks.
 unsafe impl<T> Sync for Shared<T> {}
 
 impl<T> Shared<T> {
-    pub(crate) fn new(value: T) -> Self {
+    /// # Safety
+    /// Whoever reads the value on another thread uses its pointers, and what else in it is not [`Sync`], for parts of its own or for
+    /// reading what nobody writes meanwhile.
+    pub(crate) unsafe fn new(value: T) -> Self {
         Self(value)
     }
 

@@ -6,8 +6,11 @@
 //! Multiplications and additions stay separate.
 
 /// `1 / k!`, highest power first.
-const TAYLOR: [f32; 8] = [1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0];
-const ROUND: f32 = 12_582_912.0;
+pub(crate) const TAYLOR: [f32; 8] = [1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0];
+/// Added and subtracted, rounds to a whole number.
+pub(crate) const ROUND: f32 = 12_582_912.0;
+/// The logarithm of 2 in two parts.
+pub(crate) const LN2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
 
 /// `e^x` to about 1e-7 relative, NaN for NaN.
 #[inline(always)]
@@ -16,7 +19,7 @@ pub(crate) fn exp(x: f32) -> f32 {
     let x = if x > 89.0 { 89.0 } else { x };
     let rounded = x * core::f32::consts::LOG2_E + ROUND;
     let n = rounded - ROUND;
-    let r = x - n * 0.693_359_4 - n * -2.121_944_4e-4;
+    let r = x - n * LN2[0] - n * LN2[1];
     let mut p = TAYLOR[0];
     for c in &TAYLOR[1..] {
         p = p * r + c;
@@ -66,6 +69,24 @@ pub(crate) fn softmax(x: &mut [f32], log: bool) {
         let scale = 1.0 / sum;
         x.iter_mut().for_each(|x| *x *= scale);
     }
+}
+
+/// The same for every `stride`-th value.
+pub(crate) fn strided(x: &mut [f32], stride: usize, log: bool) {
+    if stride == 1 {
+        return softmax(x, log);
+    }
+    let max = x.iter().step_by(stride).fold(f32::NEG_INFINITY, |max, &x| if x > max { x } else { max });
+    let mut sums = [0.0f32; 8];
+    for (i, x) in x.iter_mut().step_by(stride).enumerate() {
+        let shifted = *x - max;
+        let e = exp(shifted);
+        sums[i % 8] += e;
+        *x = if log { shifted } else { e };
+    }
+    let sum = sums.iter().sum::<f32>();
+    let (shift, scale) = if log { (ln(sum), 1.0) } else { (0.0, 1.0 / sum) };
+    x.iter_mut().step_by(stride).for_each(|x| *x = (*x - shift) * scale);
 }
 
 #[cfg(test)]

@@ -10,10 +10,20 @@
 //! bytes with neither. The kernels rely on this and don't check it (a plan that breaks it computes nonsense, but stays inside
 //! the arena); the compiler proves it for every plan of its tests.
 //!
+//! # Weights
+//!
+//! Panels are `[N/16][1 + taps][16]`, the bias row first, the last panel 8 wide where at most 8 channels remain. Taps of
+//! [`LinkKind::Conv`] are `[kh][kw][C/groups]`, counted from the first input channel of the output channel's own group;
+//! those of [`LinkKind::Depthwise`] `[kh][kw]`. Vectors that an epilogue reads (gate, slopes, affine) have a float per
+//! channel and the padding of a map.
+//!
 //! What is `repr(C)` is a structure of the same fields in the header of `mobilenet-runtime-capi`.
 
+use super::kernel::padded_channels;
+use core::ops::Range;
+
 /// A feature map in the arena: groups of rows, channels blocked by 16 inside a group.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(C)]
 pub struct Map {
     /// Byte offset in the arena.
@@ -30,8 +40,40 @@ pub struct Map {
     pub ring: usize,
 }
 
+impl Map {
+    /// No map.
+    pub const NONE: Self = Self { offset: 0, height: 0, width: 0, channels: 0, group: 0, ring: 0 };
+
+    /// Whether this stands for no map.
+    #[must_use]
+    pub const fn is_none(&self) -> bool {
+        self.height == 0
+    }
+
+    /// Groups of rows.
+    pub(crate) fn groups(&self) -> usize {
+        self.height.div_ceil(self.group)
+    }
+
+    /// The bytes of the arena that it lies in, once it has been checked.
+    pub(crate) fn extent(&self) -> Range<usize> {
+        let rows = self.height.min(self.group * self.ring);
+        self.offset..self.offset + rows * self.width * padded_channels(self.channels) * 4
+    }
+
+    /// The bytes of group `q`.
+    pub(crate) fn slot(&self, q: usize) -> Range<usize> {
+        let row = self.width * padded_channels(self.channels) * 4;
+        let first = self.offset + q % self.ring * self.group * row;
+        first..first + self.group.min(self.height - q * self.group) * row
+    }
+}
+
+/// The offset of what is absent.
+pub const NONE: usize = usize::MAX;
+
 /// A spatial window; the far border follows from the output's size.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(C)]
 pub struct Window {
     /// Kernel height and width.
@@ -42,6 +84,94 @@ pub struct Window {
     pub dilation: [usize; 2],
     /// Border rows above and columns left.
     pub pad: [usize; 2],
+}
+
+impl Window {
+    /// One position, as a pointwise convolution has it.
+    pub const ONE: Self = Self { kernel: [1; 2], stride: [1; 2], dilation: [1; 2], pad: [0; 2] };
+}
+
+/// Which function an activation is, a number as in C, so that any bytes are a value; [`Run`](super::Run) refuses those that have no
+/// name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct ActivationKind(
+    /// The number.
+    pub u32,
+);
+
+#[allow(non_upper_case_globals)]
+impl ActivationKind {
+    /// `min(b, max(a, x))`, NaN passing through.
+    pub const Clamp: Self = Self(0);
+    /// `x * clamp(x / 6 + 1/2, 0, 1)`
+    pub const HardSwish: Self = Self(1);
+    /// `clamp(a * x + b, 0, 1)`
+    pub const HardSigmoid: Self = Self(2);
+    /// `1 / (1 + exp(-x))`
+    pub const Sigmoid: Self = Self(3);
+    /// `x / (1 + exp(-x))`
+    pub const Swish: Self = Self(4);
+    /// The hyperbolic tangent.
+    pub const Tanh: Self = Self(5);
+    /// `x` where that is not negative, else `a * x`.
+    pub const LeakyRelu: Self = Self(6);
+}
+
+/// A function of one number; what `a` and `b` are its kind says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[repr(C)]
+pub struct Activation {
+    /// Which function.
+    pub kind: ActivationKind,
+    /// First constant, 0 where there is none.
+    pub a: f32,
+    /// Second constant, 0 where there is none.
+    pub b: f32,
+}
+
+impl Activation {
+    /// `min(hi, max(lo, x))`
+    #[must_use]
+    pub const fn clamp(lo: f32, hi: f32) -> Self {
+        Self { kind: ActivationKind::Clamp, a: lo, b: hi }
+    }
+
+    /// Whether its kind has a name.
+    pub(crate) fn is_known(&self) -> bool {
+        self.kind.0 <= ActivationKind::LeakyRelu.0
+    }
+}
+
+/// What happens to each value before it is stored, in this order: times the gate, plus the residual, the activation, slopes,
+/// affine.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[repr(C)]
+pub struct Epilogue {
+    /// A vector in the arena that channels are multiplied with, or [`NONE`].
+    pub gate: usize,
+    /// A map of the same shape that is added, or [`Map::NONE`].
+    pub add: Map,
+    /// The activation.
+    pub activation: Activation,
+    /// A vector in the blob: negative values of a channel are multiplied with it. Or [`NONE`].
+    pub slopes: usize,
+    /// Two vectors in the blob, scales and offsets of the channels, or [`NONE`].
+    pub affine: usize,
+}
+
+impl Epilogue {
+    /// An activation alone.
+    #[must_use]
+    pub const fn of(activation: Activation) -> Self {
+        Self { gate: NONE, add: Map::NONE, activation, slopes: NONE, affine: NONE }
+    }
+
+    /// Bounds alone.
+    #[must_use]
+    pub const fn clamp(lo: f32, hi: f32) -> Self {
+        Self::of(Activation::clamp(lo, hi))
+    }
 }
 
 /// `min(hi, max(lo, x))`, NaN passing through.
@@ -88,7 +218,7 @@ pub struct Stem {
     /// Border value per input channel.
     pub pad_values: &'static [f32],
     /// Epilogue.
-    pub clamp: Clamp,
+    pub epilogue: Epilogue,
     /// Result.
     pub output: Map,
     /// Staging rows in the arena.
@@ -175,9 +305,68 @@ pub struct Dense {
     pub n: usize,
     /// Panels.
     pub weights: usize,
-    /// Epilogue.
-    pub clamp: Clamp,
+    /// Epilogue, without a residual.
+    pub epilogue: Epilogue,
 }
+
+/// What a link computes, a number as in C; [`Run`](super::Run) refuses those that have no name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct LinkKind(
+    /// The number.
+    pub u32,
+);
+
+#[allow(non_upper_case_globals)]
+impl LinkKind {
+    /// Any convolution in `groups` groups; the border is zero.
+    pub const Conv: Self = Self(0);
+    /// Each channel by itself; the border is zero.
+    pub const Depthwise: Self = Self(1);
+    /// 1x1 convolution; input and output have the same groups.
+    pub const Pointwise: Self = Self(2);
+    /// Maximum; neither the border nor a NaN ever wins.
+    pub const MaxPool: Self = Self(3);
+    /// Mean of a window; of the whole window, border included, where `groups` is 1, of its part inside the map where it is 0.
+    pub const AveragePool: Self = Self(4);
+    /// The epilogue alone; input and output have the same groups.
+    pub const Elementwise: Self = Self(5);
+    /// Mean of a whole map, the last link of its chain. Its output is the vector, a map of one pixel.
+    pub const Mean: Self = Self(6);
+}
+
+/// One computation of a chain.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub struct Link {
+    /// What is computed.
+    pub kind: LinkKind,
+    /// Groups of channels, see [`LinkKind`]; 1 where it says nothing else.
+    pub groups: usize,
+    /// What is read: the output of the link before, or a map in the arena.
+    pub input: Map,
+    /// The window, [`Window::ONE`] where there is none.
+    pub window: Window,
+    /// Panels in the blob, or [`NONE`].
+    pub weights: usize,
+    /// Epilogue.
+    pub epilogue: Epilogue,
+    /// What is written.
+    pub output: Map,
+}
+
+/// Links executed depth-first: the last computes its groups in order, and each of those before it has, at that moment, computed just the
+/// groups that are read. What lies between two links is a ring of groups.
+#[derive(Debug, Clone, Copy)]
+pub struct Chain {
+    /// Reads the caller's input, where the chain starts there.
+    pub stem: Option<Stem>,
+    /// The links behind it, [`MAX_LINKS`] at most; each reads what the one before writes.
+    pub links: &'static [Link],
+}
+
+/// Links of a chain at most.
+pub const MAX_LINKS: usize = 64;
 
 /// A run of stages executed depth-first: the last one block of rows at a time, each earlier stage just far enough
 /// ahead, over maps that keep only a ring of groups.

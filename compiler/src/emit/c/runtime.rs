@@ -70,10 +70,10 @@ fn call(name: &str, step: &Step, [input, output]: [usize; 2]) -> String {
         Kernel::GlobalAveragePool { output: to, .. } => vector("pool", &format!("&{name}"), *to, output),
         Kernel::Dense { output: to, .. } => vector("dense", &format!("&{name}"), *to, output),
         Kernel::Softmax { at: Target::Arena(offset), n, log } => {
-            ("softmax".into(), format!("{offset}, {n}, {}", i32::from(*log)))
+            ("softmax".into(), format!("{offset}, 1, {n}, 1, {}", i32::from(*log)))
         }
-        Kernel::Softmax { at: Target::Output, log, .. } => {
-            ("softmax_out".into(), format!("output, {output}, {}", i32::from(*log)))
+        Kernel::Softmax { at: Target::Output, n, log } => {
+            ("softmax_out".into(), format!("output, {output}, {n}, 1, {}", i32::from(*log)))
         }
         Kernel::Export { layout, .. } => {
             ("export".into(), format!("&{name}, {}, output, {output}", layout_macro(*layout)))
@@ -115,7 +115,7 @@ fn descriptor(name: &str, kernel: &Kernel) -> String {
             constant("pointwise", &fields(&[map(input), weights.to_string(), clamp(c), map(output)]))
         }
         Kernel::Dense { input, k, n, weights, clamp: c, .. } => {
-            constant("dense", &format!("{{{input}, {k}, {n}, {weights}, {}}}", clamp(c)))
+            constant("dense", &format!("{{{input}, {k}, {n}, {weights}, {}}}", epilogue(c)))
         }
         Kernel::GlobalAveragePool { input, .. } | Kernel::Export { input, .. } => constant("map", &map(input)),
         Kernel::Import { input, output } => {
@@ -154,7 +154,7 @@ fn stem(name: &str, kernel: &Kernel) -> String {
         window(w),
         weights.to_string(),
         format!("{name}_border"),
-        clamp(c),
+        epilogue(c),
         map(output),
         scratch.to_string(),
     ]);
@@ -196,6 +196,10 @@ fn window(window: &Window) -> String {
 
 fn clamp(clamp: &Clamp) -> String {
     format!("{{{}, {}}}", float(clamp.lo), float(clamp.hi))
+}
+
+fn epilogue(clamp: &Clamp) -> String {
+    format!("MOBILENET_RT_CLAMP({}, {})", float(clamp.lo), float(clamp.hi))
 }
 
 fn source_value(source: &Source) -> String {

@@ -72,8 +72,8 @@ impl Writer {
             }
             Kernel::Dense { input, k, n, weights, clamp, output } => {
                 let (input, k, n, weights) = (size(*input), size(*k), size(*n), size(*weights));
-                let clamp = clamp_value(clamp);
-                let value = quote!(rt::Dense { input: #input, k: #k, n: #n, weights: #weights, clamp: #clamp });
+                let epilogue = epilogue_value(clamp);
+                let value = quote!(rt::Dense { input: #input, k: #k, n: #n, weights: #weights, epilogue: #epilogue });
                 let name = self.item(index, "DENSE", &quote!(Dense), &value);
                 self.calls.extend(match output {
                     Target::Output => quote!(run.dense_out(&#name, output);),
@@ -84,10 +84,13 @@ impl Writer {
                 });
             }
             Kernel::Softmax { at, n, log } => self.calls.extend(match at {
-                Target::Output => quote!(run.softmax(output, #log);),
+                Target::Output => {
+                    let n = size(*n);
+                    quote!(run.softmax(output, #n, 1, #log);)
+                }
                 Target::Arena(offset) => {
                     let (offset, n) = (size(*offset), size(*n));
-                    quote!(run.softmax_at(#offset, #n, #log);)
+                    quote!(run.softmax_at(#offset, 1, #n, 1, #log);)
                 }
             }),
             Kernel::Import { input, output } => {
@@ -135,14 +138,14 @@ impl Writer {
         };
         let (input, window, weights) = (source(input), window_value(window), size(*weights));
         let pad_values = pad_values.iter().map(|&value| float(value));
-        let (clamp, output, scratch) = (clamp_value(clamp), self.map(output), size(*scratch));
+        let (epilogue, output, scratch) = (epilogue_value(clamp), self.map(output), size(*scratch));
         quote! {
             rt::Stem {
                 input: #input,
                 window: #window,
                 weights: #weights,
                 pad_values: &[#(#pad_values),*],
-                clamp: #clamp,
+                epilogue: #epilogue,
                 output: #output,
                 scratch: #scratch
             }
@@ -242,6 +245,11 @@ fn window_value(window: &Window) -> TokenStream {
     let [dh, dw] = window.dilation.map(size);
     let [top, left] = [window.pads[0], window.pads[1]].map(|pad| size(usize::try_from(pad).unwrap_or(0)));
     quote!(rt::Window { kernel: [#kh, #kw], stride: [#sh, #sw], dilation: [#dh, #dw], pad: [#top, #left] })
+}
+
+fn epilogue_value(clamp: &Clamp) -> TokenStream {
+    let (lo, hi) = (float(clamp.lo), float(clamp.hi));
+    quote!(rt::Epilogue::clamp(#lo, #hi))
 }
 
 fn clamp_value(clamp: &Clamp) -> TokenStream {

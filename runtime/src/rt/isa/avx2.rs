@@ -44,6 +44,24 @@ impl Simd for Avx2 {
         unsafe { _mm256_mul_ps(a, b) }
     }
     #[inline(always)]
+    fn max(self, v: __m256, most: __m256) -> __m256 {
+        // SAFETY: the token proves AVX. `maxps` returns its second operand when either is NaN.
+        unsafe { _mm256_max_ps(v, most) }
+    }
+    #[inline(always)]
+    fn div(self, a: __m256, b: __m256) -> __m256 {
+        // SAFETY: the token proves AVX.
+        unsafe { _mm256_div_ps(a, b) }
+    }
+    #[inline(always)]
+    fn power_of_two(self, rounded: __m256) -> __m256 {
+        // SAFETY: the token proves AVX2.
+        unsafe {
+            let exponent = _mm256_slli_epi32::<23>(_mm256_castps_si256(rounded));
+            _mm256_castsi256_ps(_mm256_add_epi32(exponent, _mm256_castps_si256(_mm256_set1_ps(1.0))))
+        }
+    }
+    #[inline(always)]
     fn clamp(self, v: __m256, lo: __m256, hi: __m256) -> __m256 {
         // SAFETY: the token proves AVX. `maxps` and `minps` return their second operand when either is NaN.
         unsafe { _mm256_min_ps(hi, _mm256_max_ps(lo, v)) }

@@ -45,6 +45,24 @@ impl Simd for Avx512 {
         unsafe { _mm512_mul_ps(a, b) }
     }
     #[inline(always)]
+    fn max(self, v: __m512, most: __m512) -> __m512 {
+        // SAFETY: the token proves AVX-512. `maxps` returns its second operand when either is NaN.
+        unsafe { _mm512_max_ps(v, most) }
+    }
+    #[inline(always)]
+    fn div(self, a: __m512, b: __m512) -> __m512 {
+        // SAFETY: the token proves AVX-512.
+        unsafe { _mm512_div_ps(a, b) }
+    }
+    #[inline(always)]
+    fn power_of_two(self, rounded: __m512) -> __m512 {
+        // SAFETY: the token proves AVX-512.
+        unsafe {
+            let exponent = _mm512_slli_epi32::<23>(_mm512_castps_si512(rounded));
+            _mm512_castsi512_ps(_mm512_add_epi32(exponent, _mm512_castps_si512(_mm512_set1_ps(1.0))))
+        }
+    }
+    #[inline(always)]
     fn clamp(self, v: __m512, lo: __m512, hi: __m512) -> __m512 {
         // SAFETY: the token proves AVX-512. `maxps` and `minps` return their second operand when either is NaN.
         unsafe { _mm512_min_ps(hi, _mm512_max_ps(lo, v)) }

@@ -13,7 +13,7 @@ mod simd;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod simd128;
 
-use super::kernel::{conv, dense, depthwise, pointwise, pool, stem};
+use super::kernel::{conv, dense, depthwise, epilogue, pointwise, pool, stem};
 use core::sync::atomic::{AtomicU8, Ordering};
 pub(crate) use simd::Simd;
 
@@ -26,6 +26,8 @@ pub(crate) struct Kernels {
     pub stem: unsafe fn(&stem::Row),
     pub conv: unsafe fn(&conv::Row),
     pub pool: unsafe fn(&pool::Job),
+    pub mean: unsafe fn(&pool::Mean),
+    pub epilogue: unsafe fn(&epilogue::Job),
     pub dense: unsafe fn(&dense::Job),
 }
 
@@ -42,7 +44,7 @@ macro_rules! instantiate {
      pixels: $pixels:literal $single_pixels:literal $narrow_pixels:literal, split: $vectors:literal x $split:literal) => {
         mod table {
             use super::super::{Kernels, Simd};
-            use crate::rt::kernel::{conv, dense, depthwise, pointwise, pool, stem};
+            use crate::rt::kernel::{conv, dense, depthwise, epilogue, pointwise, pool, stem};
 
             type Token = super::$token;
 
@@ -86,7 +88,19 @@ macro_rules! instantiate {
             $(#[$attribute])?
             unsafe fn pool(job: &pool::Job) {
                 // SAFETY: as in `wide`.
+                unsafe { pool::rows(Token::assume(), job) }
+            }
+
+            $(#[$attribute])?
+            unsafe fn mean(job: &pool::Mean) {
+                // SAFETY: as in `wide`.
                 unsafe { pool::mean(Token::assume(), job) }
+            }
+
+            $(#[$attribute])?
+            unsafe fn epilogue(job: &epilogue::Job) {
+                // SAFETY: as in `wide`.
+                unsafe { epilogue::pass(Token::assume(), job) }
             }
 
             $(#[$attribute])?
@@ -108,6 +122,8 @@ macro_rules! instantiate {
                 stem,
                 conv,
                 pool,
+                mean,
+                epilogue,
                 dense,
             };
         }

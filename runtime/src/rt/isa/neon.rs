@@ -44,6 +44,24 @@ impl Simd for Neon {
         unsafe { vmulq_f32(a, b) }
     }
     #[inline(always)]
+    fn max(self, v: float32x4_t, most: float32x4_t) -> float32x4_t {
+        // SAFETY: NEON is on for the whole build. `fmaxnm` returns the number when the other is NaN.
+        unsafe { vmaxnmq_f32(v, most) }
+    }
+    #[inline(always)]
+    fn div(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        // SAFETY: NEON is on for the whole build.
+        unsafe { vdivq_f32(a, b) }
+    }
+    #[inline(always)]
+    fn power_of_two(self, rounded: float32x4_t) -> float32x4_t {
+        // SAFETY: NEON is on for the whole build.
+        unsafe {
+            let exponent = vshlq_n_u32::<23>(vreinterpretq_u32_f32(rounded));
+            vreinterpretq_f32_u32(vaddq_u32(exponent, vreinterpretq_u32_f32(vdupq_n_f32(1.0))))
+        }
+    }
+    #[inline(always)]
     fn clamp(self, v: float32x4_t, lo: float32x4_t, hi: float32x4_t) -> float32x4_t {
         // SAFETY: NEON is on for the whole build. `fmax` and `fmin` return NaN when either operand is.
         unsafe { vminq_f32(hi, vmaxq_f32(lo, v)) }

@@ -40,6 +40,18 @@ impl Simd for Portable {
         [a[0] * b[0], a[1] * b[1], a[2] * b[2], a[3] * b[3]]
     }
     #[inline(always)]
+    fn max(self, v: [f32; 4], most: [f32; 4]) -> [f32; 4] {
+        core::array::from_fn(|i| if v[i] > most[i] { v[i] } else { most[i] })
+    }
+    #[inline(always)]
+    fn div(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        [a[0] / b[0], a[1] / b[1], a[2] / b[2], a[3] / b[3]]
+    }
+    #[inline(always)]
+    fn power_of_two(self, rounded: [f32; 4]) -> [f32; 4] {
+        rounded.map(|x| f32::from_bits((x.to_bits() << 23).wrapping_add(1.0f32.to_bits())))
+    }
+    #[inline(always)]
     fn clamp(self, v: [f32; 4], lo: [f32; 4], hi: [f32; 4]) -> [f32; 4] {
         let mut r = v;
         for i in 0..4 {

@@ -37,6 +37,12 @@ pub(crate) trait Simd: Copy {
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a * b`
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
+    /// The larger of `v` and `most`, which is no NaN; `most` where `v` is NaN.
+    fn max(self, v: Self::V, most: Self::V) -> Self::V;
+    /// `a / b`
+    fn div(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `2^n` of `1.5 * 2^23 + n`, for whole `n` in `-126..=127`.
+    fn power_of_two(self, rounded: Self::V) -> Self::V;
     /// `min(hi, max(lo, v))`, NaN in `v` passing through.
     fn clamp(self, v: Self::V, lo: Self::V, hi: Self::V) -> Self::V;
     /// # Safety

@@ -41,6 +41,19 @@ impl Simd for Simd128 {
         f32x4_mul(a, b)
     }
     #[inline(always)]
+    fn max(self, v: v128, most: v128) -> v128 {
+        // `most < v ? v : most`
+        f32x4_pmax(most, v)
+    }
+    #[inline(always)]
+    fn div(self, a: v128, b: v128) -> v128 {
+        f32x4_div(a, b)
+    }
+    #[inline(always)]
+    fn power_of_two(self, rounded: v128) -> v128 {
+        i32x4_add(i32x4_shl(rounded, 23), f32x4_splat(1.0))
+    }
+    #[inline(always)]
     fn clamp(self, v: v128, lo: v128, hi: v128) -> v128 {
         // `pmax(a, b)` is `a < b ? b : a` and `pmin(a, b)` is `b < a ? b : a`: a NaN in `a` stays.
         f32x4_pmin(f32x4_pmax(v, lo), hi)

@@ -4,13 +4,21 @@ use super::padded_channels;
 use super::taps::{Run, bias, run, store};
 use super::view::{RowView, Rows, View, inside, interior};
 use crate::rt::{Clamp, Window, isa::Simd};
+use core::ops::Range;
 
-/// One output row.
+mod grouped;
+
+/// One output row, in some panels.
 pub(crate) struct Row {
+    /// Output channels: whole panels.
+    pub channels: Range<usize>,
+    /// Groups of channels.
+    pub groups: usize,
     pub input: View,
     pub window: Window,
     pub y: usize,
     pub panels: *const f32,
+    /// Output channels.
     pub n: usize,
     pub clamp: Clamp,
     pub out: RowView,
@@ -33,11 +41,13 @@ pub(crate) unsafe fn row<
 ) {
     let Window { kernel, stride, dilation, pad } = row.window;
     let rows = Rows::new(row.input, (row.y * stride[0]) as isize - pad[0] as isize, kernel[0], dilation[0]);
-    let padded = padded_channels(row.n);
+    let Range { start: mut channel, end: padded } = row.channels;
     let wide = padded / 16 * 16;
-    let mut channel = 0;
     // SAFETY: channels and pixels stay inside the output row, which the caller vouches for.
     unsafe {
+        if row.groups > 1 {
+            return grouped::row(row, &rows);
+        }
         while channel + COLUMNS <= wide {
             pixels::<S, WIDE, 16, PX>(s, row, &rows, channel);
             channel += COLUMNS;

@@ -10,6 +10,7 @@
 pub(crate) mod conv;
 pub(crate) mod dense;
 pub(crate) mod depthwise;
+pub(crate) mod epilogue;
 pub(crate) mod pointwise;
 pub(crate) mod pool;
 pub(crate) mod stem;

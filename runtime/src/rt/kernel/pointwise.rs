@@ -16,6 +16,8 @@ pub(crate) struct Block {
     pub panels: *const f32,
     pub n: usize,
     pub out: *mut f32,
+    /// What is added to the sums before they are bounded, laid out as the output, or null.
+    pub add: *const f32,
     pub pixels: usize,
     pub clamp: Clamp,
     /// The output channel whose panel is read after these.
@@ -38,6 +40,8 @@ pub(crate) struct Strip {
     panel_floats: usize,
     out: *mut f32,
     out_block: usize,
+    /// What is added, or null.
+    add: *const f32,
     clamp: Clamp,
     /// Bytes from one prefetch to the next.
     step: usize,
@@ -97,6 +101,11 @@ pub(crate) unsafe fn block(job: &Block, tiles: &Tiles) {
                 panel_floats: 16 * panel_taps,
                 out: job.out.add(channel / 16 * 16 * job.pixels + channel % 16),
                 out_block: job.pixels * 16,
+                add: if job.add.is_null() {
+                    job.add
+                } else {
+                    job.add.add(channel / 16 * 16 * job.pixels + channel % 16)
+                },
                 clamp: job.clamp,
                 step,
                 far,
@@ -127,9 +136,11 @@ pub(crate) unsafe fn tiles<S: Simd, const MR: usize, const NV: usize, const PW: 
     let mut ahead = ahead;
     // SAFETY: the caller vouches for the extents; `blocks * 16 + rest` taps follow the bias row.
     unsafe {
-        let mut start = strip.a.add(first * 16);
+        // Where the only block is 8 wide, `start` is not read and runs out of the map.
+        let mut start = strip.a.wrapping_add(first * 16);
         let mut rest = strip.a.add(strip.blocks * strip.block + first * if strip.narrow { 8 } else { 16 });
         let mut out = strip.out.add(first * PW);
+        let mut add = strip.add.wrapping_add(first * PW);
         for _ in 0..count {
             let mut b = strip.panel;
             let mut acc = [[s.splat(0.0); NV]; MR];
@@ -159,7 +170,7 @@ pub(crate) unsafe fn tiles<S: Simd, const MR: usize, const NV: usize, const PW: 
                         b = b.add(4 * PW);
                     }
                 }
-                a = a.add(strip.block);
+                a = a.wrapping_add(strip.block);
             }
             if strip.rest > 0 {
                 if strip.narrow {
@@ -170,12 +181,20 @@ pub(crate) unsafe fn tiles<S: Simd, const MR: usize, const NV: usize, const PW: 
                     rest = rest.add(MR * 16);
                 }
             }
+            if !strip.add.is_null() {
+                for (i, row) in acc.iter_mut().enumerate() {
+                    for (v, x) in row.iter_mut().enumerate() {
+                        *x = s.add(*x, s.load(add.add(i * PW + at::<S, PW>(v, strip.out_block))));
+                    }
+                }
+                add = add.add(MR * PW);
+            }
             for (i, row) in acc.iter().enumerate() {
                 for (v, &x) in row.iter().enumerate() {
                     s.store(out.add(i * PW + at::<S, PW>(v, strip.out_block)), s.clamp(x, lo, hi));
                 }
             }
-            start = start.add(MR * 16);
+            start = start.wrapping_add(MR * 16);
             out = out.add(MR * PW);
         }
     }

@@ -48,11 +48,10 @@ impl RowView {
 
 impl View {
     /// # Safety
-    /// The map's bytes must lie inside the arena.
+    /// The map's bytes must lie inside the arena, or what takes its place.
     pub(crate) unsafe fn new(map: &Map, arena: *mut u8) -> Self {
         Self {
-            // SAFETY: inside the arena, as the caller promises.
-            base: unsafe { arena.add(map.offset) }.cast(),
+            base: arena.wrapping_add(map.offset).cast(),
             height: map.height,
             width: map.width,
             channels: map.channels,

@@ -1,10 +1,11 @@
 //! The first convolution: input rows are staged, then convolved.
 
 use super::Run;
-use crate::rt::image::{self, Element};
+use super::link::Pass;
+use crate::rt::image::{self, Image};
 use crate::rt::kernel::{View, moved, stem};
-use crate::rt::share::{self, Shared};
 use crate::rt::{Layout, Stem, check};
+use core::ops::Range;
 
 /// A stem whose descriptor has been checked, and how far its input is staged.
 #[derive(Clone, Copy)]
@@ -14,39 +15,18 @@ pub(crate) struct StemJob {
     padded_width: usize,
     output: View,
     row: stem::Row,
+    /// What the kernel doesn't do.
+    pass: Option<Pass>,
+}
+
+impl StemJob {
+    /// The bytes of the staging rows.
+    pub(crate) fn scratch(&self, stem: &Stem) -> Range<usize> {
+        stem.scratch..stem.scratch + self.row.span * self.row.row * 4
+    }
 }
 
 impl Run<'_> {
-    /// First convolution of a float image.
-    pub fn stem_f32(&mut self, stem: &Stem, input: &[f32]) {
-        self.stem(stem, input);
-    }
-
-    /// First convolution of an image of unsigned bytes.
-    pub fn stem_u8(&mut self, stem: &Stem, input: &[u8]) {
-        self.stem(stem, input);
-    }
-
-    /// First convolution of an image of signed bytes.
-    pub fn stem_i8(&mut self, stem: &Stem, input: &[i8]) {
-        self.stem(stem, input);
-    }
-
-    fn stem<T: Element>(&mut self, stem: &Stem, input: &[T]) {
-        let job = self.begin_stem(stem, input.len());
-        let shared = Shared::new((&*self, job));
-        share::apart(job.output.groups(), job.row.span * job.row.row * 4, |groups, memory| {
-            let (run, mut job) = *shared.get();
-            if let Some(memory) = memory {
-                job.row.scratch = memory.cast();
-            }
-            for q in groups {
-                // SAFETY: the group exists; every thread has groups and staging rows of its own.
-                unsafe { run.stem_group(&mut job, stem, input, q) };
-            }
-        });
-    }
-
     /// Checks a stem and describes what its rows have in common.
     pub(crate) fn begin_stem(&self, stem: &Stem, input: usize) -> StemJob {
         let Stem { input: source, window, output, .. } = stem;
@@ -68,8 +48,11 @@ impl Run<'_> {
             Layout::Nhwc if dilation == 1 => (1, 0, kernel_width * c, 1, window.stride[1] * c),
             Layout::Nhwc => (kernel_width, dilation * c, c, 1, window.stride[1] * c),
         };
+        self.check_epilogue(&stem.epilogue, output);
         let view = self.view(output);
+        let (clamp, _, pass) = self.divide(&stem.epilogue, &view, self.residual(&stem.epilogue), false);
         StemJob {
+            pass,
             staged: isize::MIN,
             padded_width: width,
             output: view,
@@ -88,7 +71,7 @@ impl Run<'_> {
                 pixel,
                 panels: self.panels("the stem's weights", stem.weights, output.channels, taps),
                 n: output.channels,
-                clamp: stem.clamp,
+                clamp,
                 // SAFETY: a map has at least one row.
                 out: unsafe { view.row(0) },
                 pixels: output.width,
@@ -100,7 +83,7 @@ impl Run<'_> {
     ///
     /// # Safety
     /// The group must exist, and nobody else use the job's staging rows or touch the group.
-    pub(crate) unsafe fn stem_group<T: Element>(&self, job: &mut StemJob, stem: &Stem, input: &[T], q: usize) {
+    pub(crate) unsafe fn stem_group(&self, job: &mut StemJob, stem: &Stem, image: Image, q: usize) {
         let Stem { input: source, window, output, .. } = stem;
         for y in q * output.group..((q + 1) * output.group).min(output.height) {
             let top = (y * window.stride[0]) as isize - window.pad[0] as isize;
@@ -111,7 +94,12 @@ impl Run<'_> {
                 let to = unsafe {
                     core::slice::from_raw_parts_mut(job.row.scratch.cast_mut().add(slot * job.row.row), job.row.row)
                 };
-                image::stage(source, input, row, window.pad[1], stem.pad_values, job.padded_width, to);
+                let (left, pads, width) = (window.pad[1], stem.pad_values, job.padded_width);
+                match image {
+                    Image::F32(input) => image::stage(source, input, row, left, pads, width, to),
+                    Image::U8(input) => image::stage(source, input, row, left, pads, width, to),
+                    Image::I8(input) => image::stage(source, input, row, left, pads, width, to),
+                }
             }
             job.staged = end;
             job.row.slot = (y * window.stride[0]) % job.row.span;
@@ -120,6 +108,10 @@ impl Run<'_> {
                 job.row.out = job.output.row(y);
                 (self.kernels.stem)(&job.row);
             }
+        }
+        if let Some(pass) = &job.pass {
+            // SAFETY: as for this function.
+            unsafe { self.pass(pass, &job.output, &job.output, q, 0..output.channels.div_ceil(16)) };
         }
     }
 

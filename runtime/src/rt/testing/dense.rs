@@ -41,7 +41,7 @@ fn dense_matches() {
             k,
             n,
             weights: blob.panels(n, k, &bias, |n, t| weights[n * k + t]),
-            clamp,
+            epilogue: Epilogue::clamp(clamp.lo, clamp.hi),
         };
         let vector = layout.take(padded_channels(n) * 4);
         let mut memory = Memory::new(layout.end);

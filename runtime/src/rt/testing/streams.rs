@@ -26,7 +26,7 @@ fn streams_equal_whole_stages() {
             window: window(2),
             weights: blob.panels(shape[2], 27, &bias, |n, t| weights[n * 27 + t]),
             pad_values: &[0.1, 0.2, 0.3],
-            clamp,
+            epilogue: Epilogue::clamp(clamp.lo, clamp.hi),
             output: layout.map(shape, random.within(1, shape[0])),
             scratch: layout.take(3 * (w + 3) * 4 * 3 + 192),
         };
@@ -89,7 +89,7 @@ fn threads_change_nothing() {
         window: window(2),
         weights: blob.panels(24, 27, &bias, |n, t| weights[n * 27 + t]),
         pad_values: &[0.1, 0.2, 0.3],
-        clamp,
+        epilogue: Epilogue::clamp(clamp.lo, clamp.hi),
         output: layout.map([21, 56, 24], 4),
         scratch: layout.take(3 * 3 * 128 * 4),
     };
@@ -134,8 +134,13 @@ fn threads_change_nothing() {
         output: layout.map([11, 28, 33], 3),
     };
     let mean = layout.take(40 * 4);
-    let dense =
-        Dense { input: mean, k: 33, n: 100, weights: blob.panels(100, 33, &bias, |n, t| weights[n * 33 + t]), clamp };
+    let dense = Dense {
+        input: mean,
+        k: 33,
+        n: 100,
+        weights: blob.panels(100, 33, &bias, |n, t| weights[n * 33 + t]),
+        epilogue: stem.epilogue,
+    };
     let (input, blob) = (random.floats(41 * 111 * 3), blob.leak());
     let stream = Stream { stem: Some(stem), stages: std::vec![separable, large].leak() };
     for kernels in available() {
