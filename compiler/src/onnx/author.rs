@@ -19,8 +19,8 @@ use onnx_protobuf::attribute_proto::AttributeType;
 use onnx_protobuf::tensor_proto::DataLocation;
 use onnx_protobuf::tensor_shape_proto::{Dimension, dimension};
 use onnx_protobuf::{
-    AttributeProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto, TensorProto, TensorShapeProto,
-    TypeProto, ValueInfoProto, type_proto,
+    AttributeProto, FunctionProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto, TensorProto,
+    TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
 };
 use protobuf::{Message, MessageField};
 use std::collections::BTreeMap;
@@ -141,6 +141,19 @@ impl Node {
         self.attribute(AttributeProto { t, ..attribute(name, AttributeType::TENSOR) })
     }
 
+    /// Adds an attribute of type GRAPH: the graph of a model.
+    #[must_use]
+    pub fn graph(self, name: &str, body: &Author) -> Self {
+        let g = body.model.graph.clone();
+        self.attribute(AttributeProto { g, ..attribute(name, AttributeType::GRAPH) })
+    }
+
+    /// Adds an attribute that has the value of an INT attribute of the function around the node.
+    #[must_use]
+    pub fn int_of_function(self, name: &str, of: &str) -> Self {
+        self.attribute(AttributeProto { ref_attr_name: of.into(), ..attribute(name, AttributeType::INT) })
+    }
+
     fn attribute(mut self, attribute: AttributeProto) -> Self {
         self.0.attribute.push(attribute);
         self
@@ -232,6 +245,29 @@ impl Author {
     #[must_use]
     pub fn node(mut self, node: Node) -> Self {
         self.model.graph.mut_or_insert_default().node.push(node.0);
+        self
+    }
+
+    /// Adds a function of the model. The attributes of `defaults` are those that a call may leave out.
+    #[must_use]
+    pub fn function<'a>(
+        mut self,
+        [domain, name]: [&str; 2],
+        inputs: impl IntoIterator<Item = &'a str>,
+        outputs: impl IntoIterator<Item = &'a str>,
+        nodes: impl IntoIterator<Item = Node>,
+        defaults: Option<Node>,
+    ) -> Self {
+        self.model.functions.push(FunctionProto {
+            domain: domain.into(),
+            name: name.into(),
+            input: inputs.into_iter().map(Into::into).collect(),
+            output: outputs.into_iter().map(Into::into).collect(),
+            node: nodes.into_iter().map(|node| node.0).collect(),
+            attribute_proto: defaults.map(|node| node.0.attribute).unwrap_or_default(),
+            opset_import: self.model.opset_import.clone(),
+            ..FunctionProto::default()
+        });
         self
     }
 

@@ -9,10 +9,11 @@ pub(super) fn graph(graph: &mut Graph) -> Result<(), Error> {
     let mut problems = Vec::new();
     let mut producers: HashMap<&str, Option<usize>> = HashMap::new();
     let initializers = graph.initializers.iter().map(|(name, _)| (name, None, "initialiser"));
+    let unread = graph.unread.iter().map(|(name, _)| (name, None, "value"));
     let inputs = graph.inputs.iter().map(|input| (&input.name, None, "input"));
     let outputs = graph.nodes.iter().enumerate().flat_map(|(i, node)| node.outputs.iter().map(move |name| (name, i)));
     let outputs = outputs.filter(|(name, _)| !name.is_empty()).map(|(name, i)| (name, Some(i), "value"));
-    for (name, producer, what) in initializers.chain(inputs).chain(outputs) {
+    for (name, producer, what) in initializers.chain(unread).chain(inputs).chain(outputs) {
         if name.is_empty() {
             problems.push(Problem::new(format!("an {what} has no name")));
         } else if producers.insert(name, producer).is_some() {
@@ -22,8 +23,8 @@ pub(super) fn graph(graph: &mut Graph) -> Result<(), Error> {
     let mut consumers = vec![Vec::new(); graph.nodes.len()];
     let mut waiting = vec![0usize; graph.nodes.len()];
     for (i, node) in graph.nodes.iter().enumerate() {
-        for name in node.inputs.iter().filter(|name| !name.is_empty()) {
-            match producers.get(name.as_str()) {
+        for name in node.reads() {
+            match producers.get(name) {
                 Some(Some(producer)) => {
                     consumers[*producer].push(i);
                     waiting[i] += 1;

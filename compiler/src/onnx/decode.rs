@@ -1,14 +1,21 @@
 //! Messages to the model, collecting every problem on the way.
 
 use super::external::SideFiles;
-use super::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, ValueInfoProto};
+use super::inline::{self, Function};
+use super::proto::{
+    AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto, ValueInfoProto,
+};
 use super::tensor::Tensors;
-use super::{Attribute, Dim, Graph, Limits, Model, Node, ValueInfo, dtype};
+use super::{Attribute, Body, Dim, Graph, Limits, Model, Node, ValueInfo, dtype};
 use crate::diagnostic::{Error, Problem};
+use crate::graph::Tensor;
 use bytes::Bytes;
 use prost::Message;
 use std::collections::HashSet;
 use std::path::Path;
+
+/// Graphs inside attributes of nodes inside graphs: deeper nesting is not read.
+const MAX_DEPTH: usize = 8;
 
 pub(super) fn model(source: Bytes, base_dir: Option<&Path>, limits: &Limits) -> Result<Model, Error> {
     if source.len() as u64 > limits.file_bytes {
@@ -27,15 +34,16 @@ pub(super) fn model(source: Bytes, base_dir: Option<&Path>, limits: &Limits) -> 
         return Err(problem.into());
     };
     let mut problems = Vec::new();
-    let mut opsets: Vec<_> = proto
-        .opset_import
-        .into_iter()
-        .map(|o| (if o.domain == "ai.onnx" { String::new() } else { o.domain }, o.version))
-        .collect();
+    let mut opsets: Vec<_> = proto.opset_import.into_iter().map(|o| (default_domain(o.domain), o.version)).collect();
     opsets.dedup();
     check_opset(&opsets, &mut problems);
     let mut tensors = Tensors::new(SideFiles::new(base_dir, limits), limits);
-    let graph = self::graph(graph, limits, &mut tensors, &mut problems);
+    let mut graph = self::graph(graph, limits, &mut tensors, &mut problems);
+    let functions: Vec<Function> =
+        proto.functions.into_iter().map(|f| function(f, &opsets, limits, &mut tensors, &mut problems)).collect();
+    if problems.is_empty() {
+        inline::graph(&mut graph, &functions, limits, &mut problems);
+    }
     if !problems.is_empty() {
         return Err(Error { problems });
     }
@@ -43,7 +51,6 @@ pub(super) fn model(source: Bytes, base_dir: Option<&Path>, limits: &Limits) -> 
         ir_version: proto.ir_version,
         opsets,
         producer: format!("{} {}", proto.producer_name, proto.producer_version).trim().into(),
-        functions: proto.functions.into_iter().map(|f| (f.domain, f.name)).collect(),
         graph,
         files: tensors.files.into_paths(),
         source,
@@ -81,47 +88,132 @@ fn graph(proto: GraphProto, limits: &Limits, tensors: &mut Tensors, problems: &m
             problems.push(Problem::new(format!("too many {what}")).expected(expected, count.to_string()));
         }
     }
-    for sparse in &proto.sparse_initializer {
-        let name = sparse.values.as_ref().map_or("", |v| v.name.as_str());
-        problems.push(Problem::new(format!("initialiser {name:?} is sparse")).hint("store it as a dense tensor"));
-    }
     let mut graph = Graph {
         name: proto.name,
         inputs: vec![],
         outputs: vec![],
         declared: vec![],
         initializers: vec![],
+        unread: vec![],
         nodes: vec![],
     };
     if !problems.is_empty() {
         return graph;
     }
-    for initializer in proto.initializer {
-        match tensors.decode(&initializer) {
-            Ok(tensor) => graph.initializers.push((initializer.name, tensor)),
-            Err(message) => problems.push(Problem::new(format!("initialiser {:?}: {message}", initializer.name))),
-        }
-    }
-    let constants: HashSet<&str> = graph.initializers.iter().map(|(name, _)| name.as_str()).collect();
+    (graph.initializers, graph.unread) = initializers(proto.initializer, proto.sparse_initializer, tensors, problems);
+    let unread = graph.unread.iter().map(|(name, _)| name);
+    let constants: HashSet<String> = graph.initializers.iter().map(|(name, _)| name).chain(unread).cloned().collect();
     for input in proto.input {
-        match constants.contains(input.name.as_str()) {
-            true => graph.declared.extend(value_info(input).ok()),
-            false => graph.inputs.extend(port(input, "input", problems)),
+        let name = input.name.clone();
+        match value_info(input) {
+            input if constants.contains(&name) => graph.declared.extend(input.ok()),
+            Ok(input) => graph.inputs.push(input),
+            Err(message) => graph.unread.push((name.clone(), format!("input {name:?} {message}"))),
         }
     }
     for output in proto.output {
-        graph.outputs.extend(port(output, "output", problems));
+        let name = output.name.clone();
+        match value_info(output) {
+            Ok(output) => graph.outputs.push(output),
+            Err(message) => problems.push(Problem::new(format!("output {name:?} {message}"))),
+        }
     }
     // What is declared of a value that isn't read as a tensor doesn't matter before one reads it.
     graph.declared.extend(proto.value_info.into_iter().filter_map(|value| value_info(value).ok()));
-    graph.nodes = proto.node.into_iter().map(|n| node(n, tensors, problems)).collect();
+    graph.nodes = proto.node.into_iter().map(|n| node(n, 0, tensors, problems)).collect();
     graph
 }
 
-/// An input or output.
-fn port(proto: ValueInfoProto, what: &str, problems: &mut Vec<Problem>) -> Option<ValueInfo> {
-    let name = proto.name.clone();
-    value_info(proto).map_err(|message| problems.push(Problem::new(format!("{what} {name:?} {message}")))).ok()
+/// Named values beside each other: what they are, or why they are not read.
+type Named<T> = Vec<(String, T)>;
+
+/// Those that are read, and those of a kind that is not.
+fn initializers(
+    dense: Vec<TensorProto>,
+    sparse: Vec<SparseTensorProto>,
+    tensors: &mut Tensors,
+    problems: &mut Vec<Problem>,
+) -> (Named<Tensor>, Named<String>) {
+    let (mut read, mut unread) = (Vec::new(), Vec::new());
+    for initializer in dense {
+        let name = initializer.name.clone();
+        let message = |message: String| format!("initialiser {name:?}: {message}");
+        if let Err(kind) = dtype::from_code(initializer.data_type) {
+            let message = message(format!("element type {kind} is not read"));
+            unread.push((name, message));
+            continue;
+        }
+        match tensors.decode(&initializer) {
+            Ok(tensor) => read.push((name, tensor)),
+            Err(reason) => problems.push(Problem::new(message(reason))),
+        }
+    }
+    for sparse in sparse {
+        let name = sparse.values.map(|v| v.name).unwrap_or_default();
+        let message = format!("initialiser {name:?} is sparse: store it as a dense tensor");
+        unread.push((name, message));
+    }
+    (read, unread)
+}
+
+/// The graph in an attribute.
+fn body(bytes: &Bytes, depth: usize, tensors: &mut Tensors, problems: &mut Vec<Problem>) -> Result<Body, String> {
+    if depth > MAX_DEPTH {
+        return Err(format!("graphs inside graphs, more than {MAX_DEPTH} deep, are not read"));
+    }
+    let proto = GraphProto::decode(bytes.clone()).map_err(|e| format!("its graph is damaged: {e}"))?;
+    let (initializers, unread) = initializers(proto.initializer, proto.sparse_initializer, tensors, problems);
+    Ok(Body {
+        inputs: proto.input.into_iter().map(|i| i.name).collect(),
+        outputs: proto.output.into_iter().map(|o| o.name).collect(),
+        initializers,
+        unread,
+        nodes: proto.node.into_iter().map(|n| node(n, depth, tensors, problems)).collect(),
+    })
+}
+
+fn function(
+    proto: FunctionProto,
+    opsets: &[(String, i64)],
+    limits: &Limits,
+    tensors: &mut Tensors,
+    problems: &mut Vec<Problem>,
+) -> Function {
+    let own = |sets: &[(String, i64)]| sets.iter().find(|(domain, _)| domain.is_empty()).map(|(_, version)| *version);
+    let imported: Vec<(String, i64)> =
+        proto.opset_import.into_iter().map(|set| (default_domain(set.domain), set.version)).collect();
+    if proto.node.len() > limits.entries {
+        let expected = format!("at most {}", limits.entries);
+        let message = format!("too many nodes in the function {:?}", proto.name);
+        problems.push(Problem::new(message).expected(expected, proto.node.len().to_string()));
+    }
+    let opset = own(&imported).filter(|version| Some(*version) != own(opsets));
+    if let Some(version) = opset.filter(|version| !super::OPSETS.contains(version)) {
+        let supported = format!("{} to {}", super::OPSETS.start(), super::OPSETS.end());
+        let message = format!("opset version of the function {:?} not supported", proto.name);
+        problems.push(Problem::new(message).expected(supported, version.to_string()));
+    }
+    let mut nodes: Vec<Node> = proto.node.into_iter().map(|n| node(n, 0, tensors, problems)).collect();
+    nodes.iter_mut().for_each(|node| node.opset = opset);
+    let carrier = NodeProto {
+        name: proto.name.clone(),
+        op_type: "Function".into(),
+        attribute: proto.attribute_proto,
+        ..NodeProto::default()
+    };
+    Function {
+        defaults: node(carrier, 0, tensors, problems).attributes,
+        domain: default_domain(proto.domain),
+        name: proto.name,
+        overload: proto.overload,
+        inputs: proto.input,
+        outputs: proto.output,
+        nodes,
+    }
+}
+
+fn default_domain(domain: String) -> String {
+    if domain == "ai.onnx" { String::new() } else { domain }
 }
 
 fn value_info(proto: ValueInfoProto) -> Result<ValueInfo, String> {
@@ -140,18 +232,21 @@ fn value_info(proto: ValueInfoProto) -> Result<ValueInfo, String> {
     Ok(ValueInfo { shape: shape.map(|_| dims), name: proto.name, dtype })
 }
 
-fn node(proto: NodeProto, tensors: &mut Tensors, problems: &mut Vec<Problem>) -> Node {
+/// `depth`: graphs around the node's own.
+fn node(proto: NodeProto, depth: usize, tensors: &mut Tensors, problems: &mut Vec<Problem>) -> Node {
     let mut node = Node {
         name: proto.name,
         op_type: proto.op_type,
-        domain: if proto.domain == "ai.onnx" { String::new() } else { proto.domain },
+        domain: default_domain(proto.domain),
+        overload: proto.overload,
+        opset: None,
         inputs: proto.input,
         outputs: proto.output,
         attributes: Vec::new(),
     };
     let mut names = HashSet::new();
     for attribute in proto.attribute {
-        match self::attribute(&attribute, tensors) {
+        match self::attribute(&attribute, depth, tensors, problems) {
             Ok(_) if !names.insert(attribute.name.clone()) => {
                 let message = format!("attribute {:?} is given twice", attribute.name);
                 problems.push(Problem::new(message).at(node.label(), &node.op_type));
@@ -166,9 +261,14 @@ fn node(proto: NodeProto, tensors: &mut Tensors, problems: &mut Vec<Problem>) ->
     node
 }
 
-fn attribute(proto: &AttributeProto, tensors: &mut Tensors) -> Result<Attribute, String> {
+fn attribute(
+    proto: &AttributeProto,
+    depth: usize,
+    tensors: &mut Tensors,
+    problems: &mut Vec<Problem>,
+) -> Result<Attribute, String> {
     if !proto.ref_attr_name.is_empty() {
-        return Ok(Attribute::Other);
+        return Ok(Attribute::Reference(proto.ref_attr_name.clone()));
     }
     let kind = match proto.kind {
         0 => guess_kind(proto),
@@ -179,7 +279,17 @@ fn attribute(proto: &AttributeProto, tensors: &mut Tensors) -> Result<Attribute,
         1 => Attribute::Float(proto.f.unwrap_or_default()),
         2 => Attribute::Int(proto.i.unwrap_or_default()),
         3 => Attribute::String(text(&proto.s.clone().unwrap_or_default())?),
-        4 => Attribute::Tensor(tensors.decode(proto.t.as_ref().ok_or("the tensor is missing")?)?),
+        4 => {
+            let tensor = proto.t.as_ref().ok_or("the tensor is missing")?;
+            match dtype::from_code(tensor.data_type) {
+                Ok(_) => Attribute::Tensor(tensors.decode(tensor)?),
+                Err(_) => Attribute::Other,
+            }
+        }
+        5 => {
+            let bytes = proto.g.as_ref().ok_or("the graph is missing")?;
+            Attribute::Graph(Box::new(body(bytes, depth + 1, tensors, problems)?))
+        }
         6 => Attribute::Floats(proto.floats.clone()),
         7 => Attribute::Ints(proto.ints.clone()),
         8 => Attribute::Strings(proto.strings.iter().map(text).collect::<Result<_, _>>()?),
@@ -194,6 +304,7 @@ fn guess_kind(proto: &AttributeProto) -> i32 {
         (2, proto.i.is_some()),
         (3, proto.s.is_some()),
         (4, proto.t.is_some()),
+        (5, proto.g.is_some()),
         (6, !proto.floats.is_empty()),
         (7, !proto.ints.is_empty()),
         (8, !proto.strings.is_empty()),

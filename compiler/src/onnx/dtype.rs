@@ -20,7 +20,7 @@ const CODES: [(i32, DType); 13] = [
 
 /// The number of `TensorProto.DataType`.
 #[cfg(any(test, feature = "cli"))]
-pub(super) fn code(dtype: DType) -> i32 {
+pub(crate) fn code(dtype: DType) -> i32 {
     CODES.iter().find(|(_, d)| *d == dtype).map_or(0, |(code, _)| *code)
 }
 

@@ -5,10 +5,12 @@
 
 #[cfg(feature = "cli")]
 pub mod author;
+mod body;
 mod check;
 mod decode;
 pub(crate) mod dtype;
 mod external;
+mod inline;
 mod proto;
 pub(crate) mod schema;
 mod tensor;
@@ -51,9 +53,7 @@ pub struct Model {
     pub opsets: Vec<(String, i64)>,
     /// Name and version of the tool that wrote the file.
     pub producer: String,
-    /// Domain and name of each model-local function.
-    pub functions: Vec<(String, String)>,
-    /// The computation.
+    /// The computation, functions of the model's own inlined.
     pub graph: Graph,
     /// The model file and the side files it takes weights from: a change in any of them changes the model.
     pub files: Vec<PathBuf>,
@@ -73,7 +73,24 @@ pub struct Graph {
     pub declared: Vec<ValueInfo>,
     /// Named constants.
     pub initializers: Vec<(String, Tensor)>,
+    /// Inputs and initialisers of a kind that is not read, and why: a problem only where something needs one.
+    pub unread: Vec<(String, String)>,
     /// Nodes in topological order; file order where that is one.
+    pub nodes: Vec<Node>,
+}
+
+/// The computation that an attribute holds: a branch of an `If`, for one.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Body {
+    /// Names of its inputs; a branch has none.
+    pub inputs: Vec<String>,
+    /// Names of its outputs.
+    pub outputs: Vec<String>,
+    /// Named constants.
+    pub initializers: Vec<(String, Tensor)>,
+    /// Initialisers of a kind that is not read, and why.
+    pub unread: Vec<(String, String)>,
+    /// Nodes in topological order. They may read values of the graph around it.
     pub nodes: Vec<Node>,
 }
 
@@ -106,6 +123,10 @@ pub struct Node {
     pub op_type: String,
     /// The operator's domain; `""` is the default one.
     pub domain: String,
+    /// Tells functions of the model of one name apart.
+    pub overload: String,
+    /// Version of the default operator set, where a function of the model imports another one than the model.
+    pub opset: Option<i64>,
     /// Names of the values it reads; empty for an omitted one.
     pub inputs: Vec<String>,
     /// Names of the values it defines; empty for an omitted one.
@@ -131,7 +152,11 @@ pub enum Attribute {
     Ints(Vec<i64>),
     /// STRINGS, if they are UTF-8
     Strings(Vec<String>),
-    /// A kind the compiler does not read: graphs, types, references to a function's attributes.
+    /// GRAPH
+    Graph(Box<Body>),
+    /// The attribute of that name of the function that the node is part of.
+    Reference(String),
+    /// A kind the compiler does not read: types, sparse tensors.
     Other,
 }
 

@@ -186,11 +186,10 @@ fn names_are_checked_and_nodes_sorted() {
 fn all_problems_come_together() {
     let mut author = small().node(AuthoredNode::new("Relu", ["nowhere"], ["z"]));
     let graph = author.message().graph.mut_or_insert_default();
-    graph.initializer[0].data_type = 8;
+    graph.initializer[0].dims = vec![9];
     graph.initializer[1].dims = vec![3];
     let error = Model::decode(author.to_bytes(), None).unwrap_err();
     assert_eq!(error.problems.len(), 2, "{error}");
-    assert!(error.to_string().contains("STRING"), "{error}");
 }
 
 #[test]

@@ -27,8 +27,8 @@ impl Open {
 
 /// Symbolic dimensions fit everything; so do those that depend on what the file leaves open, where it puts numbers on them.
 pub(super) fn check(info: &ValueInfo, ty: &Type, open: Open) -> Result<(), Problem> {
-    // Arithmetic in half floats may be done in f32.
-    let widened = matches!(info.dtype, DType::F16 | DType::Bf16) && ty.dtype == DType::F32;
+    // Arithmetic in floats of any width is done in f32.
+    let widened = info.dtype.is_float() && ty.dtype == DType::F32;
     let shape_fits = info.shape.as_deref().is_none_or(|dims| {
         let fits = |(axis, (dim, &size)): (usize, (&Dim, &usize))| match (dim, open) {
             (Dim::Symbol(_), _) | (_, Open::Size) => true,

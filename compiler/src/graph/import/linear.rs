@@ -2,8 +2,9 @@
 
 use super::call::{Call, axes, axis};
 use super::lower::Lowering;
+use super::window;
 use crate::diagnostic::Problem;
-use crate::graph::{Activation, DType, Op, Type};
+use crate::graph::{Activation, DType, Op, Type, Unary};
 use crate::onnx::dtype;
 use std::cmp::Ordering;
 
@@ -36,14 +37,35 @@ pub(super) fn batch_norm(lowering: &mut Lowering, call: &Call) -> Result<(), Pro
 }
 
 pub(super) fn gemm(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
-    let op = Op::Gemm {
+    lowering.emit(call, gemm_op(call)?, &call.inputs).map(drop)
+}
+
+/// A fully connected layer as onnxruntime saves it, with an activation by name.
+pub(super) fn fused_gemm(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
+    let given = ["activation_alpha", "activation_beta"].into_iter().filter(|name| call.node.attribute(name).is_some());
+    let params = given.map(|name| call.float(name, 0.0)).collect::<Result<Vec<f32>, _>>()?;
+    let name = call.string("activation", "")?;
+    if name.is_empty() {
+        return gemm(lowering, call);
+    }
+    // Without its attributes, an activation has those of its own operator.
+    let activation = match (name, &params[..]) {
+        ("LeakyRelu", []) => window::named(name, &[0.01])?,
+        ("HardSigmoid", []) => window::named(name, &[0.2, 0.5])?,
+        _ => window::named(name, &params)?,
+    };
+    let product = lowering.emit_inner(call, gemm_op(call)?, &call.inputs, None)?;
+    lowering.emit(call, Op::Unary(Unary::Act(activation)), &[Some(product)]).map(drop)
+}
+
+fn gemm_op(call: &Call) -> Result<Op, Problem> {
+    Ok(Op::Gemm {
         alpha: call.float("alpha", 1.0)?,
         beta: call.float("beta", 1.0)?,
         trans_a: call.flag("transA", false)?,
         trans_b: call.flag("transB", false)?,
         activation: Activation::NONE,
-    };
-    lowering.emit(call, op, &call.inputs).map(drop)
+    })
 }
 
 pub(super) fn matmul(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {

@@ -2,9 +2,9 @@
 
 use super::call::Call;
 use super::lower::Lowering;
-use super::{constants, elementwise, fold, linear, shape, window};
+use super::{branch, constants, elementwise, fold, linear, shape, window};
 use crate::diagnostic::Problem;
-use crate::onnx::{Model, Node};
+use crate::onnx::Node;
 
 /// Lowers one node.
 pub(super) type Lower = fn(&mut Lowering, &Call) -> Result<(), Problem>;
@@ -20,6 +20,7 @@ pub(super) fn operator(domain: &str, op: &str) -> Option<Lower> {
         ("", "Pad") => window::pad,
         ("", "BatchNormalization") => linear::batch_norm,
         ("", "Gemm") => linear::gemm,
+        ("com.microsoft", "FusedGemm") => linear::fused_gemm,
         ("", "MatMul") => linear::matmul,
         ("", "Softmax") => linear::softmax,
         ("", "LogSoftmax") => linear::log_softmax,
@@ -52,6 +53,7 @@ pub(super) fn operator(domain: &str, op: &str) -> Option<Lower> {
         ("", "ConstantOfShape") => constants::constant_of_shape,
         ("", "Shape" | "Size") => constants::shape,
         ("", "Range") => constants::range,
+        ("", "If") => branch::choose,
         ("", "Where") => fold::choose,
         ("", "Equal" | "Less" | "LessOrEqual" | "Greater" | "GreaterOrEqual" | "And" | "Or" | "Mod") => fold::compare,
         ("", "Not" | "Abs" | "Floor" | "Ceil") => fold::pointwise,
@@ -61,13 +63,11 @@ pub(super) fn operator(domain: &str, op: &str) -> Option<Lower> {
 }
 
 /// The problem of an operator that is not known.
-pub(super) fn unknown(model: &Model, node: &Node) -> Problem {
+pub(super) fn unknown(node: &Node) -> Problem {
     let op = if node.domain.is_empty() { node.op_type.clone() } else { format!("{}.{}", node.domain, node.op_type) };
     let problem = Problem::new("this operator is not supported").at(node.label(), &op);
-    let is_function = model.functions.iter().any(|(domain, name)| *domain == node.domain && *name == node.op_type);
     match node.op_type.as_str() {
-        _ if is_function => problem.hint("it is a function of the model: inline functions with onnx.inliner"),
-        "If" | "Loop" | "Scan" => {
+        "Loop" | "Scan" => {
             problem.hint("control flow can't be compiled: simplify the model, or export it with constant folding")
         }
         name if name.starts_with("QLinear") || name.ends_with("Integer") => {

@@ -4,8 +4,8 @@ use super::call::Call;
 use super::declared;
 use super::lookup;
 use crate::diagnostic::{Error, Problem};
-use crate::graph::{Graph, Node, Op, Tensor, Type, Value, ValueId, infer};
-use crate::onnx::{self, Model, schema};
+use crate::graph::{DType, Graph, Node, Op, Tensor, Type, Value, ValueId, infer};
+use crate::onnx::{self, Model, ValueInfo, schema};
 use crate::reference;
 use std::collections::{HashMap, HashSet};
 
@@ -13,14 +13,14 @@ use std::collections::{HashMap, HashSet};
 const FOLDED_ELEMENTS: usize = 1 << 25;
 
 /// Lowers the model for one input type. `own` is the graph at the model's own input shape, where this is another one.
-pub(super) fn run(model: &Model, input: Type, own: Option<&Graph>) -> Result<Graph, Error> {
-    let mut lowering = Lowering::new(model, input, own);
-    let live = live_nodes(model);
+pub(super) fn run(model: &Model, port: &ValueInfo, shape: Vec<usize>, own: Option<&Graph>) -> Result<Graph, Error> {
+    let mut lowering = Lowering::new(model, port, shape, own);
+    let (live, _) = live(model);
     for (node, _) in model.graph.nodes.iter().zip(&live).filter(|(_, live)| **live) {
         lowering.node(node);
     }
     if own.is_none() {
-        lowering.check_declarations();
+        lowering.check_declarations(model, port);
     }
     let mut problems = lowering.unknown;
     problems.append(&mut lowering.problems);
@@ -35,37 +35,47 @@ pub(super) fn run(model: &Model, input: Type, own: Option<&Graph>) -> Result<Gra
     }
 }
 
-/// The nodes that the output depends on.
-fn live_nodes(model: &Model) -> Vec<bool> {
-    let mut needed: HashSet<&str> = model.graph.outputs.iter().map(|o| o.name.as_str()).collect();
-    let mut live = vec![false; model.graph.nodes.len()];
-    for (node, live) in model.graph.nodes.iter().zip(&mut live).rev() {
+/// The nodes that the output depends on, and the names of the values.
+pub(super) fn live(model: &Model) -> (Vec<bool>, HashSet<&str>) {
+    needed(&model.graph.nodes, model.graph.outputs.iter().map(|output| output.name.as_str()))
+}
+
+/// Which of the nodes the outputs depend on, and the names of the values.
+pub(super) fn needed<'m>(
+    nodes: &'m [onnx::Node],
+    outputs: impl Iterator<Item = &'m str>,
+) -> (Vec<bool>, HashSet<&'m str>) {
+    let mut needed: HashSet<&str> = outputs.collect();
+    let mut live = vec![false; nodes.len()];
+    for (node, live) in nodes.iter().zip(&mut live).rev() {
         *live = node.outputs.iter().any(|o| !o.is_empty() && needed.contains(o.as_str()));
         if *live {
-            needed.extend(node.inputs.iter().map(String::as_str));
+            needed.extend(node.reads());
         }
     }
-    live
+    (live, needed)
 }
 
 /// A graph under construction.
 pub(super) struct Lowering<'a> {
-    model: &'a Model,
     graph: Graph,
     /// Types by name at the model's own input shape.
     own: Option<HashMap<&'a str, &'a Type>>,
     /// Values by ONNX name; `None` where a problem kept one from being defined.
     names: HashMap<String, Option<ValueId>>,
-    taken: HashSet<String>,
-    read: HashSet<&'a str>,
+    pub(super) taken: HashSet<String>,
+    pub(super) read: HashSet<String>,
+    unread: HashMap<String, String>,
     unknown: Vec<Problem>,
-    problems: Vec<Problem>,
+    pub(super) problems: Vec<Problem>,
     foldable: usize,
+    /// Constants of other floating-point types, as f32.
+    as_f32: HashMap<ValueId, ValueId>,
 }
 
 impl<'a> Lowering<'a> {
-    fn new(model: &'a Model, input: Type, own: Option<&'a Graph>) -> Self {
-        let name = &model.graph.inputs[0].name;
+    fn new(model: &'a Model, port: &ValueInfo, shape: Vec<usize>, own: Option<&'a Graph>) -> Self {
+        let name = &port.name;
         let graph = Graph {
             name: model.graph.name.clone(),
             opset: model.opset(),
@@ -74,51 +84,75 @@ impl<'a> Lowering<'a> {
             input: ValueId(0),
             output: ValueId(0),
         };
-        let read = model.graph.nodes.iter().flat_map(|n| &n.inputs).map(String::as_str);
-        let read = read.chain(model.graph.outputs.iter().map(|o| o.name.as_str())).collect();
+        let read = model.graph.nodes.iter().flat_map(onnx::Node::reads);
+        let read = read.chain(model.graph.outputs.iter().map(|o| o.name.as_str())).map(String::from).collect();
         let mut lowering = Self {
-            model,
             graph,
             own: own.map(|g| g.values.iter().map(|v| (v.name.as_str(), &v.ty)).collect()),
             names: HashMap::new(),
             taken: HashSet::new(),
             read,
+            unread: HashMap::new(),
             unknown: Vec::new(),
             problems: Vec::new(),
             foldable: FOLDED_ELEMENTS,
+            as_f32: HashMap::new(),
         };
         let defined = model.graph.nodes.iter().flat_map(|n| &n.outputs);
         let defined = defined.chain(model.graph.initializers.iter().map(|(name, _)| name));
         lowering.taken.extend(defined.chain([name]).filter(|n| !n.is_empty()).cloned());
-        let id = lowering.push(name.clone(), input, None);
+        let id = lowering.push(name.clone(), Type::new(computed(port.dtype), shape), None);
         lowering.names.insert(name.clone(), Some(id));
-        for (name, tensor) in &model.graph.initializers {
-            let id = lowering.push(name.clone(), tensor.ty(), Some(tensor.clone()));
-            lowering.names.insert(name.clone(), Some(id));
-        }
+        lowering.constants(&model.graph.initializers, &model.graph.unread);
         lowering
     }
 
-    fn node(&mut self, node: &'a onnx::Node) {
+    /// Takes in initialisers: those that are read, and why the others aren't.
+    pub(super) fn constants(&mut self, read: &[(String, Tensor)], unread: &[(String, String)]) {
+        for (name, tensor) in read {
+            let id = self.push(name.clone(), tensor.ty(), Some(tensor.clone()));
+            self.names.insert(name.clone(), Some(id));
+        }
+        for (name, reason) in unread {
+            self.unread.insert(name.clone(), reason.clone());
+            self.names.insert(name.clone(), None);
+        }
+    }
+
+    /// The value of a name: `None` where nothing defines it, the inner `None` where a problem kept one from being defined.
+    #[allow(clippy::option_option, reason = "nothing and a problem differ")]
+    pub(super) fn named(&mut self, name: &str) -> Option<Option<ValueId>> {
+        if let Some(reason) = self.unread.remove(name) {
+            self.problems.push(Problem::new(reason));
+        }
+        self.names.get(name).copied()
+    }
+
+    /// Lets a name stand for a value.
+    pub(super) fn name(&mut self, name: &str, value: Option<ValueId>) {
+        self.names.insert(name.into(), value);
+    }
+
+    pub(super) fn node(&mut self, node: &onnx::Node) {
         let row = schema::row(&node.domain, &node.op_type);
         let (Some(row), Some(lower)) = (row, lookup::operator(&node.domain, &node.op_type)) else {
-            self.unknown.push(lookup::unknown(self.model, node));
+            self.unknown.push(lookup::unknown(node));
             return self.poison(node);
         };
-        let misfits = schema::check(node, &row, self.graph.opset);
+        let misfits = schema::check(node, &row, node.opset.unwrap_or(self.graph.opset));
         if !misfits.is_empty() {
             self.problems.extend(misfits.into_iter().map(|problem| problem.at(node.label(), &node.op_type)));
             return self.poison(node);
         }
         let mut inputs = Vec::with_capacity(node.inputs.len());
         for name in &node.inputs {
-            match self.names.get(name.as_str()) {
+            match self.named(name) {
                 _ if name.is_empty() => inputs.push(None),
-                Some(Some(id)) => inputs.push(Some(*id)),
+                Some(Some(id)) => inputs.push(Some(id)),
                 _ => return self.poison(node),
             }
         }
-        let call = Call { node, inputs, opset: self.graph.opset };
+        let call = Call { node, inputs, opset: node.opset.unwrap_or(self.graph.opset) };
         let result = lower(self, &call).and_then(|()| self.check_outputs(node));
         if let Err(mut problem) = result {
             problem.node = Some(node.label().into());
@@ -129,9 +163,9 @@ impl<'a> Lowering<'a> {
     }
 
     /// Every value whose type the file declares is what it says.
-    fn check_declarations(&mut self) {
-        let graph = &self.model.graph;
-        let open = declared::Open::new(graph.inputs.first());
+    fn check_declarations(&mut self, model: &Model, port: &ValueInfo) {
+        let graph = &model.graph;
+        let open = declared::Open::new(Some(port));
         for info in graph.outputs.iter().chain(&graph.declared) {
             let Some(Some(id)) = self.names.get(&info.name) else { continue };
             let Err(problem) = declared::check(info, self.graph.ty(*id), open) else { continue };
@@ -143,7 +177,7 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    fn poison(&mut self, node: &onnx::Node) {
+    pub(super) fn poison(&mut self, node: &onnx::Node) {
         for name in node.outputs.iter().filter(|n| !n.is_empty()) {
             self.names.insert(name.clone(), None);
         }
@@ -254,14 +288,19 @@ impl<'a> Lowering<'a> {
         inputs: &[Option<ValueId>],
         declared: Option<Type>,
     ) -> Result<ValueId, Problem> {
-        let stem = output_name(call, 0)?;
+        let name = self.unique(output_name(call, 0)?);
+        self.define(call, name, op, inputs, declared)
+    }
+
+    /// A name that no other value has.
+    fn unique(&mut self, stem: &str) -> String {
         let mut suffix = self.graph.values.len();
         let mut name = format!("{stem}~{suffix}");
         while !self.taken.insert(name.clone()) {
             suffix += 1;
             name = format!("{stem}~{suffix}");
         }
-        self.define(call, name, op, inputs, declared)
+        name
     }
 
     /// Defines the node's first output as a constant, without a node.
@@ -294,24 +333,43 @@ impl<'a> Lowering<'a> {
         inputs: &[Option<ValueId>],
         declared: Option<Type>,
     ) -> Result<ValueId, Problem> {
+        let folded = self.folds(&op, inputs);
+        let (mut inputs, mut declared) = (inputs.to_vec(), declared);
+        if !folded {
+            inputs.iter_mut().flatten().for_each(|id| *id = self.computed(*id));
+            declared.iter_mut().for_each(|ty| ty.dtype = computed(ty.dtype));
+        }
         let types: Vec<Option<&Type>> = inputs.iter().map(|id| id.map(|id| self.ty(id))).collect();
         let ty = infer::output_type(&op, &types, declared.as_ref()).map_err(Problem::new)?;
-        let constant = self.fold(&op, inputs, &ty)?;
+        let constant = if folded { Some(self.fold(&op, &inputs, &ty)?) } else { None };
         let output = self.push(name, ty, constant);
         let origin = vec![call.node.label().to_string()];
-        self.graph.nodes.push(Node { op, inputs: inputs.to_vec(), output, origin });
+        self.graph.nodes.push(Node { op, inputs, output, origin });
         Ok(output)
     }
 
-    /// What is computed from constants alone is a constant. (Quantised weights stay what they are.)
-    fn fold(&mut self, op: &Op, inputs: &[Option<ValueId>], ty: &Type) -> Result<Option<Tensor>, Problem> {
+    /// A value that arithmetic reads at run time: all of it is in f32, which holds every number of the 16-bit types.
+    fn computed(&mut self, id: ValueId) -> ValueId {
+        let Some(tensor) = self.constant(id).filter(|tensor| computed(tensor.dtype) != tensor.dtype) else { return id };
+        if let Some(known) = self.as_f32.get(&id) {
+            return *known;
+        }
+        let tensor = Tensor::f32(tensor.shape.clone(), tensor.to_f32());
+        let name = self.unique(&self.graph[id].name.clone());
+        let converted = self.push(name, tensor.ty(), Some(tensor));
+        self.as_f32.insert(id, converted);
+        converted
+    }
+
+    /// Whether an operator is computed here: from constants alone. (Quantised weights stay what they are.)
+    fn folds(&self, op: &Op, inputs: &[Option<ValueId>]) -> bool {
         let heavy =
             matches!(op, Op::Conv(_) | Op::AveragePool { .. } | Op::MaxPool { .. } | Op::MatMul | Op::Gemm { .. });
         let kept = matches!(op, Op::QuantizeLinear { .. } | Op::DequantizeLinear { .. });
-        let known = inputs.iter().flatten().all(|&id| self.constant(id).is_some());
-        if heavy || kept || !known {
-            return Ok(None);
-        }
+        !heavy && !kept && inputs.iter().flatten().all(|&id| self.constant(id).is_some())
+    }
+
+    fn fold(&mut self, op: &Op, inputs: &[Option<ValueId>], ty: &Type) -> Result<Tensor, Problem> {
         self.spend(ty.len())?;
         let tensors: Vec<Option<&Tensor>> = inputs.iter().map(|id| id.and_then(|id| self.constant(id))).collect();
         let folded = reference::evaluate(op, &tensors, ty).map_err(Problem::new)?;
@@ -326,8 +384,13 @@ impl<'a> Lowering<'a> {
                     "one of the constants is damaged (a negative variance, a division by 0): export the model again",
                 ));
         }
-        Ok(Some(folded))
+        Ok(folded)
     }
+}
+
+/// The type that values of a floating-point type are computed in.
+fn computed(dtype: DType) -> DType {
+    if dtype.is_float() { DType::F32 } else { dtype }
 }
 
 fn output_name<'c>(call: &'c Call, output: usize) -> Result<&'c str, Problem> {

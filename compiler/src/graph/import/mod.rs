@@ -1,7 +1,9 @@
 //! An ONNX model to a typed graph: any spelling of an operator to one [`Op`](super::Op), with every shape inferred and
 //! every constant known.
 
+mod branch;
 mod call;
+mod channels;
 mod constants;
 mod declared;
 mod elementwise;
@@ -13,8 +15,8 @@ mod resize;
 mod shape;
 mod window;
 
+use super::Graph;
 use super::adapt::adapt;
-use super::{DType, Graph, Type};
 use crate::diagnostic::{Error, Problem};
 use crate::onnx::{Dim, Model, ValueInfo};
 use crate::options::Options;
@@ -41,7 +43,7 @@ fn at_size(model: &Model, options: &Options) -> Result<Graph, Error> {
     if options.batch == Some(0) || options.resolution.is_some_and(|r| r.contains(&0)) {
         return Err(Problem::new("batch and resolution should be positive").into());
     }
-    let base = base_graph(model, input.dtype, dims, options)?;
+    let base = base_graph(model, input, dims, options)?;
     let base_shape = &base.ty(base.input).shape;
     let mut shape = base_shape.clone();
     if let Some(resolution) = options.resolution {
@@ -55,7 +57,7 @@ fn at_size(model: &Model, options: &Options) -> Result<Graph, Error> {
     if shape == *base_shape {
         return Ok(base);
     }
-    let changed = lower::run(model, Type::new(input.dtype, shape.clone()), Some(&base));
+    let changed = lower::run(model, input, shape.clone(), Some(&base));
     let changed = changed.and_then(|graph| resize::check_output(&base, graph));
     changed.map_err(|mut error| {
         for problem in &mut error.problems {
@@ -67,19 +69,22 @@ fn at_size(model: &Model, options: &Options) -> Result<Graph, Error> {
     })
 }
 
-/// The only input; also checks that there is only one output.
+/// The only input that the output depends on; also checks that there is only one output.
 fn ports(model: &Model) -> Result<&ValueInfo, Error> {
     let mut problems = Vec::new();
-    let mut one = |what: &str, ports: &[ValueInfo], hint: &str| {
+    let mut one = |what: &str, ports: &[&ValueInfo], hint: &str| {
         if ports.len() != 1 {
             let names: Vec<&str> = ports.iter().map(|p| p.name.as_str()).collect();
             let message = format!("the model should have exactly one {what}");
             problems.push(Problem::new(message).expected("one", format!("{} {names:?}", ports.len())).hint(hint));
         }
     };
-    one("input", &model.graph.inputs, "store constant inputs as initialisers");
-    one("output", &model.graph.outputs, "cut the model with onnx.utils.extract_model");
-    match model.graph.inputs.first() {
+    let (_, needed) = lower::live(model);
+    let all = &model.graph.inputs;
+    let used: Vec<&ValueInfo> = all.iter().filter(|input| all.len() == 1 || needed.contains(&*input.name)).collect();
+    one("input", &used, "store constant inputs as initialisers");
+    one("output", &model.graph.outputs.iter().collect::<Vec<_>>(), "cut the model with onnx.utils.extract_model");
+    match used.first().copied() {
         Some(input) if problems.is_empty() => match &input.shape {
             Some(_) => Ok(input),
             None => Err(Problem::new(format!("the input {:?} has no shape", input.name)).into()),
@@ -89,7 +94,7 @@ fn ports(model: &Model) -> Result<&ValueInfo, Error> {
 }
 
 /// The graph at the model's own input shape; where that leaves height and width open, at the resolution of the options.
-fn base_graph(model: &Model, dtype: DType, dims: &[Dim], options: &Options) -> Result<Graph, Error> {
+fn base_graph(model: &Model, input: &ValueInfo, dims: &[Dim], options: &Options) -> Result<Graph, Error> {
     let fixed: Vec<Option<usize>> = dims
         .iter()
         .enumerate()
@@ -100,9 +105,9 @@ fn base_graph(model: &Model, dtype: DType, dims: &[Dim], options: &Options) -> R
         })
         .collect();
     if let Some(shape) = fixed.iter().copied().collect::<Option<Vec<_>>>() {
-        return lower::run(model, Type::new(dtype, shape), None);
+        return lower::run(model, input, shape, None);
     }
-    let name = &model.graph.inputs[0].name;
+    let name = &input.name;
     let Some(resolution) = options.resolution.filter(|_| fixed.len() == 4) else {
         let dims: Vec<String> = dims.iter().map(dim_text).collect();
         let problem = Problem::new(format!("the shape of the input {name:?} is not known"))
@@ -118,11 +123,23 @@ fn base_graph(model: &Model, dtype: DType, dims: &[Dim], options: &Options) -> R
         for (axis, size) in axes.into_iter().zip(resolution) {
             shape[axis] = shape[axis].or(Some(size));
         }
-        let Some(shape) = shape.into_iter().collect::<Option<Vec<_>>>() else {
-            return Err(Problem::new(format!("the number of channels of the input {name:?} is not known")).into());
+        let channels = (1..4).find(|axis| !axes.contains(axis)).unwrap_or(1);
+        let candidates = match shape[channels] {
+            Some(channels) => vec![channels],
+            None => channels::candidates(model),
         };
-        let graph = lower::run(model, Type::new(dtype, shape), None)?;
-        if spatial_axes(&graph) == Some(axes) { Ok(graph) } else { Err(no_layout(&model.graph.inputs[0])) }
+        let mut refusal = None;
+        for candidate in candidates {
+            shape[channels] = Some(candidate);
+            let Some(shape) = shape.iter().copied().collect::<Option<Vec<_>>>() else { break };
+            match lower::run(model, input, shape, None) {
+                Ok(graph) if spatial_axes(&graph) == Some(axes) => return Ok(graph),
+                Ok(_) => drop(refusal.get_or_insert_with(|| no_layout(input))),
+                Err(error) => drop(refusal.get_or_insert(error)),
+            }
+        }
+        let message = format!("the number of channels of the input {name:?} is not known");
+        Err(refusal.unwrap_or_else(|| Problem::new(message).into()))
     };
     let first = attempt([2, 3]);
     first.or_else(|error: Error| attempt([1, 2]).map_err(|_| error))

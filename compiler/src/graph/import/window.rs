@@ -16,22 +16,8 @@ pub(super) fn conv(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> 
 pub(super) fn fused_conv(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
     call.at_most(4)?;
     let op = conv_op(lowering, call)?;
-    let params = call.floats("activation_params")?;
     let name = call.string("activation", "")?;
-    let activation = match (name, params) {
-        ("", _) => None,
-        ("Relu", _) => Some(Unary::Act(Activation::Clamp { lo: 0.0, hi: f32::INFINITY })),
-        ("Clip", &[lo, hi]) => Some(Unary::Act(elementwise::clamp(lo, hi)?)),
-        ("HardSigmoid", &[alpha, beta]) => Some(Unary::Act(Activation::HardSigmoid { alpha, beta })),
-        ("Sigmoid", _) => Some(Unary::Act(Activation::Sigmoid)),
-        ("Tanh", _) => Some(Unary::Act(Activation::Tanh)),
-        ("LeakyRelu", &[alpha]) => Some(Unary::Act(Activation::LeakyRelu { alpha })),
-        _ => {
-            let found = format!("{name:?} with {} parameters", params.len());
-            let expected = "Relu, Clip, HardSigmoid, LeakyRelu, Sigmoid or Tanh";
-            return Err(Problem::new("this activation is not supported").expected(expected, found));
-        }
-    };
+    let activation = if name.is_empty() { None } else { Some(named(name, call.floats("activation_params")?)?) };
     let inputs = &call.inputs[..call.inputs.len().min(3)];
     let (addend, fused) = (call.optional(3), activation.is_some());
     let mut value = if addend.is_some() || fused {
@@ -44,9 +30,26 @@ pub(super) fn fused_conv(lowering: &mut Lowering, call: &Call) -> Result<(), Pro
         value = if fused { lowering.emit_inner(call, op, &inputs, None)? } else { lowering.emit(call, op, &inputs)? };
     }
     if let Some(activation) = activation {
-        lowering.emit(call, Op::Unary(activation), &[Some(value)])?;
+        lowering.emit(call, Op::Unary(Unary::Act(activation)), &[Some(value)])?;
     }
     Ok(())
+}
+
+/// An activation by its operator's name, as onnxruntime fuses it, and the operator's attributes.
+pub(super) fn named(name: &str, params: &[f32]) -> Result<Activation, Problem> {
+    Ok(match (name, params) {
+        ("Relu", _) => Activation::Clamp { lo: 0.0, hi: f32::INFINITY },
+        ("Clip", &[lo, hi]) => elementwise::clamp(lo, hi)?,
+        ("HardSigmoid", &[alpha, beta]) => Activation::HardSigmoid { alpha, beta },
+        ("Sigmoid", _) => Activation::Sigmoid,
+        ("Tanh", _) => Activation::Tanh,
+        ("LeakyRelu", &[alpha]) => Activation::LeakyRelu { alpha },
+        _ => {
+            let found = format!("{name:?} with {} parameters", params.len());
+            let expected = "Relu, Clip, HardSigmoid, LeakyRelu, Sigmoid or Tanh";
+            return Err(Problem::new("this activation is not supported").expected(expected, found));
+        }
+    })
 }
 
 fn conv_op(lowering: &Lowering, call: &Call) -> Result<Op, Problem> {

@@ -38,6 +38,8 @@ fn node(row: &Row<'static>, domain: &str, opset: i64, full: bool) -> Node {
         name: "n".into(),
         op_type: row.name.into(),
         domain: domain.into(),
+        overload: String::new(),
+        opset: None,
         inputs: names(&row.inputs),
         outputs: names(&row.outputs),
         attributes: active(&row.attributes, opset).filter(wanted).map(|s| (s.name.into(), value(s.kind))).collect(),
