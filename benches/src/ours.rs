@@ -59,7 +59,7 @@ pub fn reference(model: &Path, folder: &Path) -> Result<Vec<f32>> {
     if let Ok(saved) = std::fs::read(&saved) {
         return Ok(floats(&saved));
     }
-    let output = reference::run(&graph, &Tensor::f32(shape.clone(), input))?.to_f32().to_vec();
+    let output = reference::run(&graph, &Tensor::f32(shape.clone(), input))?[0].to_f32().to_vec();
     std::fs::write(saved, bytes(&output))?;
     Ok(output)
 }

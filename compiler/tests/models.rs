@@ -59,7 +59,7 @@ fn check(shared: &Path, description: &Value) -> Result<(), Failed> {
     for (row, expected) in rows.iter().zip(expected.chunks(row_len)).take(ROWS) {
         let image = text(row)?;
         let input = image_tensor(shared, &image, &graph, &text(&description["preprocessing"])?)?;
-        let found = reference::run(&graph, &input)?.to_f64();
+        let found = reference::run(&graph, &input)?[0].to_f64();
         compare(&found, expected, &graph).map_err(|message| format!("{image}: {message}"))?;
     }
     Ok(())
@@ -73,7 +73,7 @@ fn resizes(model: &onnx::Model, own: &Graph) -> Result<(), Failed> {
     let sizes = |graph: &Graph| {
         let mut shape = graph.ty(graph.input).shape.clone();
         shape.sort_unstable();
-        (shape, graph.ty(graph.output).shape.clone())
+        (shape, graph.ty(graph.outputs[0]).shape.clone())
     };
     let ((before, own_output), (after, output)) = (sizes(own), sizes(&graph));
     let mut expected = vec![before[1], 3, 128, 160];
@@ -125,7 +125,7 @@ fn compare(found: &[f64], expected: &[f64], graph: &Graph) -> Result<(), String>
     let quantized = graph.nodes.iter().any(|n| n.op.name() == "QuantizeLinear");
     let largest = expected.iter().fold(0f64, |m, v| m.max(v.abs()));
     let error = found.iter().zip(expected).fold(0f64, |m, (a, b)| m.max((a - b).abs()));
-    let bound = match graph.ty(graph.output).dtype {
+    let bound = match graph.ty(graph.outputs[0]).dtype {
         DType::F32 if quantized => 0.1 * largest,
         DType::F32 => 1e-5 * largest,
         _ => 3.0,

@@ -61,7 +61,8 @@ fn recognised(name: &str, path: &Path) -> Result<(), Failed> {
 
     let ty = graph.ty(graph.input).clone();
     let input = Tensor::from_f64(&ty, image(ty.len(), ty.dtype));
-    let (before, after) = (reference::run(&graph, &input)?.to_f64(), reference::run(&canonical, &input)?.to_f64());
+    let (before, after) =
+        (reference::run(&graph, &input)?[0].to_f64(), reference::run(&canonical, &input)?[0].to_f64());
     let largest = before.iter().fold(0f64, |m, v| m.max(v.abs()));
     let error = before.iter().zip(&after).fold(0f64, |m, (a, b)| m.max((a - b).abs()));
     if before.len() != after.len() || error.is_nan() || error > 1e-5 * largest {

@@ -141,13 +141,13 @@ impl Case {
         self.plan.lengths().1
     }
 
-    /// The oracle's output for an input of raw bytes.
+    /// The oracle's outputs, one after another, for an input of raw bytes.
     ///
     /// # Errors
     /// What the interpreter says.
     pub fn reference(&self, input: &[u8]) -> Result<Vec<f64>, Error> {
         let ty = self.graph.ty(self.graph.input);
-        Ok(reference::run(&self.graph, &tensor(ty, input))?.to_f64())
+        Ok(reference::run(&self.graph, &tensor(ty, input))?.iter().flat_map(Tensor::to_f64).collect())
     }
 }
 

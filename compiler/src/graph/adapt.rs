@@ -208,10 +208,14 @@ impl<'g> Front<'g> {
 
 /// Softmax over the classes of each image, unless the model ends in one.
 fn append_softmax(graph: &mut Graph) -> Option<Problem> {
-    if ends_in_softmax(graph) {
+    let &mut [old] = &mut graph.outputs[..] else {
+        let names: Vec<&str> = graph.outputs.iter().map(|&id| graph[id].name.as_str()).collect();
+        let problem = Problem::new("the option softmax does not fit a model of several outputs").of_option("softmax");
+        return Some(problem.expected("one output, a vector of scores per image", format!("{names:?}")));
+    };
+    if ends_in_softmax(graph, old) {
         return None;
     }
-    let old = graph.output;
     let ty = graph.ty(old).clone();
     let batch_axes = usize::from(ty.shape.len() > 1);
     let mut axes = (batch_axes..ty.shape.len()).filter(|&axis| ty.shape[axis] != 1);
@@ -228,14 +232,13 @@ fn append_softmax(graph: &mut Graph) -> Option<Problem> {
     let output = graph.add_value("softmax", ty);
     let op = Op::Softmax { axis, flat: false, log: false };
     graph.nodes.push(Node { op, inputs: vec![Some(old)], output, origin: vec!["option softmax".into()] });
-    graph.output = output;
+    graph.outputs = vec![output];
     swap_names(graph, old, output);
     None
 }
 
-fn ends_in_softmax(graph: &Graph) -> bool {
+fn ends_in_softmax(graph: &Graph, mut id: ValueId) -> bool {
     let producers = graph.producers();
-    let mut id = graph.output;
     while let Some(node) = producers[id.0 as usize].and_then(|at| graph.nodes.get(at)) {
         match (&node.op, node.inputs.first()) {
             (Op::Softmax { log, .. }, _) => return !log,

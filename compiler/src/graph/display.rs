@@ -13,9 +13,12 @@ impl fmt::Display for Graph {
         for node in &self.nodes {
             self.print_node(f, node)?;
         }
-        write!(f, "output ")?;
-        self.print_value(f, self.output)?;
-        writeln!(f)
+        for &output in &self.outputs {
+            write!(f, "output ")?;
+            self.print_value(f, output)?;
+            writeln!(f)?;
+        }
+        Ok(())
     }
 }
 

@@ -55,33 +55,37 @@ impl Graph {
         consumers
     }
 
-    /// For each value, how often nodes and the graph's output read it.
+    /// For each value, how often nodes and the graph's outputs read it.
     pub fn use_counts(&self) -> Vec<usize> {
         let mut counts = vec![0; self.values.len()];
         for input in self.nodes.iter().flat_map(|n| n.inputs.iter().flatten()) {
             counts[input.0 as usize] += 1;
         }
-        counts[self.output.0 as usize] += 1;
+        for output in &self.outputs {
+            counts[output.0 as usize] += 1;
+        }
         counts
     }
 
-    /// Makes every reader of `from`, the graph's output included, read `to`.
+    /// Makes every reader of `from`, the graph's outputs included, read `to`.
     pub fn replace_uses(&mut self, from: ValueId, to: ValueId) {
         for input in self.nodes.iter_mut().flat_map(|n| n.inputs.iter_mut().flatten()) {
             if *input == from {
                 *input = to;
             }
         }
-        if self.output == from {
-            self.output = to;
+        for output in self.outputs.iter_mut().filter(|output| **output == from) {
+            *output = to;
         }
     }
 
-    /// Drops nodes that the output does not depend on, and those whose output is a known constant.
+    /// Drops nodes that no output depends on, and those whose output is a known constant.
     /// Returns how many went.
     pub fn remove_dead(&mut self) -> usize {
         let mut live = vec![false; self.values.len()];
-        live[self.output.0 as usize] = true;
+        for output in &self.outputs {
+            live[output.0 as usize] = true;
+        }
         let mut keep = vec![false; self.nodes.len()];
         for (i, node) in self.nodes.iter().enumerate().rev() {
             let output = node.output.0 as usize;
@@ -102,7 +106,9 @@ impl Graph {
     pub fn compact(&mut self) {
         let mut used = vec![false; self.values.len()];
         used[self.input.0 as usize] = true;
-        used[self.output.0 as usize] = true;
+        for output in &self.outputs {
+            used[output.0 as usize] = true;
+        }
         for node in &self.nodes {
             used[node.output.0 as usize] = true;
             for input in node.inputs.iter().flatten() {
@@ -119,7 +125,7 @@ impl Graph {
         self.values.retain(|_| flags.next().copied().unwrap_or(false));
         let renumber = |id: &mut ValueId| *id = renumbered[id.0 as usize];
         renumber(&mut self.input);
-        renumber(&mut self.output);
+        self.outputs.iter_mut().for_each(renumber);
         for node in &mut self.nodes {
             renumber(&mut node.output);
             node.inputs.iter_mut().flatten().for_each(renumber);

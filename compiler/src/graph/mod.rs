@@ -55,8 +55,8 @@ pub struct Graph {
     pub nodes: Vec<Node>,
     /// The model's data input (exactly one).
     pub input: ValueId,
-    /// The model's output (exactly one).
-    pub output: ValueId,
+    /// The model's outputs in its own order, at least one, all different.
+    pub outputs: Vec<ValueId>,
 }
 
 impl std::ops::Index<ValueId> for Graph {

@@ -22,7 +22,7 @@ impl Graph {
     fn verify_values(&self, problems: &mut Vec<Problem>) {
         let valid = |id: &ValueId| (id.0 as usize) < self.values.len();
         let ids = self.nodes.iter().flat_map(|n| n.inputs.iter().flatten().chain([&n.output]));
-        let invalid = ids.chain([&self.input, &self.output]).find(|id| !valid(id));
+        let invalid = ids.chain([&self.input]).chain(&self.outputs).find(|id| !valid(id));
         problems.extend(invalid.map(|id| Problem::new(format!("value {} does not exist", id.0))));
         let mut names = HashSet::new();
         for value in &self.values {
@@ -63,8 +63,17 @@ impl Graph {
                 Err(message) => report(message),
             }
         }
-        if !defined[self.output.0 as usize] {
-            problems.push(Problem::new(format!("the output {:?} is never defined", self[self.output].name)));
+        if self.outputs.is_empty() {
+            problems.push(Problem::new("the graph has no output"));
+        }
+        for (at, &output) in self.outputs.iter().enumerate() {
+            let name = &self[output].name;
+            if !defined[output.0 as usize] {
+                problems.push(Problem::new(format!("the output {name:?} is never defined")));
+            }
+            if self.outputs[..at].contains(&output) {
+                problems.push(Problem::new(format!("two outputs are {name:?}")));
+            }
         }
     }
 }

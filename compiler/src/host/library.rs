@@ -1,6 +1,8 @@
 //! Emitted code in this process.
 
 use super::HostError;
+use crate::graph::DType;
+use crate::network::Output;
 use crate::plan::Plan;
 use libloading::{Library, Symbol};
 use std::ffi::{c_int, c_void};
@@ -18,10 +20,32 @@ pub struct Compiled {
     run: RunChecked,
     input: Buffer,
     output: Buffer,
+    outputs: Vec<Field>,
     arena: Buffer,
     // Unloaded, then deleted, after everything above is gone.
     library: Library,
     _folder: TempDir,
+}
+
+/// An output in the buffer that the code writes: the only one's array, or the struct of all.
+struct Field {
+    element: DType,
+    offset: usize,
+    len: usize,
+}
+
+/// The outputs in order, and the bytes of all.
+fn fields(outputs: &[Output]) -> (Vec<Field>, usize) {
+    let (mut fields, mut end, mut align) = (Vec::new(), 0_usize, 1);
+    for Output { port, .. } in outputs {
+        let element = port.dtype;
+        let len = port.shape.iter().fold(1_usize, |len, &size| len.saturating_mul(size));
+        let offset = end.next_multiple_of(element.bytes());
+        end = offset.saturating_add(len.saturating_mul(element.bytes()));
+        align = align.max(element.bytes());
+        fields.push(Field { element, offset, len });
+    }
+    (fields, end.next_multiple_of(align))
 }
 
 /// How long inferences took.
@@ -46,11 +70,13 @@ impl Compiled {
         // SAFETY: the emitted header declares the function so; all object pointers are alike here.
         let run: Symbol<RunChecked> = unsafe { library.get(name.as_bytes()) }.map_err(failed)?;
         let run = *run;
-        let (input, output) = plan.lengths();
+        let (input, _) = plan.lengths();
+        let (outputs, output) = fields(&plan.network.outputs);
         Ok(Self {
             run,
             input: Buffer::new(input.saturating_mul(plan.network.input.dtype.bytes())),
-            output: Buffer::new(output.saturating_mul(size_of::<f32>())),
+            output: Buffer::new(output),
+            outputs,
             arena: Buffer::new(plan.arena_bytes.saturating_add(63)),
             library,
             _folder: folder,
@@ -69,16 +95,23 @@ impl Compiled {
         symbol.map(|symbol| *symbol).map_err(failed)
     }
 
-    /// One inference: the input's elements as bytes in the model's own type and layout, the batch included.
+    /// One inference: the input's elements as bytes in the model's own type and layout, the batch included, to the values
+    /// of each output.
     ///
     /// # Errors
     ///
     /// [`HostError::Input`] for an input of another length, [`HostError::Failed`] where the code reports an error.
-    pub fn run(&mut self, input: &[u8]) -> Result<Vec<f32>, HostError> {
+    pub fn run(&mut self, input: &[u8]) -> Result<Vec<Vec<f32>>, HostError> {
         self.set_input(input)?;
         self.again()?;
-        let values = self.output.bytes().chunks_exact(4);
-        Ok(values.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
+        let values = |field: &Field| {
+            let bytes = &self.output.bytes()[field.offset..][..field.len * field.element.bytes()];
+            match field.element {
+                DType::I64 => bytes.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b) as f32).collect(),
+                _ => bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
+            }
+        };
+        Ok(self.outputs.iter().map(values).collect())
     }
 
     /// Times inferences on one input, after a tenth as many that do not count.

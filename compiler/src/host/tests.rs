@@ -47,12 +47,16 @@ fn compare(network: &Network, compiled: &mut Compiled, what: &str) {
         let (bytes, values) = input(network, seed);
         let got = compiled.run(&bytes).unwrap();
         let images = values.chunks(values.len() / network.batch);
-        let expected: Vec<f64> = images.flat_map(|image| evaluate(network, image).concat()).collect();
-        assert_eq!(got.len(), expected.len(), "{what}");
-        let largest = expected.iter().fold(0.0_f64, |a, b| a.max(b.abs()));
-        for (i, (got, expected)) in got.iter().zip(&expected).enumerate() {
-            let apart = (f64::from(*got) - expected).abs();
-            assert!(apart <= 1e-4 * largest, "{what}: element {i} is {got}, not {expected}");
+        let images: Vec<Vec<Vec<f64>>> = images.map(|image| evaluate(network, image)).collect();
+        assert_eq!(got.len(), network.outputs.len(), "{what}");
+        for (output, got) in got.iter().enumerate() {
+            let expected: Vec<f64> = images.iter().flat_map(|image| image[output].clone()).collect();
+            assert_eq!(got.len(), expected.len(), "{what}");
+            let largest = expected.iter().fold(0.0_f64, |a, b| a.max(b.abs()));
+            for (i, (got, expected)) in got.iter().zip(&expected).enumerate() {
+                let apart = (f64::from(*got) - expected).abs();
+                assert!(apart <= 1e-4 * largest, "{what}: element {i} of output {output} is {got}, not {expected}");
+            }
         }
     }
 }
@@ -133,7 +137,7 @@ fn whatever_is_decided_computes_the_same() {
     let (bytes, _) = input(&network, 1);
     let compiler = compiler.flags(["-O1"]);
     let bits = |plan: &Plan| -> Vec<u32> {
-        compiler.compile(plan).unwrap().run(&bytes).unwrap().iter().map(|x| x.to_bits()).collect()
+        compiler.compile(plan).unwrap().run(&bytes).unwrap().concat().iter().map(|x| x.to_bits()).collect()
     };
     let chosen = plan(network.clone(), &CostModel::default()).unwrap();
     let expected = bits(&chosen);

@@ -287,44 +287,40 @@ impl Builder<'_> {
     }
 
     fn finish(mut self) -> Result<Network, Error> {
-        let output = self.graph.output;
-        let name = |id: ValueId| self.graph[id].name.clone();
         let port = |id: ValueId, layout| Port {
-            name: name(id),
+            name: self.graph[id].name.clone(),
             shape: self.graph[id].ty.shape.clone(),
             dtype: self.graph[id].ty.dtype,
             layout,
         };
-        let (input_name, output_name) = (name(self.graph.input), name(output));
-        let state = self.state(output).cloned();
-        let found = match state {
-            Some(State::Map(map, order)) => self.output_layout(map, &order).map(|layout| (map, layout)),
-            _ => None,
-        };
-        let (Some((map, layout)), Some((input_map, input_layout))) = (found, self.input) else {
-            if self.problems.is_empty() {
-                let message =
-                    format!("the output {output_name:?} is no feature map or vector in a layout that can be written");
-                self.problems.push(
-                    Problem::new(message)
-                        .expected(
-                            "scores [N, C], or a feature map [N, C, H, W] or [N, H, W, C], computed from the input",
-                            format!("{:?} from {input_name:?}", self.shape(output)),
-                        )
-                        .hint("each image of a batch must be computed on its own"),
-                );
+        let mut outputs = Vec::new();
+        let mut unknown = Vec::new();
+        for &id in &self.graph.outputs {
+            let found = match self.state(id) {
+                Some(State::Map(map, order)) => self.output_layout(id, *map, order).map(|layout| (*map, layout)),
+                _ => None,
+            };
+            match found {
+                Some((map, layout)) => {
+                    let pieces = vec![Piece { map, layout, offset: 0 }];
+                    outputs.push(Output { port: port(id, layout), pieces, finish: vec![] });
+                }
+                None => unknown.push(id),
             }
-            return Err(Error { problems: self.problems });
-        };
-        let (input, output) = (port(self.graph.input, input_layout), port(output, layout));
-        if !self.problems.is_empty() {
-            return Err(Error { problems: self.problems });
         }
+        let input = self.input.map(|(map, layout)| (map, port(self.graph.input, layout)));
+        if input.is_none() && unknown.is_empty() {
+            unknown.extend(self.graph.outputs.first());
+        }
+        let unwritten: Vec<Problem> = unknown.iter().map(|&id| self.no_output(id)).collect();
+        let (Some((input_map, input)), true, true) = (input, unwritten.is_empty(), self.problems.is_empty()) else {
+            return Err(Error { problems: if self.problems.is_empty() { unwritten } else { self.problems } });
+        };
         let stages = super::separable::fuse(std::mem::take(&mut self.stages));
         Ok(Network {
             name: self.graph.name.clone(),
             input,
-            outputs: vec![Output { port: output, pieces: vec![Piece { map, layout, offset: 0 }], finish: vec![] }],
+            outputs,
             batch: self.batch.unwrap_or(1),
             maps: self.maps,
             input_map,
@@ -332,12 +328,22 @@ impl Builder<'_> {
         })
     }
 
-    fn output_layout(&self, map: MapId, order: &[Axis<Label>]) -> Option<Layout> {
+    fn no_output(&self, id: ValueId) -> Problem {
+        let (name, input) = (&self.graph[id].name, &self.graph[self.graph.input].name);
+        Problem::new(format!("the output {name:?} is no feature map or vector in a layout that can be written"))
+            .expected(
+                "scores [N, C], or a feature map [N, C, H, W] or [N, H, W, C], computed from the input",
+                format!("{:?} from {input:?}", self.shape(id)),
+            )
+            .hint("each image of a batch must be computed on its own")
+    }
+
+    fn output_layout(&self, output: ValueId, map: MapId, order: &[Axis<Label>]) -> Option<Layout> {
         let FeatureMap { height, width, channels, .. } = self.map(map);
         let n = (Label::Batch, self.batch?);
         let (c, h, w) = ((Label::Channel, channels), (Label::Row, height), (Label::Column, width));
         let (nchw, nhwc) = (axes([n, c, h, w]) == order, axes([n, h, w, c]) == order);
-        let port = self.shape(self.graph.output);
+        let port = self.shape(output);
         match (nchw, nhwc) {
             (true, true) if (height, width) != (1, 1) && *port == [n.1, height, width, channels] => Some(Layout::Nhwc),
             (true, _) => Some(Layout::Nchw),

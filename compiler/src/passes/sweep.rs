@@ -34,7 +34,9 @@ pub(super) fn run(graph: &mut Graph, pass: &'static str, rewrite: fn(&mut Sweep,
         names: HashSet::new(),
         graph,
     };
-    sweep.uses[sweep.graph.output.0 as usize] += 1;
+    for output in &sweep.graph.outputs {
+        sweep.uses[output.0 as usize] += 1;
+    }
     for id in nodes.iter().flat_map(|node| node.inputs.iter().flatten()) {
         sweep.uses[id.0 as usize] += 1;
     }
@@ -105,20 +107,22 @@ impl Sweep<'_> {
         self.uses[id.0 as usize] == 0
     }
 
-    /// Whether readers of a value may read `by` instead: the model's output stays apart from its input and from constants.
+    /// Whether readers of a value may read `by` instead: an output of the model stays apart from its input, from
+    /// constants, and from the other outputs.
     pub fn replaceable(&self, value: ValueId, by: ValueId) -> bool {
-        value != self.graph.output || (by != self.graph.input && self.graph[by].constant.is_none())
+        let is_output = |id| self.graph.outputs.contains(&id);
+        !is_output(value) || (by != self.graph.input && self.graph[by].constant.is_none() && !is_output(by))
     }
 
     /// Lets every reader of `node`'s output read `by` instead, which holds the same; the visited node is not emitted.
-    /// The model's output keeps its name.
+    /// The model's outputs keep their names.
     pub fn replace(&mut self, node: Node, by: ValueId) {
         let output = node.output;
         if !self.replaceable(output, by) {
             return self.emit(Node { op: Op::Identity, inputs: vec![Some(by)], ..node });
         }
-        if output == self.graph.output {
-            self.graph.output = by;
+        if let Some(port) = self.graph.outputs.iter_mut().find(|port| **port == output) {
+            *port = by;
             let (a, b) = (output.0 as usize, by.0 as usize);
             let name = std::mem::take(&mut self.graph.values[a].name);
             self.graph.values[a].name = std::mem::replace(&mut self.graph.values[b].name, name);

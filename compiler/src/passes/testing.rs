@@ -22,7 +22,7 @@ impl Builder {
             values: vec![input],
             nodes: vec![],
             input: ValueId(0),
-            output: ValueId(0),
+            outputs: vec![],
         };
         Self { graph, state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1 }
     }
@@ -123,8 +123,13 @@ impl Builder {
         self.node(Op::Conv(Conv { window, group, activation: Activation::NONE, pad_values: vec![] }), &[x, w, b])
     }
 
-    pub fn finish(mut self, output: ValueId) -> Graph {
-        self.graph.output = output;
+    pub fn finish(self, output: ValueId) -> Graph {
+        self.finish_all(&[output])
+    }
+
+    /// A graph of several outputs.
+    pub fn finish_all(mut self, outputs: &[ValueId]) -> Graph {
+        self.graph.outputs = outputs.to_vec();
         self.graph.verify().unwrap();
         self.graph
     }
@@ -144,7 +149,7 @@ pub(crate) fn fires(graph: &Graph, pass: &str) -> Graph {
 
 fn rewritten_by(graph: &Graph) -> (Graph, Vec<&'static str>) {
     let inputs: Vec<Tensor> = (1..3).map(|seed| input_of(graph, seed)).collect();
-    let expected: Vec<Tensor> = inputs.iter().map(|input| reference::run(graph, input).unwrap()).collect();
+    let expected: Vec<Vec<Tensor>> = inputs.iter().map(|input| reference::run(graph, input).unwrap()).collect();
     let mut graph = graph.clone();
     let mut fired = Vec::new();
     for round in 0.. {
@@ -180,7 +185,12 @@ pub(crate) fn input_of(graph: &Graph, seed: u64) -> Tensor {
     Tensor::from_f64(&ty, values)
 }
 
-pub(crate) fn assert_same(found: &Tensor, expected: &Tensor, explain: impl Fn() -> String) {
+pub(crate) fn assert_same(found: &[Tensor], expected: &[Tensor], explain: impl Fn() -> String) {
+    assert_eq!(found.len(), expected.len(), "{}", explain());
+    found.iter().zip(expected).for_each(|(found, expected)| assert_same_values(found, expected, &explain));
+}
+
+fn assert_same_values(found: &Tensor, expected: &Tensor, explain: impl Fn() -> String) {
     assert_eq!(found.ty(), expected.ty(), "{}", explain());
     let (found, expected) = (found.to_f64(), expected.to_f64());
     let largest = expected.iter().fold(1e-6f64, |m, v| m.max(v.abs()));

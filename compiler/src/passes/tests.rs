@@ -1,6 +1,6 @@
 //! Random graphs through all passes.
 
-use super::testing::{Builder, rewritten};
+use super::testing::{Builder, ops, rewritten};
 use crate::graph::{Binary, DType, Graph, Op, Unary, ValueId};
 
 /// A random chain of the operators that passes rewrite, in either layout, with values that stay small.
@@ -114,4 +114,18 @@ fn the_same_graph_gives_the_same_result() {
     for seed in 0..20 {
         assert_eq!(rewritten(&random(seed)), rewritten(&random(seed)));
     }
+}
+
+#[test]
+fn outputs_keep_their_names_and_stay_apart() {
+    let mut b = Builder::new(1, DType::F32, &[1, 3, 6, 6]);
+    let inner = b.conv(b.input(), 4, 3, 1, [1; 4]);
+    let active = b.clamp(inner, 0.0, 6.0);
+    let alias = b.node(Op::Identity, &[active]);
+    let pooled = b.node(Op::GlobalAveragePool, &[alias]);
+    let graph = b.finish_all(&[alias, inner, pooled, active]);
+    let names = |graph: &Graph| graph.outputs.iter().map(|&id| graph[id].name.clone()).collect::<Vec<_>>();
+    let canonical = rewritten(&graph);
+    assert_eq!(names(&canonical), names(&graph));
+    assert_eq!(ops(&canonical), ["Conv", "Clamp", "Identity", "GlobalAveragePool"], "{canonical}");
 }

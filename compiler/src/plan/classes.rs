@@ -14,9 +14,12 @@ pub struct Classes {
 }
 
 impl Plan {
-    /// Scores of one image.
+    /// Scores of one image, where there is one output.
     pub fn class_count(&self) -> usize {
-        self.lengths().1 / self.network.batch.max(1)
+        match &self.network.outputs[..] {
+            [_] => self.lengths().1 / self.network.batch.max(1),
+            _ => 0,
+        }
     }
 
     /// The plan with the labels and the ranking of the options.
@@ -26,6 +29,12 @@ impl Plan {
     /// Where they don't fit the number of classes.
     pub fn with_classes(mut self, options: &Options) -> Result<Self, Error> {
         let count = self.class_count();
+        if self.network.outputs.len() != 1 && (options.labels.is_some() || options.top_k.is_some()) {
+            let option = if options.labels.is_some() { "labels" } else { "top_k" };
+            let names: Vec<&str> = self.network.outputs.iter().map(|output| output.port.name.as_str()).collect();
+            let problem = Problem::new(format!("the option {option} does not fit a model of several outputs"));
+            return Err(problem.of_option(option).expected("one output", format!("{names:?}")).into());
+        }
         let mut problems: Vec<Problem> = options.labels.iter().filter_map(|labels| labels.check(count).err()).collect();
         if let Some(k) = options.top_k.filter(|k| !(1..=count).contains(k)) {
             let problem = Problem::new("the option top_k does not fit the model's output").of_option("top_k");

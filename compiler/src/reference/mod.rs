@@ -8,7 +8,7 @@ mod quant;
 mod window;
 
 use crate::diagnostic::{Error, Problem};
-use crate::graph::{DType, Data, Graph, Op, Tensor, Type, infer};
+use crate::graph::{DType, Data, Graph, Op, Tensor, Type, ValueId, infer};
 
 /// The elements of a value while a graph runs.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,12 +66,12 @@ impl Array {
     }
 }
 
-/// Runs a graph on one input.
+/// Runs a graph on one input; the outputs in the graph's order.
 ///
 /// # Errors
 /// Where the graph is not sound, the input is not of its type, or an operator has no result (an integer division by
 /// zero, an index out of range).
-pub fn run(graph: &Graph, input: &Tensor) -> Result<Tensor, Error> {
+pub fn run(graph: &Graph, input: &Tensor) -> Result<Vec<Tensor>, Error> {
     graph.verify()?;
     if input.ty() != *graph.ty(graph.input) || input.len() != input.ty().len() {
         let message = format!("the input {:?} has another type", graph[graph.input].name);
@@ -80,7 +80,7 @@ pub fn run(graph: &Graph, input: &Tensor) -> Result<Tensor, Error> {
     }
     let mut uses = graph.use_counts();
     let mut arrays: Vec<Option<Array>> = graph.values.iter().map(|_| None).collect();
-    let index = |id: crate::graph::ValueId| id.0 as usize;
+    let index = |id: ValueId| id.0 as usize;
     arrays[index(graph.input)] = Some(Array::new(input));
     for node in graph.nodes.iter().filter(|n| graph.constant(n.output).is_none()) {
         for id in node.inputs.iter().flatten() {
@@ -102,11 +102,12 @@ pub fn run(graph: &Graph, input: &Tensor) -> Result<Tensor, Error> {
         }
         arrays[index(node.output)] = Some(result);
     }
-    match (arrays[index(graph.output)].take(), graph.constant(graph.output)) {
+    let output = |&id: &ValueId| match (arrays[index(id)].take(), graph.constant(id)) {
         (Some(array), _) => Ok(array.into_tensor()),
         (None, Some(constant)) => Ok(constant.clone()),
-        (None, None) => Err(Problem::new("nothing defines the output").into()),
-    }
+        (None, None) => Err(Problem::new(format!("nothing defines the output {:?}", graph[id].name)).into()),
+    };
+    graph.outputs.iter().map(output).collect()
 }
 
 /// Runs one operator; `ty` is the type of its result.

@@ -26,7 +26,7 @@ pub fn graph(graph: &Graph) -> Value {
         "opset": graph.opset,
         "input": value(graph.input),
         "nodes": graph.nodes.iter().map(node).collect::<Vec<_>>(),
-        "output": value(graph.output),
+        "outputs": graph.outputs.iter().copied().map(value).collect::<Vec<_>>(),
     })
 }
 

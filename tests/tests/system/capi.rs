@@ -117,7 +117,7 @@ fn fashion_everywhere() -> Result<(), Stop> {
     let mut loaded = compiler.compile(&case.plan).map_err(failed)?;
     let mut found = Vec::new();
     for input in &inputs {
-        found.push(loaded.run(input).map_err(failed)?.into_iter().map(f64::from).collect());
+        found.push(loaded.run(input).map_err(failed)?.concat().into_iter().map(f64::from).collect());
     }
     same(&"loaded by the host", &found, &rust.run(&request, None)?.concat())
 }

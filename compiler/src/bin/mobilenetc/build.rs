@@ -163,12 +163,13 @@ fn project(project: Project) -> Option<c::Project> {
     }
 }
 
-/// A random input and what the reference makes of it.
+/// A random input and what the reference makes of it, the outputs one after another.
 fn self_test(session: &Session, plan: &Plan) -> Result<c::SelfTest, Failure> {
     let port = &plan.network.input;
     let input = Random::new(1).input(port);
     let output = reference::run(&session.graph()?, &inputs::tensor(port, &input));
-    let expected = output.map_err(|error| session.failure(error))?.to_f32().to_vec();
+    let outputs = output.map_err(|error| session.failure(error))?;
+    let expected = outputs.iter().flat_map(|output| output.to_f32().to_vec()).collect();
     Ok(c::SelfTest { input: inputs::bytes(port, &input), expected })
 }
 

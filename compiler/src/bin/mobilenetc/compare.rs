@@ -90,7 +90,7 @@ fn race(contenders: &mut [Contender], runs: Option<u32>) -> Result<usize, Failur
     for contender in contenders.iter_mut() {
         outputs.push(contender.compiled.run(&input).map_err(|error| engine::host_failure(&error))?);
     }
-    let bits = |output: &[f32]| output.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+    let bits = |outputs: &[Vec<f32>]| outputs.iter().flatten().map(|x| x.to_bits()).collect::<Vec<_>>();
     for (contender, output) in contenders.iter().zip(&outputs) {
         if bits(output) != bits(&outputs[0]) {
             let problem = Problem::new(format!("the plan with {} computes another result", contender.name));

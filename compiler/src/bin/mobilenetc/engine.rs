@@ -98,16 +98,16 @@ impl Engine {
         }
     }
 
-    /// One inference on values in the input's own order.
-    pub fn run(&mut self, session: &Session, port: &Port, values: &[f32]) -> Result<Vec<f32>, Failure> {
+    /// One inference on values in the input's own order, to the values of each output.
+    pub fn run(&mut self, session: &Session, port: &Port, values: &[f32]) -> Result<Vec<Vec<f32>>, Failure> {
         match self {
             Self::Compiled(compiled) => {
                 compiled.run(&inputs::bytes(port, values)).map_err(|error| host_failure(&error))
             }
             Self::Reference(graph) => {
-                let output =
+                let outputs =
                     reference::run(graph, &inputs::tensor(port, values)).map_err(|error| session.failure(error))?;
-                Ok(output.to_f32().to_vec())
+                Ok(outputs.iter().map(|output| output.to_f32().to_vec()).collect())
             }
         }
     }

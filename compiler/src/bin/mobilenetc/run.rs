@@ -31,14 +31,34 @@ pub fn run(args: &Run, terminal: &mut Terminal) -> Result<(), Failure> {
     let aside = terminal.paint(Style::Dim, aside).to_string();
     writeln!(terminal, "{title}  {aside}")?;
     for (path, image) in args.image.iter().zip(&images) {
-        let row = engine.run(&session, port, image)?;
-        show(path, &row, args.top as usize, labels.as_deref(), terminal)?;
+        let outputs = engine.run(&session, port, image)?;
+        match &outputs[..] {
+            [row] => show(&path.display().to_string(), row, args.top as usize, labels.as_deref(), terminal)?,
+            _ => {
+                for (output, row) in plan.network.outputs.iter().zip(&outputs) {
+                    let name = format!("{}: {}", path.display(), output.port.name);
+                    match output.port.shape.len() {
+                        0..=2 => show(&name, row, args.top as usize, None, terminal)?,
+                        _ => summarise(&name, &output.port.shape, row, terminal)?,
+                    }
+                }
+            }
+        }
     }
     Ok(())
 }
 
+/// What can be said of an output that is no vector of scores.
+fn summarise(name: &str, shape: &[usize], values: &[f32], terminal: &mut Terminal) -> Result<(), Failure> {
+    let title = terminal.paint(Style::Bold, name).to_string();
+    let (low, high) =
+        values.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &x| (low.min(x), high.max(x)));
+    writeln!(terminal, "\n{title}\n  {shape:?} from {low} to {high}")?;
+    Ok(())
+}
+
 fn show(
-    path: &Path,
+    name: &str,
     row: &[f32],
     top: usize,
     labels: Option<&[String]>,
@@ -47,7 +67,7 @@ fn show(
     let given = scores::is_distribution(row);
     let shares = if given { row.to_vec() } else { scores::softmax(row) };
     let aside = terminal.paint(Style::Dim, if given { "" } else { "  softmax of the model's scores" }).to_string();
-    let title = terminal.paint(Style::Bold, path.display()).to_string();
+    let title = terminal.paint(Style::Bold, name).to_string();
     writeln!(terminal, "\n{title}{aside}")?;
     for class in scores::top(&shares, top) {
         let (Some(share), score) = (shares.get(class).copied(), row.get(class)) else { continue };

@@ -37,13 +37,13 @@ pub fn verify(args: &Verify, terminal: &mut Terminal) -> Result<(), Failure> {
     writeln!(terminal, "{title}  {aside}\n")?;
     let mut all = Vec::new();
     for (name, values) in inputs.given {
-        all.push((name, pair.compare(values.into_iter())?));
+        all.extend(pair.compare(&name, values.into_iter())?);
     }
     if args.samples > 0 {
         let mut random = Random::new(args.seed);
         let drawn = (0..args.samples).map(|_| random.input(port));
         let name = format!("{} random, seed {}", args.samples, args.seed);
-        all.push((name, pair.compare(drawn)?));
+        all.extend(pair.compare(&name, drawn)?);
     }
     let mut table = Table::new(&["inputs", ">max abs", ">max relative", ">top-1 agrees"]);
     for (name, seen) in &all {
@@ -120,16 +120,28 @@ struct Pair<'a> {
 }
 
 impl Pair<'_> {
-    fn compare(&mut self, all: impl Iterator<Item = Vec<f32>>) -> Result<Agreement, Failure> {
-        let mut seen = Agreement::default();
+    /// What was seen of each output, under the name of the inputs and, where there are several outputs, its own.
+    fn compare(
+        &mut self,
+        name: &str,
+        all: impl Iterator<Item = Vec<f32>>,
+    ) -> Result<Vec<(String, Agreement)>, Failure> {
+        let names = self.graph.outputs.iter().map(|&output| match self.graph.outputs.len() {
+            1 => name.to_string(),
+            _ => format!("{name}: {}", self.graph[output].name),
+        });
+        let mut seen: Vec<(String, Agreement)> = names.map(|name| (name, Agreement::default())).collect();
         for values in all {
             let actual = self.compiled.run(&inputs::bytes(self.port, &values));
             let actual = actual.map_err(|error| engine::host_failure(&error))?;
             let expected = reference::run(self.graph, &inputs::tensor(self.port, &values));
-            let expected = expected.map_err(|error| self.session.failure(error))?.to_f64();
+            let expected = expected.map_err(|error| self.session.failure(error))?;
             let row = |len: usize| len.div_ceil(self.batch.max(1)).max(1);
-            for (actual, expected) in actual.chunks(row(actual.len())).zip(expected.chunks(row(expected.len()))) {
-                seen.add(actual, expected);
+            for ((_, seen), (actual, expected)) in seen.iter_mut().zip(actual.iter().zip(&expected)) {
+                let expected = expected.to_f64();
+                for (actual, expected) in actual.chunks(row(actual.len())).zip(expected.chunks(row(expected.len()))) {
+                    seen.add(actual, expected);
+                }
             }
         }
         Ok(seen)

@@ -114,9 +114,9 @@ fn grey_is_summed_where_one_border_serves_all_channels() {
 fn a_softmax_is_appended_once() {
     let options = Options { softmax: true, ..Options::default() };
     let graph = network(Layout::Nchw, 3);
-    let name = graph[graph.output].name.clone();
+    let name = graph[graph.outputs[0]].name.clone();
     let once = adapt(graph, &options).unwrap();
-    assert_eq!(once[once.output].name, name);
+    assert_eq!(once[once.outputs[0]].name, name);
     assert!(matches!(once.nodes.last().unwrap().op, Op::Softmax { axis: 1, flat: false, log: false }));
     assert_eq!(adapt(once.clone(), &options).unwrap(), once);
 }

@@ -24,15 +24,16 @@ pub(super) fn run(model: &Model, port: &ValueInfo, shape: Vec<usize>, own: Optio
     }
     let mut problems = lowering.unknown;
     problems.append(&mut lowering.problems);
-    let output = &model.graph.outputs[0].name;
-    match lowering.names.get(output.as_str()) {
-        _ if !problems.is_empty() => Err(Error { problems }),
-        Some(Some(output)) => {
-            lowering.graph.output = *output;
-            Ok(lowering.graph)
-        }
-        _ => Err(Problem::new(format!("nothing defines the output {output:?}")).into()),
+    if !problems.is_empty() {
+        return Err(Error { problems });
     }
+    for ValueInfo { name, .. } in &model.graph.outputs {
+        match lowering.names.get(name.as_str()) {
+            Some(Some(output)) => lowering.graph.outputs.push(*output),
+            _ => problems.push(Problem::new(format!("nothing defines the output {name:?}"))),
+        }
+    }
+    if problems.is_empty() { Ok(lowering.graph) } else { Err(Error { problems }) }
 }
 
 /// The nodes that the output depends on, and the names of the values.
@@ -82,7 +83,7 @@ impl<'a> Lowering<'a> {
             values: Vec::new(),
             nodes: Vec::new(),
             input: ValueId(0),
-            output: ValueId(0),
+            outputs: Vec::new(),
         };
         let read = model.graph.nodes.iter().flat_map(onnx::Node::reads);
         let read = read.chain(model.graph.outputs.iter().map(|o| o.name.as_str())).map(String::from).collect();

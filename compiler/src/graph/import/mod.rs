@@ -21,6 +21,7 @@ use crate::diagnostic::{Error, Problem};
 use crate::onnx::{Dim, Model, ValueInfo};
 use crate::options::Options;
 pub(super) use resize::spatial_axes;
+use std::collections::HashSet;
 
 /// Imports a model.
 ///
@@ -58,7 +59,7 @@ fn at_size(model: &Model, options: &Options) -> Result<Graph, Error> {
         return Ok(base);
     }
     let changed = lower::run(model, input, shape.clone(), Some(&base));
-    let changed = changed.and_then(|graph| resize::check_output(&base, graph));
+    let changed = changed.and_then(|graph| resize::check_outputs(&base, graph));
     changed.map_err(|mut error| {
         for problem in &mut error.problems {
             problem.hint.get_or_insert_with(|| {
@@ -69,21 +70,27 @@ fn at_size(model: &Model, options: &Options) -> Result<Graph, Error> {
     })
 }
 
-/// The only input that the output depends on; also checks that there is only one output.
+/// The only input that the outputs depend on; also checks that there are outputs, and all different.
 fn ports(model: &Model) -> Result<&ValueInfo, Error> {
     let mut problems = Vec::new();
-    let mut one = |what: &str, ports: &[&ValueInfo], hint: &str| {
-        if ports.len() != 1 {
-            let names: Vec<&str> = ports.iter().map(|p| p.name.as_str()).collect();
-            let message = format!("the model should have exactly one {what}");
-            problems.push(Problem::new(message).expected("one", format!("{} {names:?}", ports.len())).hint(hint));
-        }
-    };
     let (_, needed) = lower::live(model);
     let all = &model.graph.inputs;
     let used: Vec<&ValueInfo> = all.iter().filter(|input| all.len() == 1 || needed.contains(&*input.name)).collect();
-    one("input", &used, "store constant inputs as initialisers");
-    one("output", &model.graph.outputs.iter().collect::<Vec<_>>(), "cut the model with onnx.utils.extract_model");
+    if used.len() != 1 {
+        let names: Vec<&str> = used.iter().map(|port| port.name.as_str()).collect();
+        let problem = Problem::new("the model should have exactly one input");
+        let problem = problem.expected("one", format!("{} {names:?}", names.len()));
+        problems.push(problem.hint("store constant inputs as initialisers"));
+    }
+    let outputs: Vec<&str> = model.graph.outputs.iter().map(|port| port.name.as_str()).collect();
+    if outputs.is_empty() {
+        problems.push(Problem::new("the model has no output").expected("one or more", "none"));
+    }
+    let mut seen = HashSet::new();
+    if let Some(twice) = outputs.iter().find(|&&name| !seen.insert(name)) {
+        let problem = Problem::new(format!("the model has two outputs {twice:?}"));
+        problems.push(problem.expected("names that differ", format!("{outputs:?}")));
+    }
     match used.first().copied() {
         Some(input) if problems.is_empty() => match &input.shape {
             Some(_) => Ok(input),

@@ -83,19 +83,26 @@ pub(super) fn follow(lowering: &Lowering, call: &Call, x: ValueId, target: &mut 
 }
 
 /// Only batch, height and width may have changed.
-pub(super) fn check_output(own: &Graph, changed: Graph) -> Result<Graph, Error> {
-    let (before, after) = (own.ty(own.output), changed.ty(changed.output));
+pub(super) fn check_outputs(own: &Graph, changed: Graph) -> Result<Graph, Error> {
+    let outputs = own.outputs.iter().zip(&changed.outputs);
+    let problems: Vec<Problem> =
+        outputs.filter_map(|(&before, &after)| check_output(own, before, &changed, after)).collect();
+    if problems.is_empty() { Ok(changed) } else { Err(Error { problems }) }
+}
+
+fn check_output(own: &Graph, before: ValueId, changed: &Graph, after: ValueId) -> Option<Problem> {
+    let name = &own[before].name;
+    let (before, after) = (own.ty(before), changed.ty(after));
     let batch = |graph: &Graph| graph.ty(graph.input).shape.first().copied();
-    let mut problem = Problem::new("with the input, the meaning of the output would change");
     if let (Some(&first), Some(&new_first)) = (before.shape.first(), after.shape.first())
         && before.shape.len() == after.shape.len()
     {
-        let batch_kept = batch(own) != Some(first) || batch(&changed) == Some(new_first);
+        let batch_kept = batch(own) != Some(first) || batch(changed) == Some(new_first);
         let classes_kept = before.shape.len() > 2 || before.shape.get(1) == after.shape.get(1);
         if batch_kept && classes_kept {
-            return Ok(changed);
+            return None;
         }
     }
-    problem = problem.expected(format!("{before} for the new batch"), after.to_string());
-    Err(problem.into())
+    let problem = Problem::new(format!("with the input, the meaning of the output {name:?} would change"));
+    Some(problem.expected(format!("{before} for the new batch"), after.to_string()))
 }

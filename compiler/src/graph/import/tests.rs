@@ -36,7 +36,7 @@ fn one(opset: i64, shape: &[usize], node: Node, parameters: &[(&str, &[i64])]) -
 
 fn shape_of(author: &Author) -> Vec<usize> {
     let graph = import(author);
-    graph.ty(graph.output).shape.clone()
+    graph.ty(graph.outputs[0]).shape.clone()
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn auto_pad_is_resolved() {
         let w = Tensor::f32([1, 1, 3, 3], vec![1.0; 9]);
         let graph = import(&author(13, &[1, 1, 8, 7]).initializer("w", &w, Storage::Raw).node(node));
         let Op::Conv(conv) = &graph.nodes[0].op else { panic!("no convolution") };
-        (conv.window.pads, graph.ty(graph.output).shape[2..].to_vec())
+        (conv.window.pads, graph.ty(graph.outputs[0]).shape[2..].to_vec())
     };
     assert_eq!(conv("SAME_UPPER", 2), ([0, 1, 1, 1], vec![4, 4]));
     assert_eq!(conv("SAME_LOWER", 2), ([1, 1, 0, 1], vec![4, 4]));
@@ -111,7 +111,7 @@ fn slices_run_in_both_directions() {
     let slice = |start: i64, end: i64, step: i64| {
         let parameters: &[(&str, &[i64])] = &[("s", &[start]), ("e", &[end]), ("a", &[-1]), ("t", &[step])];
         let author = one(13, &[5], Node::new("Slice", ["x", "s", "e", "a", "t"], ["y"]), parameters);
-        reference::run(&import(&author), &Tensor::f32([5], [0.0, 1.0, 2.0, 3.0, 4.0])).unwrap().to_f64()
+        reference::run(&import(&author), &Tensor::f32([5], [0.0, 1.0, 2.0, 3.0, 4.0])).unwrap()[0].to_f64()
     };
     assert_eq!(slice(1, 4, 2), [1.0, 3.0]);
     assert_eq!(slice(-2, i64::MAX, 1), [3.0, 4.0]);
@@ -139,7 +139,7 @@ fn shape_arithmetic_folds_into_pads() {
         .node(Node::new("Pad", ["x", "pads"], ["y"]));
     let graph = import(&author);
     assert_eq!(ops(&graph).last().unwrap(), "Pad before [0, 0, 0, 0] after [1, 1, 0, 0] value 0");
-    assert_eq!(graph.ty(graph.output).shape, [2, 3, 5, 5]);
+    assert_eq!(graph.ty(graph.outputs[0]).shape, [2, 3, 5, 5]);
     assert!(graph.nodes.iter().rev().skip(1).all(|n| graph.constant(n.output).is_some()));
 }
 
@@ -281,7 +281,7 @@ fn another_resolution_keeps_whole_pools_whole_in_either_layout() {
     assert_eq!(ops(&nchw)[1], "GlobalAveragePool");
     let nhwc = import_with(&classifier(["1", "8", "8", "3"], &[1, 2], whole_pool()), &to).unwrap();
     assert_eq!(nhwc.ty(nhwc.input).shape, [1, 12, 10, 3]);
-    assert_eq!(nhwc.ty(nhwc.output).shape, [1, 2]);
+    assert_eq!(nhwc.ty(nhwc.outputs[0]).shape, [1, 2]);
     for layout in [["N", "3", "H", "W"], ["N", "H", "W", "3"]] {
         let pool = Node::new("GlobalAveragePool", ["c"], ["p"]);
         assert!(
@@ -306,13 +306,13 @@ fn another_batch_reaches_hard_coded_shapes() {
         for batch_dim in ["1", "N"] {
             let author = classifier([batch_dim, "3", "8", "8"], target, whole_pool());
             let graph = import_with(&author, &options(None, Some(3))).unwrap();
-            assert_eq!(graph.ty(graph.output).shape, [3, 2], "{target:?}");
+            assert_eq!(graph.ty(graph.outputs[0]).shape, [3, 2], "{target:?}");
         }
     }
     let fixed = classifier(["4", "3", "8", "8"], &[4, 2], whole_pool());
-    assert_eq!(import(&fixed).ty(import(&fixed).output).shape, [4, 2]);
+    assert_eq!(import(&fixed).ty(import(&fixed).outputs[0]).shape, [4, 2]);
     let one = import_with(&fixed, &options(None, Some(1))).unwrap();
-    assert_eq!(one.ty(one.output).shape, [1, 2]);
+    assert_eq!(one.ty(one.outputs[0]).shape, [1, 2]);
 }
 
 #[test]
@@ -366,7 +366,7 @@ fn the_verifier_finds_broken_graphs() {
     assert!(broken(|g| g.nodes.swap(0, 1)).contains("before it is defined"));
     assert!(broken(|g| g.nodes[1].output = g.nodes[0].output).contains("a second time"));
     assert!(broken(|g| g.values[g.nodes[0].output.0 as usize].ty.shape[1] = 5).contains("is declared"));
-    assert!(broken(|g| g.output = graph::ValueId(1000)).contains("does not exist"));
+    assert!(broken(|g| g.outputs = vec![graph::ValueId(1000)]).contains("does not exist"));
     assert!(broken(|g| g.values[1].name = g.values[0].name.clone()).contains("two values"));
     assert!(broken(|g| g.values[1].constant = Some(Tensor::f32([1], [0.0]))).contains("contradicts its type"));
     assert!(broken(|g| drop(g.nodes.pop())).contains("never defined"));
@@ -390,8 +390,8 @@ fn dead_nodes_and_values_go() {
     let flat = graph.nodes[2].output;
     assert_eq!(graph.use_counts()[flat.0 as usize], 1);
     assert_eq!(graph.consumers()[graph.nodes[1].output.0 as usize], [2]);
-    assert_eq!(graph.producers()[graph.output.0 as usize], Some(3));
-    graph.replace_uses(graph.output, flat);
-    assert_eq!((graph.output, graph.remove_dead()), (flat, 1));
+    assert_eq!(graph.producers()[graph.outputs[0].0 as usize], Some(3));
+    graph.replace_uses(graph.outputs[0], flat);
+    assert_eq!((graph.outputs.clone(), graph.remove_dead()), (vec![flat], 1));
     assert!(pooled.0 > 0);
 }

@@ -4,7 +4,7 @@ use super::*;
 
 fn compute(author: &Author, x: &[f32]) -> Vec<f64> {
     let graph = import(author);
-    reference::run(&graph, &Tensor::f32([x.len()], x)).unwrap().to_f64()
+    reference::run(&graph, &Tensor::f32([x.len()], x)).unwrap()[0].to_f64()
 }
 
 /// The right values are those of the operator document: `Min(max, Max(input, min))`.

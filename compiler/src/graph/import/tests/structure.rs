@@ -48,7 +48,7 @@ fn an_if_whose_condition_is_known_is_its_branch() {
     let graph = import(&conditional(&[1, 4], &branch([nested], "q"), &passes));
     assert_eq!(ops(&graph)[1..], ["Mul", "Identity", "Identity", "Clamp 0..inf"]);
     let result = reference::run(&graph, &Tensor::f32([1, 4], [1.0, -2.0, 3.0, 0.5])).unwrap();
-    assert_eq!(result.to_f64(), [2.0, 0.0, 6.0, 1.0]);
+    assert_eq!(result[0].to_f64(), [2.0, 0.0, 6.0, 1.0]);
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn branches_may_use_the_same_names() {
         .node(choice("no", "b"))
         .node(Node::new("Add", ["a", "b"], ["y"]));
     let result = reference::run(&import(&author), &Tensor::f32([2], [-1.0, 2.0])).unwrap();
-    for (found, x) in result.to_f64().iter().zip([-1.0f64, 2.0]) {
+    for (found, x) in result[0].to_f64().iter().zip([-1.0f64, 2.0]) {
         assert!((found - ((-x).max(0.0) + x.exp())).abs() < 1e-6, "{found}");
     }
 }
@@ -104,7 +104,7 @@ fn functions_of_the_model_are_inlined() {
     let graph = import(&author);
     assert_eq!(ops(&graph), ["Add", "Softmax axis 1", "Add", "Reshape"]);
     assert_eq!(graph.nodes[3].origin, ["two/c"]);
-    assert_eq!(graph.ty(graph.output).shape, [2, 3]);
+    assert_eq!(graph.ty(graph.outputs[0]).shape, [2, 3]);
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn other_floats_are_computed_as_f32() {
         assert!(computed.into_iter().all(|found| found == DType::F32), "{graph}");
         let w = f64::from(weights.to_f32()[0]);
         let result = reference::run(&graph, &Tensor::f32([2], [3.0, -1.0])).unwrap();
-        for (found, x) in result.to_f64().iter().zip([3.0, -1.0]) {
+        for (found, x) in result[0].to_f64().iter().zip([3.0, -1.0]) {
             assert!((found - (x * w + w)).abs() < 1e-7, "{dtype}: {found}");
         }
     }
