@@ -13,13 +13,13 @@ pub fn plain(seed: u64, storage: Storage) -> Author {
     net.head("pointwise")
 }
 
-/// The same with an edge around the separable stage.
-pub fn residual() -> Author {
+/// The same with a product of two maps, which can't be compiled.
+pub fn product() -> Author {
     let mut net = Net::new(1, Storage::Raw);
     net.conv("stem", "x", 8, 3, 1);
     net.separable();
-    net.node(Node::new("Add", ["stem", "pointwise"], ["sum"]).name("shortcut"));
-    net.head("sum")
+    net.node(Node::new("Mul", ["stem", "pointwise"], ["squared"]).name("product"));
+    net.head("squared")
 }
 
 struct Net {

@@ -16,7 +16,7 @@ fn ui() {
     write("net.onnx", &net);
     write("labels.txt", b"cat\ndog\n");
     write("truncated.onnx", &net[..net.len() / 2]);
-    write("residual.onnx", &fixture::residual().to_bytes());
+    write("product.onnx", &fixture::product().to_bytes());
     let external = fixture::plain(1, Storage::External("missing.bin".into()));
     write("external.onnx", &external.to_bytes());
 

@@ -1,8 +1,10 @@
 //! The family's own vocabulary: a DAG of stages, recognised from the canonical graph.
 
+mod combine;
 mod display;
 pub mod facts;
 mod operators;
+mod outputs;
 mod recognise;
 mod refuse;
 pub mod separable;

@@ -4,7 +4,7 @@ use super::recognise::{Builder, State};
 use super::view::{Label, groups};
 use super::{Conv, Dense, Depthwise, Epilogue, FeatureMap, MapId, Pointwise, StageKind, Weights, refuse};
 use crate::diagnostic::Problem;
-use crate::graph::{self, Activation, DType, Node, Op, ValueId};
+use crate::graph::{self, Activation, DType, Node, Op, ValueId, Window};
 use crate::passes::numbers;
 use std::sync::Arc;
 
@@ -24,23 +24,12 @@ impl Builder<'_> {
     /// What a convolution reads, writes and holds. Problems may be reported beside a result.
     fn conv_parts(&mut self, node: &Node, conv: &graph::Conv) -> Option<(MapId, FeatureMap, Weights, Weights)> {
         let (x, w) = (node.inputs.first().copied()??, node.inputs.get(1).copied()??);
-        let (&[n, c, h, width], &[m, per_group, ..]) = (self.shape(x), self.shape(w)) else {
+        let (&[n, c, h, width], &[m, ..]) = (self.shape(x), self.shape(w)) else {
             let problem = refuse::at(self.graph, node, "not a convolution over rows and columns");
             let found = format!("{:?} with weights {:?}", self.shape(x), self.shape(w));
             self.problems.push(problem.expected("[N, C, H, W] with weights [M, C, kh, kw]", found));
             return None;
         };
-        let depthwise = conv.group == c && m == c && per_group == 1;
-        if conv.group != 1 && !depthwise {
-            let message = if conv.group == c {
-                "a depthwise convolution with several outputs per channel"
-            } else {
-                "a grouped convolution"
-            };
-            let found = format!("{} groups, {c} channels in, {m} out", conv.group);
-            let problem = refuse::at(self.graph, node, message);
-            self.problems.push(problem.expected("1 group, or as many groups as channels in and out", found));
-        }
         if conv.window.pads.iter().any(|&p| p < 0) {
             let problem = refuse::at(self.graph, node, "a convolution with negative pads");
             self.problems.push(problem.expected("pads of 0 and more", format!("{:?}", conv.window.pads)));
@@ -50,7 +39,7 @@ impl Builder<'_> {
         let bias = self.bias(node, m);
         let map =
             self.read(node, x, [(Label::Batch, n), (Label::Channel, c), (Label::Row, h), (Label::Column, width)])?;
-        if !conv.pad_values.is_empty() && (!self.is_port(map) || depthwise && conv.group != 1) {
+        if !conv.pad_values.is_empty() && (!self.is_port(map) || conv.group != 1) {
             let problem = refuse::at(self.graph, node, "a convolution with a border other than zero on a feature map");
             self.problems.push(problem.expected("a border of zeros", format!("{:?}", conv.pad_values)));
         }
@@ -70,18 +59,24 @@ impl Builder<'_> {
         let FeatureMap { channels, .. } = self.map(map);
         let graph::Conv { window, group, .. } = *conv;
         let origin = node.origin.clone();
-        if group != 1 {
-            let kind = StageKind::Depthwise(Depthwise { window, weights, bias, origin });
-            return (kind, self.import(map), String::new());
+        let map = if group == 1 { map } else { self.import(map) };
+        if group != 1 && group == channels && bias.len() == channels {
+            return (StageKind::Depthwise(Depthwise { window, weights, bias, origin }), map, String::new());
         }
-        let plain = window.kernel == [1, 1] && window.stride == [1, 1] && window.pads == [0; 4];
+        let plain = window.kernel == [1, 1] && window.stride == [1, 1] && window.pads == [0; 4] && group == 1;
         if plain && !self.is_port(map) {
             let kind = StageKind::Pointwise(Pointwise { weights, bias, origin });
             return (kind, map, "1x1 convolution with no depthwise convolution in front".into());
         }
         let pad_values: Weights =
             if conv.pad_values.is_empty() { vec![0.0; channels].into() } else { conv.pad_values.as_slice().into() };
-        let mut note = String::from("a standard convolution");
+        let mut note = match group {
+            1 => "a standard convolution".to_string(),
+            _ if group == channels => {
+                format!("a depthwise convolution of {} outputs per channel", bias.len() / channels)
+            }
+            _ => format!("a convolution of {group} groups"),
+        };
         if self.is_port(map) {
             note = "the first convolution reads the model's input as it is".into();
             if conv.pad_values.iter().any(|&v| v != 0.0) {
@@ -90,7 +85,7 @@ impl Builder<'_> {
                 );
             }
         }
-        let body = Conv { window, groups: 1, weights, bias, pad_values };
+        let body = Conv { window, groups: group, weights, bias, pad_values };
         (if self.is_port(map) { StageKind::Stem(body) } else { StageKind::Conv(body) }, map, note)
     }
 
@@ -102,6 +97,16 @@ impl Builder<'_> {
         let output = FeatureMap { height: 1, width: 1, channels: c, element: DType::F32 };
         let note = format!("mean of {h} x {w} values");
         self.push_node(node, StageKind::GlobalAveragePool, Epilogue::NONE, input, output, note);
+    }
+
+    pub fn pool(&mut self, node: &Node, x: ValueId, window: Window, kind: StageKind) {
+        let (&[n, c, h, w], &[_, _, height, width]) = (self.shape(x), self.shape(node.output)) else { return };
+        let sizes = [(Label::Batch, n), (Label::Channel, c), (Label::Row, h), (Label::Column, w)];
+        let Some(map) = self.read(node, x, sizes) else { return };
+        let input = self.import(map);
+        let output = FeatureMap { height, width, channels: c, element: DType::F32 };
+        let note = format!("over windows of {} x {}", window.kernel[0], window.kernel[1]);
+        self.push_node(node, kind, Epilogue::NONE, input, output, note);
     }
 
     pub fn dense(&mut self, node: &Node) {
@@ -164,54 +169,13 @@ impl Builder<'_> {
         Some((map, permuted.to_f32(), format!("fully connected: {k} to {m}, weights reordered to the map's [H][W][C]")))
     }
 
-    pub fn softmax(&mut self, node: &Node, x: ValueId, axis: usize, flat: bool, log: bool) {
-        let Some(State::Map(map, order)) = self.state(x).cloned() else {
-            if let Some(State::Input(_)) = self.state(x) {
-                self.refuse(node);
-            }
-            return;
-        };
-        let dims = self.map(map);
-        let shape = self.shape(x).to_vec();
-        let over_channels = groups(&order, &shape).is_some_and(|groups| {
-            groups.iter().enumerate().all(|(at, group)| {
-                let inside = if flat { at >= axis } else { at == axis };
-                group.iter().all(|part| (part.label == Label::Channel) == inside)
-            })
-        });
-        if !over_channels || (dims.height, dims.width) != (1, 1) {
-            let problem = refuse::at(self.graph, node, "a softmax over other values than the channels of a vector");
-            let found = format!("axis {axis}{} of {shape:?}", if flat { " and all behind it" } else { "" });
-            return self.problems.push(problem.expected("the scores of one image, [N, C]", found));
+    pub fn check_activation(&mut self, node: &Node, activation: Activation) {
+        if let Activation::Clamp { lo, hi } = activation
+            && (lo.is_nan() || hi.is_nan())
+        {
+            let problem = refuse::at(self.graph, node, "a clamp with a bound that is no number");
+            self.problems.push(problem.expected("numbers", format!("{lo}..={hi}")));
         }
-        let input = self.import(map);
-        let output = self.add_map(dims);
-        let note = format!("over {} scores", dims.channels);
-        self.push(StageKind::Softmax { log }, Epilogue::NONE, input, output, node.origin.clone(), note);
-        self.set(node.output, State::Map(output, order));
-    }
-
-    fn check_activation(&mut self, node: &Node, activation: Activation) {
-        let problem = match activation {
-            Activation::Clamp { lo, hi } if lo.is_nan() || hi.is_nan() => {
-                refuse::at(self.graph, node, "a clamp with a bound that is no number")
-                    .expected("numbers", format!("{lo}..={hi}"))
-            }
-            Activation::Clamp { .. } => return,
-            other => {
-                let name = node.origin.last().cloned().unwrap_or_default();
-                let words = other.words();
-                let problem = refuse::at(self.graph, node, format!("{words} (up to node {name:?})"))
-                    .expected("ReLU, ReLU6 or another clamp", words);
-                match other {
-                    Activation::HardSwish => {
-                        problem.hint("networks with hard-swish (MobileNet V3) can't be compiled yet")
-                    }
-                    _ => problem,
-                }
-            }
-        };
-        self.problems.push(problem);
     }
 
     /// A constant of f32, shared.

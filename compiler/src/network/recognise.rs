@@ -1,9 +1,10 @@
 //! From the canonical graph to stages.
 
+use super::outputs::{Along, Array};
 use super::view::{Axis, Label, axes, groups, transposed};
-use super::{Epilogue, FeatureMap, Layout, MapId, Network, Output, Piece, Port, Stage, StageKind, refuse};
+use super::{Epilogue, FeatureMap, Finish, Layout, MapId, Network, Stage, StageKind, refuse};
 use crate::diagnostic::{Error, Problem};
-use crate::graph::{DType, Graph, Node, Op, Value, ValueId};
+use crate::graph::{DType, Graph, Node, Op, Unary, Value, ValueId};
 
 /// What is known of a value of the graph.
 #[derive(Debug, Clone)]
@@ -12,6 +13,8 @@ pub(super) enum State {
     Input(Vec<Axis<usize>>),
     /// A feature map, its axes in this order.
     Map(MapId, Vec<Axis<Label>>),
+    /// More than one map.
+    Array(Array),
 }
 
 /// A network under construction.
@@ -20,12 +23,16 @@ pub(super) struct Builder<'g> {
     pub problems: Vec<Problem>,
     pub links: refuse::Links,
     quantised: bool,
+    /// How often each value is read, by nodes and as an output.
+    uses: Vec<usize>,
     states: Vec<Option<State>>,
-    maps: Vec<FeatureMap>,
-    stages: Vec<Stage>,
-    input: Option<(MapId, Layout)>,
+    /// The value that another one is, in another shape or order.
+    copied: Vec<Option<ValueId>>,
+    pub maps: Vec<FeatureMap>,
+    pub stages: Vec<Stage>,
+    pub input: Option<(MapId, Layout)>,
     imported: Option<MapId>,
-    batch: Option<usize>,
+    pub batch: Option<usize>,
 }
 
 /// Recognises the stages of a canonical graph.
@@ -40,7 +47,9 @@ pub fn recognise(graph: &Graph) -> Result<Network, Error> {
         links: refuse::Links::new(graph),
         quantised: !problems.is_empty(),
         problems,
+        uses: graph.use_counts(),
         states: vec![None; graph.values.len()],
+        copied: vec![None; graph.values.len()],
         maps: Vec::new(),
         stages: Vec::new(),
         input: None,
@@ -73,8 +82,24 @@ impl Builder<'_> {
         match &node.op {
             Op::Conv(conv) => self.convolution(node, conv),
             Op::GlobalAveragePool => self.global_average_pool(node, x),
+            Op::MaxPool { window } => self.pool(node, x, *window, StageKind::MaxPool(*window)),
+            &Op::AveragePool { window, count_include_pad } => {
+                self.pool(node, x, window, StageKind::AveragePool { window, count_include_pad });
+            }
             Op::Gemm { .. } => self.dense(node),
-            &Op::Softmax { axis, flat, log } => self.softmax(node, x, axis, flat, log),
+            &Op::Binary(op) => self.binary(node, op),
+            &Op::Unary(Unary::Act(activation)) => self.activation(node, x, activation),
+            &Op::BatchNorm { epsilon } => self.batch_norm(node, x, epsilon),
+            Op::PRelu => self.slopes(node, x),
+            &Op::Concat { axis } => self.concat(node, axis),
+            &Op::Softmax { axis, flat, log } => self.along(node, x, axis, flat, Along::Softmax { log }),
+            &Op::LpNormalize { axis, p, epsilon } => {
+                self.along(node, x, axis, false, Along::LpNormalize { p, epsilon })
+            }
+            &Op::ArgMax { axis, select_last, .. } => self.finish_array(node, x, |builder| {
+                let [outer, n, inner] = builder.rows(x, axis, false)?;
+                Some(Finish::ArgMax { outer, n, inner, select_last })
+            }),
             Op::Identity | Op::Reshape => self.copy(x, node.output),
             Op::Transpose { perm } => self.transpose(node, x, perm),
             Op::Cast => self.cast(node, x),
@@ -88,6 +113,17 @@ impl Builder<'_> {
         if !(self.quantised && refuse::is_collateral(self.graph, &self.links, node)) {
             self.problems.push(refuse::operator(self.graph, &self.links, node));
         }
+        self.go_on(node);
+    }
+
+    /// Reports what a node combines.
+    pub fn refuse_as(&mut self, node: &Node, message: &str, expected: &str) {
+        let shapes: Vec<String> = node.inputs.iter().flatten().map(|&id| self.graph[id].ty.to_string()).collect();
+        self.problems.push(refuse::at(self.graph, node, message).expected(expected, shapes.join(", ")));
+        self.go_on(node);
+    }
+
+    fn go_on(&mut self, node: &Node) {
         let same = node.inputs.iter().flatten().find(|&&id| {
             self.graph[id].constant.is_none() && self.graph[id].ty.shape == self.graph[node.output].ty.shape
         });
@@ -114,9 +150,20 @@ impl Builder<'_> {
         self.maps[id.0 as usize]
     }
 
-    fn copy(&mut self, from: ValueId, to: ValueId) {
+    pub fn copy(&mut self, from: ValueId, to: ValueId) {
         if let Some(state) = self.state(from).cloned() {
             self.set(to, state);
+            self.copied[to.0 as usize] = Some(from);
+        }
+    }
+
+    /// Whether a value, and all that it is in other shapes and orders, is read at one place only.
+    pub fn sole(&self, mut value: ValueId) -> bool {
+        loop {
+            match (self.uses[value.0 as usize], self.copied[value.0 as usize]) {
+                (1, Some(from)) => value = from,
+                (uses, _) => return uses == 1,
+            }
         }
     }
 
@@ -126,9 +173,13 @@ impl Builder<'_> {
             None => return,
             Some(State::Input(order)) => transposed(order, shape, perm).map(State::Input),
             Some(State::Map(map, order)) => transposed(order, shape, perm).map(|order| State::Map(*map, order)),
+            Some(State::Array(_)) => None,
         };
         match state {
-            Some(state) => self.set(node.output, state),
+            Some(state) => {
+                self.set(node.output, state);
+                self.copied[node.output.0 as usize] = Some(x);
+            }
             None => {
                 let found = format!("perm {perm:?} of a value that was reshaped to {shape:?}");
                 let problem = refuse::at(self.graph, node, "a transpose that cuts through the axes of a feature map");
@@ -165,7 +216,7 @@ impl Builder<'_> {
         let wanted = axes(expected);
         let found = match self.state(x)? {
             State::Map(map, order) if *order == wanted => Some(*map),
-            State::Map(..) => None,
+            State::Map(..) | State::Array(_) => None,
             State::Input(order) => {
                 let order = order.clone();
                 self.read_input(&order, x, expected)
@@ -241,7 +292,7 @@ impl Builder<'_> {
         }
         let output = self.add_map(FeatureMap { element: DType::F32, ..self.map(map) });
         let note = "the first operator can't read the model's own layout and element type";
-        self.push(StageKind::Import, Epilogue::NONE, map, output, vec![], note.into());
+        self.push(StageKind::Import, Epilogue::NONE, vec![map], output, vec![], note.into());
         self.imported = Some(output);
         output
     }
@@ -250,12 +301,12 @@ impl Builder<'_> {
         &mut self,
         kind: StageKind,
         epilogue: impl Into<Epilogue>,
-        input: MapId,
+        inputs: Vec<MapId>,
         output: MapId,
         origin: Vec<String>,
         note: String,
     ) {
-        self.stages.push(Stage { kind, inputs: vec![input], output, epilogue: epilogue.into(), origin, note });
+        self.stages.push(Stage { kind, inputs, output, epilogue: epilogue.into(), origin, note });
     }
 
     /// Adds the stage that computes a node.
@@ -269,7 +320,7 @@ impl Builder<'_> {
         note: String,
     ) {
         let map = self.define(node, output);
-        self.push(kind, epilogue, input, map, node.origin.clone(), note);
+        self.push(kind, epilogue, vec![input], map, node.origin.clone(), note);
     }
 
     /// Adds the map of a node's output, in `[N, C, H, W]` order.
@@ -284,71 +335,5 @@ impl Builder<'_> {
         ];
         self.set(node.output, State::Map(map, axes(sizes)));
         map
-    }
-
-    fn finish(mut self) -> Result<Network, Error> {
-        let port = |id: ValueId, layout| Port {
-            name: self.graph[id].name.clone(),
-            shape: self.graph[id].ty.shape.clone(),
-            dtype: self.graph[id].ty.dtype,
-            layout,
-        };
-        let mut outputs = Vec::new();
-        let mut unknown = Vec::new();
-        for &id in &self.graph.outputs {
-            let found = match self.state(id) {
-                Some(State::Map(map, order)) => self.output_layout(id, *map, order).map(|layout| (*map, layout)),
-                _ => None,
-            };
-            match found {
-                Some((map, layout)) => {
-                    let pieces = vec![Piece { map, layout, offset: 0 }];
-                    outputs.push(Output { port: port(id, layout), pieces, finish: vec![] });
-                }
-                None => unknown.push(id),
-            }
-        }
-        let input = self.input.map(|(map, layout)| (map, port(self.graph.input, layout)));
-        if input.is_none() && unknown.is_empty() {
-            unknown.extend(self.graph.outputs.first());
-        }
-        let unwritten: Vec<Problem> = unknown.iter().map(|&id| self.no_output(id)).collect();
-        let (Some((input_map, input)), true, true) = (input, unwritten.is_empty(), self.problems.is_empty()) else {
-            return Err(Error { problems: if self.problems.is_empty() { unwritten } else { self.problems } });
-        };
-        let stages = super::separable::fuse(std::mem::take(&mut self.stages));
-        Ok(Network {
-            name: self.graph.name.clone(),
-            input,
-            outputs,
-            batch: self.batch.unwrap_or(1),
-            maps: self.maps,
-            input_map,
-            stages,
-        })
-    }
-
-    fn no_output(&self, id: ValueId) -> Problem {
-        let (name, input) = (&self.graph[id].name, &self.graph[self.graph.input].name);
-        Problem::new(format!("the output {name:?} is no feature map or vector in a layout that can be written"))
-            .expected(
-                "scores [N, C], or a feature map [N, C, H, W] or [N, H, W, C], computed from the input",
-                format!("{:?} from {input:?}", self.shape(id)),
-            )
-            .hint("each image of a batch must be computed on its own")
-    }
-
-    fn output_layout(&self, output: ValueId, map: MapId, order: &[Axis<Label>]) -> Option<Layout> {
-        let FeatureMap { height, width, channels, .. } = self.map(map);
-        let n = (Label::Batch, self.batch?);
-        let (c, h, w) = ((Label::Channel, channels), (Label::Row, height), (Label::Column, width));
-        let (nchw, nhwc) = (axes([n, c, h, w]) == order, axes([n, h, w, c]) == order);
-        let port = self.shape(output);
-        match (nchw, nhwc) {
-            (true, true) if (height, width) != (1, 1) && *port == [n.1, height, width, channels] => Some(Layout::Nhwc),
-            (true, _) => Some(Layout::Nchw),
-            (false, true) => Some(Layout::Nhwc),
-            (false, false) => None,
-        }
     }
 }

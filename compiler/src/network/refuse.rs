@@ -77,51 +77,37 @@ pub(super) fn operator(graph: &Graph, links: &Links, node: &Node) -> Problem {
     };
     let problem = |message: &str| at(graph, node, message);
     match &node.op {
-        Op::Binary(Binary::Add | Binary::Sub) if computed > 1 => problem("adds two feature maps: a residual connection")
-            .expected("each feature map read by one convolution only", shapes())
-            .hint("residual networks (MobileNet V2 and later) can't be compiled yet"),
-        Op::Binary(Binary::Mul | Binary::Div) if computed > 1 => {
-            problem("multiplies two feature maps: a squeeze-and-excitation gate or a product of branches")
-                .expected("each feature map read by one convolution only", shapes())
-                .hint("gated networks (MobileNet V3) can't be compiled yet")
-        }
-        Op::Binary(_) | Op::BatchNorm { .. } => problem("arithmetic that can't be folded into a convolution")
-            .expected(
-                "a scale or offset by constants, one number per channel, directly in front of or behind a convolution or fully connected layer",
-                shapes(),
-            )
+        Op::Binary(_) if computed > 1 => problem("combines two computed values")
+            .expected("the sum of two feature maps, or a feature map times a gate of one number per channel", shapes()),
+        Op::Binary(_) | Op::BatchNorm { .. } => problem("arithmetic that no stage can do")
+            .expected("a scale or offset by constants, one number per channel of a feature map", shapes())
             .hint(borders_hint(graph, links, node)),
         Op::Unary(Unary::Act(activation)) => {
             let name = activation.words();
-            problem(&format!("{name} that no convolution or fully connected layer can apply to its result"))
-                .expected(
-                    "an activation directly behind a convolution or fully connected layer, as the only reader of its result",
-                    format!("its argument is {}", producer(graph, links, node)),
-                )
+            problem(&format!("{name} of what no stage computes"))
+                .expected("an activation of a feature map", format!("its argument is {}", producer(graph, links, node)))
         }
+        Op::PRelu => problem("a PReLU with other slopes than one per channel")
+            .expected("one number per channel of a feature map", shapes()),
         Op::Pad { before, after, .. } if before.iter().chain(after).any(|&n| n < 0) => {
-            problem("a padding with negative amounts, which crops").expected(
-                "amounts of 0 and more",
-                format!("{before:?} in front and {after:?} behind, per axis"),
-            )
+            problem("a padding with negative amounts, which crops")
+                .expected("amounts of 0 and more", format!("{before:?} in front and {after:?} behind, per axis"))
         }
         Op::Pad { before, after, value } => problem("a padding that can't become the border of a convolution")
             .expected(
                 "zeros around rows and columns, directly in front of a convolution with the same border",
                 format!("{value}, {before:?} in front and {after:?} behind, per axis"),
             ),
-        Op::AveragePool { window, .. } => problem("an average over a part of the map").expected(
-            "a window of the whole map, not counting padding",
-            format!("window {:?} with pads {:?} of {}", window.kernel, window.pads, shapes()),
-        ),
         Op::ReduceMean { axes, .. } => problem("a mean over other axes than rows and columns")
             .expected("a mean over all rows and columns of a feature map", format!("axes {axes:?} of {}", shapes())),
         Op::MatMul | Op::Gemm { .. } => problem("a matrix product that is no fully connected layer")
             .expected("a vector per image times a constant matrix, plus a constant bias", shapes()),
-        Op::Cast => problem("converts to another element type")
-            .expected("f32 throughout, or a u8 or i8 input converted to f32", format!("{} to {}", shapes(), graph[node.output].ty)),
+        Op::Cast => problem("converts to another element type").expected(
+            "f32 throughout, or a u8 or i8 input converted to f32",
+            format!("{} to {}", shapes(), graph[node.output].ty),
+        ),
         op => problem("an operator outside the family").expected(
-            "convolutions, pooling over the whole map, fully connected layers and softmax",
+            "convolutions, pooling, fully connected layers, sums, gates, concatenations, activations and softmax",
             format!("{} of {}", op.name(), shapes()),
         ),
     }

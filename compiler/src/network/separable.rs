@@ -15,6 +15,7 @@ pub(super) fn fuse(stages: Vec<Stage>) -> Vec<Stage> {
     for (at, stage) in stages.iter().enumerate() {
         stage.inputs.iter().for_each(|&map| readers.entry(map).or_default().push(at));
     }
+    let plain = |stage: &Stage| stage.epilogue == Epilogue::from(stage.epilogue.activation);
     let reader_of = |stage: &Stage| -> Result<usize, String> {
         let readers = readers.get(&stage.output).map_or(&[][..], Vec::as_slice);
         let &[at] = readers else {
@@ -25,7 +26,7 @@ pub(super) fn fuse(stages: Vec<Stage>) -> Vec<Stage> {
         };
         let reader = &stages[at];
         match reader.kind {
-            StageKind::Pointwise(_) => Ok(at),
+            StageKind::Pointwise(_) if plain(reader) => Ok(at),
             _ => Err(format!(
                 "its result is read by {} {:?}, not by a pointwise convolution",
                 reader.kind.name(),
@@ -33,7 +34,6 @@ pub(super) fn fuse(stages: Vec<Stage>) -> Vec<Stage> {
             )),
         }
     };
-    let plain = |stage: &Stage| stage.epilogue == Epilogue::from(stage.epilogue.activation);
     let partners: Vec<Option<Result<usize, String>>> = stages
         .iter()
         .map(|stage| (matches!(stage.kind, StageKind::Depthwise(_)) && plain(stage)).then(|| reader_of(stage)))

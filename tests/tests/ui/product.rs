@@ -2,7 +2,7 @@
 use mobilenet_runtime::image::{Image, Normalization, prepare};
 use mobilenet_runtime::{Model, TakeOnce, softmax, top_k};
 
-mobilenet_runtime::mobilenet_model!("../ui-models/residual.onnx", pub struct Net);
+mobilenet_runtime::mobilenet_model!("../ui-models/product.onnx", pub struct Net);
 
 static ARENA: TakeOnce<NetArena> = TakeOnce::new(NetArena::new());
 
