@@ -2,7 +2,7 @@
 
 use core::cell::{Cell, UnsafeCell};
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::vec::Vec;
 
 /// Threads that can be asked to do something at the same time: an adapter over the caller's thread pool.
@@ -14,26 +14,38 @@ pub trait Pool: Sync {
     fn broadcast(&self, task: &(dyn Fn() + Sync));
 }
 
-/// The calling thread and scoped threads that are started for each [`with_pool`] and joined at its end.
+/// The calling thread and scoped threads that are started for each [`with_pool`] and joined at its end; no more than this process
+/// has processors, and no more than 64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScopedThreads(
-    /// How many, the calling one included.
+    /// How many at most, the calling one included.
     pub usize,
 );
 
+/// Threads that can run at the same time, asked once.
+fn processors() -> usize {
+    static PROCESSORS: OnceLock<usize> = OnceLock::new();
+    *PROCESSORS.get_or_init(|| std::thread::available_parallelism().map_or(1, |n| n.get()))
+}
+
 impl Pool for ScopedThreads {
     fn threads(&self) -> usize {
-        self.0.max(1)
+        self.0.clamp(1, processors().min(MOST_THREADS))
     }
 
     fn broadcast(&self, task: &(dyn Fn() + Sync)) {
-        std::thread::scope(|scope| {
-            for _ in 1..self.threads() {
-                scope.spawn(task);
-            }
-            task();
-        });
+        broadcast(self.threads(), task);
     }
+}
+
+/// Calls `task` on this thread and on scoped ones.
+fn broadcast(threads: usize, task: &(dyn Fn() + Sync)) {
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(task);
+        }
+        task();
+    });
 }
 
 /// Runs `body`, on one of the pool's threads, while the others help with every inference in it. Results are the same, bit
@@ -262,15 +274,43 @@ impl Drop for AbortOnUnwind {
     }
 }
 
+/// As many scoped threads as it says, however few processors there are.
+#[cfg(test)]
+pub(crate) struct Exactly(pub usize);
+
+#[cfg(test)]
+impl Pool for Exactly {
+    fn threads(&self) -> usize {
+        self.0
+    }
+
+    fn broadcast(&self, task: &(dyn Fn() + Sync)) {
+        broadcast(self.0, task);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
+    fn scoped_threads_are_as_many_as_can_run() {
+        let started = AtomicUsize::new(0);
+        let pool = ScopedThreads(10_000);
+        pool.broadcast(&|| {
+            started.fetch_add(1, Ordering::Relaxed);
+        });
+        assert_eq!((started.into_inner(), pool.threads()), (processors().min(64), processors().min(64)));
+        assert_eq!(ScopedThreads(0).threads(), 1);
+    }
+
+    const ROUNDS: usize = if cfg!(miri) { 10 } else { 500 };
+
+    #[test]
     fn every_part_is_done_once() {
         let counts: std::vec::Vec<_> = (0..7).map(|_| AtomicUsize::new(0)).collect();
-        with_pool(&ScopedThreads(3), || {
-            for _ in 0..500 {
+        with_pool(&Exactly(3), || {
+            for _ in 0..ROUNDS {
                 with_crew(|crew| {
                     crew.unwrap().share(7, &|part| {
                         counts[part].fetch_add(1, Ordering::Relaxed);
@@ -278,7 +318,7 @@ mod tests {
                 });
             }
         });
-        assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == 500));
+        assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == ROUNDS));
     }
 
     /// A pool that does not work at the same time at all still gets everything done.

@@ -2,12 +2,14 @@
 
 use crate::inference::mobilenet_rt_begin;
 use crate::steps::{
-    mobilenet_rt_run_dense_out, mobilenet_rt_run_export, mobilenet_rt_run_separable, mobilenet_rt_run_stem_f32,
-    mobilenet_rt_run_stream_f32,
+    mobilenet_rt_run_activate, mobilenet_rt_run_argmax, mobilenet_rt_run_chain_f32,
+    mobilenet_rt_run_chain_f32_mean_out, mobilenet_rt_run_copy, mobilenet_rt_run_dense_out, mobilenet_rt_run_export,
+    mobilenet_rt_run_normalize_out, mobilenet_rt_run_separable, mobilenet_rt_run_softmax_out,
+    mobilenet_rt_run_stem_f32, mobilenet_rt_run_stream_f32,
 };
-use crate::{Inference, Status, Stream};
+use crate::{Chain, Inference, Status, Stream};
 use core::ptr::{null, null_mut};
-use mobilenet_runtime::rt::{ABI, Dense, Epilogue, Map};
+use mobilenet_runtime::rt::{ABI, Activation, ActivationKind, Dense, Epilogue, Link, LinkKind, Map, NONE, Window};
 
 const HEADER: &str = include_str!("../include/mobilenet_runtime.h");
 
@@ -133,4 +135,108 @@ fn what_is_wrong_with_a_step_is_its_error() {
     use Status::{Alignment, Null, Ok, Refused};
     let expected = [Ok, Null, Null, Null, Alignment, Refused, Refused, Refused, Refused, Null];
     assert_eq!(found, expected.map(|status| status as i32));
+}
+
+const MAP: Map = Map { offset: 0, height: 2, width: 1, channels: 8, group: 1, ring: 2 };
+const LINK: Link = Link {
+    kind: LinkKind::Elementwise,
+    groups: 1,
+    input: MAP,
+    window: Window::ONE,
+    weights: NONE,
+    epilogue: Epilogue { add: MAP, ..Epilogue::clamp(0.0, 5.0) },
+    output: MAP,
+};
+const MEAN: Link = Link {
+    kind: LinkKind::Mean,
+    epilogue: Epilogue::clamp(f32::NEG_INFINITY, f32::INFINITY),
+    output: Map { height: 1, ring: 1, ..MAP },
+    ..LINK
+};
+
+fn run_chain(links: &[Link], arena: &mut Memory, output: Option<&mut [f32]>) -> i32 {
+    let weights = Memory([0; 256]);
+    let mut inference = begin(ABI, weights.0.as_ptr(), arena.0.as_mut_ptr(), 128);
+    let chain = Chain { stem: null(), links: links.as_ptr(), count: links.len() };
+    // SAFETY: the pointers are valid.
+    unsafe {
+        match output {
+            None => mobilenet_rt_run_chain_f32(&raw mut inference, &raw const chain, null(), 0),
+            Some(output) => {
+                let (run, chain, to) = (&raw mut inference, &raw const chain, output.as_mut_ptr());
+                mobilenet_rt_run_chain_f32_mean_out(run, chain, null(), 0, to, output.len());
+            }
+        }
+    }
+    inference.status
+}
+
+#[test]
+fn chains_compute_and_misfits_are_refused() {
+    let mut arena = Memory([0; 256]);
+    for row in 0..2 {
+        arena.0[row * 32..row * 32 + 4].copy_from_slice(&(row as f32 + 1.5).to_le_bytes());
+    }
+    let mut means = [7.0; 8];
+    assert_eq!(run_chain(&[LINK, MEAN], &mut arena, Some(&mut means)), Status::Ok as i32);
+    // 1.5 + 1.5, and 2.5 + 2.5 at the bound.
+    assert_eq!(means, [4.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+    let longer = Map { ring: 100, ..MAP };
+    let taller = Map { height: 4, ring: 4, ..MAP };
+    let outside = Map { offset: 96, ..MAP };
+    for links in [
+        &[Link { output: longer, ..LINK }][..],
+        &[LINK, Link { input: taller, output: taller, ..LINK }],
+        &[Link { output: outside, ..LINK }],
+        &[Link { kind: LinkKind(9), ..LINK }],
+        &[Link { epilogue: Epilogue::of(Activation { kind: ActivationKind(9), a: 0.0, b: 0.0 }), ..LINK }],
+        &[Link { kind: LinkKind::Pointwise, ..LINK }],
+        &[LINK; 65],
+        &[MEAN, MEAN],
+    ] {
+        assert_eq!(run_chain(links, &mut arena, None), Status::Refused as i32, "{links:?}");
+    }
+    assert_eq!(run_chain(&[LINK], &mut arena, Some(&mut means)), Status::Refused as i32);
+    assert!(arena.0[128..].iter().all(|&byte| byte == 0));
+}
+
+#[test]
+fn steps_over_arrays_compute_and_misfits_are_refused() {
+    let (weights, mut arena) = (Memory([0; 256]), Memory([0; 256]));
+    for (at, value) in [-2.0_f32, 3.0, 1.0, -4.0].into_iter().enumerate() {
+        arena.0[at * 4..at * 4 + 4].copy_from_slice(&value.to_le_bytes());
+    }
+    let relu = Activation::clamp(0.0, f32::INFINITY);
+    let unknown = Activation { kind: ActivationKind(7), ..relu };
+    let (mut output, mut indices) = ([3.0_f32, 4.0], [0_i64; 2]);
+    let (out, index) = (output.as_mut_ptr(), indices.as_mut_ptr());
+    let (map, narrow) = (MAP, Map { channels: 4, ..MAP });
+    let mut status = |step: &dyn Fn(*mut Inference)| {
+        let mut inference = begin(ABI, weights.0.as_ptr(), arena.0.as_mut_ptr(), 256);
+        step(&raw mut inference);
+        inference.status
+    };
+    // SAFETY: the pointers are valid.
+    let found = unsafe {
+        [
+            status(&|run| mobilenet_rt_run_argmax(run, 0, 2, 2, 1, 0, index, 2)),
+            status(&|run| mobilenet_rt_run_argmax(run, 0, 2, 2, 1, 0, index, 1)),
+            status(&|run| mobilenet_rt_run_argmax(run, 240, 2, 3, 1, 0, index, 2)),
+            status(&|run| mobilenet_rt_run_normalize_out(run, out, 2, 2, 1, 2, 0.0)),
+            status(&|run| mobilenet_rt_run_normalize_out(run, out, 2, 2, 1, 3, 0.0)),
+            status(&|run| mobilenet_rt_run_normalize_out(run, out, 2, 0, 1, 2, 0.0)),
+            status(&|run| mobilenet_rt_run_softmax_out(run, out, 2, 3, 1, 0)),
+            status(&|run| mobilenet_rt_run_activate(run, &raw const relu, 0, 4)),
+            status(&|run| mobilenet_rt_run_activate(run, &raw const unknown, 0, 4)),
+            status(&|run| mobilenet_rt_run_activate(run, &raw const relu, 244, 4)),
+            status(&|run| mobilenet_rt_run_copy(run, &raw const narrow, &raw const map, 4)),
+            status(&|run| mobilenet_rt_run_copy(run, &raw const narrow, &raw const map, 5)),
+        ]
+    };
+    use Status::{Ok, Refused};
+    let expected = [Ok, Refused, Refused, Ok, Refused, Refused, Refused, Ok, Refused, Refused, Ok, Refused];
+    assert_eq!(found, expected.map(|status| status as i32));
+    assert_eq!((indices, output), ([1, 0], [0.6, 0.8]));
+    let floats: Vec<_> = arena.0[..32].chunks(4).map(|x| f32::from_le_bytes([x[0], x[1], x[2], x[3]])).collect();
+    assert_eq!(floats, [0.0, 3.0, 1.0, 0.0, 0.0, 3.0, 1.0, 0.0]);
 }

@@ -1,10 +1,12 @@
 //! Every kernel on every instruction set of this machine against naive loops in f64.
 
+mod chains;
 mod dense;
 mod naive;
 mod spatial;
 mod streams;
 
+use super::image::Image;
 use super::isa::{Kernels, available};
 use super::kernel::padded_channels;
 use super::*;
@@ -26,8 +28,13 @@ impl Random {
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32
     }
 
-    /// A number in `low..=high`.
+    /// A size in `low..=high`, for Miri a small one.
     fn within(&mut self, low: usize, high: usize) -> usize {
+        self.within_exactly(low, if cfg!(miri) { low + (high - low).div_ceil(4) } else { high })
+    }
+
+    /// A number in `low..=high`.
+    fn within_exactly(&mut self, low: usize, high: usize) -> usize {
         low + self.next() as usize % (high - low + 1)
     }
 
@@ -158,6 +165,20 @@ impl Blob {
         at
     }
 
+    /// Appends a vector and its padding, and returns its byte offset.
+    fn vector(&mut self, values: &[f32]) -> usize {
+        self.0.resize(self.0.len().next_multiple_of(16), 0.0);
+        let at = self.0.len() * 4;
+        self.follow(values);
+        at
+    }
+
+    /// Appends a vector and its padding behind what is there.
+    fn follow(&mut self, values: &[f32]) {
+        self.0.extend_from_slice(values);
+        self.0.resize(self.0.len().next_multiple_of(8), 0.0);
+    }
+
     /// The blob, for good.
     fn leak(self) -> &'static [u8] {
         let mut memory = Memory::new(self.0.len() * 4);
@@ -184,6 +205,17 @@ fn on_all(
             assert!(a == b || written.iter().any(|r| r.contains(&i)), "{}: stray write at byte {i}", kernels.name);
         }
         check(kernels, &mut copy);
+    }
+}
+
+/// Runs `body` with the help of threads, where the feature is on.
+fn on_threads(threads: usize, body: impl FnOnce() + Send) {
+    #[cfg(feature = "threads")]
+    crate::with_pool(&crate::threads::Exactly(threads), body);
+    #[cfg(not(feature = "threads"))]
+    {
+        let _ = threads;
+        body();
     }
 }
 

@@ -134,7 +134,8 @@ use instantiate;
 
 /// The tables this CPU can run, best first.
 pub(crate) fn available() -> impl Iterator<Item = &'static Kernels> {
-    #[cfg(target_arch = "x86_64")]
+    // Miri has no such instructions.
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
     let simd = {
         let level = cpuid::level();
         [
@@ -147,7 +148,7 @@ pub(crate) fn available() -> impl Iterator<Item = &'static Kernels> {
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     let simd = [Some(&simd128::KERNELS)];
     #[cfg(not(any(
-        target_arch = "x86_64",
+        all(target_arch = "x86_64", not(miri)),
         all(target_arch = "aarch64", target_feature = "neon"),
         all(target_arch = "wasm32", target_feature = "simd128")
     )))]

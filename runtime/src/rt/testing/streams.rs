@@ -164,7 +164,7 @@ fn threads_change_nothing() {
         let alone = once(false);
         assert!(alone.iter().any(|&x| x > 0.0 && x < 6.0));
         for threads in [1, 2, 3, 9] {
-            let pool = crate::ScopedThreads(threads);
+            let pool = crate::threads::Exactly(threads);
             assert_eq!(crate::with_pool(&pool, || [once(false), once(true)]), [alone.clone(), alone.clone()]);
         }
     }
