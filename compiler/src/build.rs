@@ -4,11 +4,13 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Error, Problem};
+use crate::diagnostic::{Extent, Spelling};
 use crate::emit::{Provenance, rust};
 use crate::locate::locate;
 use crate::naming::{check_type_name, type_name};
 use crate::onnx::Model;
 use crate::options::{InputType, Labels, Layout, Normalise, Options};
+use crate::text::printable;
 
 /// Compiles a model in a build script, for crates that would rather not use the macro.
 ///
@@ -109,7 +111,8 @@ impl Build {
     /// Writes the files and tells Cargo what they depend on. Where that fails, tells Cargo why and ends the process.
     pub fn compile(self) {
         if let Err(error) = self.try_compile() {
-            for line in format!("{}: {error}", self.model).lines() {
+            let message = error.render(Spelling::Build, Extent::Short);
+            for line in format!("{}: {message}", printable(&self.model)).lines() {
                 println!("cargo::error={line}");
             }
             std::process::exit(1);
@@ -133,7 +136,7 @@ impl Build {
             println!("cargo::rerun-if-changed={}", file.display());
         }
         for warning in model.warnings() {
-            println!("cargo::warning={}: {}", self.model, warning.to_string().replace('\n', ";"));
+            println!("cargo::warning={}: {}", printable(&self.model), warning.to_string().replace('\n', ";"));
         }
         let mut options = self.options.clone();
         if let Some(labels) = &self.labels {

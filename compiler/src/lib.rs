@@ -19,6 +19,7 @@ pub mod plan;
 pub mod reference;
 #[cfg(feature = "cli")]
 pub mod report;
+pub mod text;
 
 pub use build::Build;
 pub use diagnostic::{Error, Problem};
@@ -53,6 +54,6 @@ pub fn compile_file(path: &Path, options: &Options) -> Result<Plan, Error> {
 /// As [`compile`].
 pub fn recognise(model: &onnx::Model, options: &Options) -> Result<Network, Error> {
     let mut graph = graph::import(model, options)?;
-    passes::run(&mut graph)?;
-    network::recognise(&graph)
+    let recognised = passes::run(&mut graph).and_then(|_| network::recognise(&graph));
+    recognised.map_err(|error| model.with_operators(error))
 }

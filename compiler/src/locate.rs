@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::Problem;
+use crate::{Problem, text};
 
 /// How many files a "not found" lists.
 const SUGGESTIONS: usize = 5;
@@ -17,15 +17,15 @@ pub fn locate(base: &Path, path: &str) -> Result<PathBuf, Problem> {
     let resolved = base.join(path);
     match std::fs::metadata(&resolved) {
         Ok(meta) if meta.is_file() => Ok(resolved),
-        Ok(_) => Err(Problem::new(format!("{} is not a file", resolved.display()))),
+        Ok(_) => Err(Problem::new(format!("{} is not a file", text::path(&resolved)))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let problem = Problem::new(format!("there is no file {}", resolved.display()));
+            let problem = Problem::new(format!("there is no file {}", text::path(&resolved)));
             Err(match suggestions(base, &resolved).as_slice() {
-                [] => problem.hint(format!("relative paths start at {}", base.display())),
+                [] => problem.hint(format!("relative paths start at {}", text::path(base))),
                 found => problem.hint(format!("there is {}", found.join(", "))),
             })
         }
-        Err(error) => Err(Problem::new(format!("{} can't be read: {error}", resolved.display()))),
+        Err(error) => Err(Problem::new(format!("{} can't be read: {error}", text::path(&resolved)))),
     }
 }
 
@@ -38,7 +38,7 @@ fn suggestions(base: &Path, wanted: &Path) -> Vec<String> {
     let mut ranked: Vec<_> = found.into_iter().map(|path| (distance(&name(&path), &wanted), path)).collect();
     ranked.sort();
     ranked.dedup();
-    let relative = |path: &Path| path.strip_prefix(base).unwrap_or(path).display().to_string();
+    let relative = |path: &Path| text::path(path.strip_prefix(base).unwrap_or(path));
     ranked.iter().take(SUGGESTIONS).map(|(_, path)| format!("{:?}", relative(path))).collect()
 }
 

@@ -134,7 +134,7 @@ fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
 }
 
 fn at(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+    io::Error::new(error.kind(), format!("{}: {error}", crate::text::path(path)))
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ pub enum HostError {
         output: String,
     },
     /// The built library can't be loaded.
-    #[error("{path}: {error}", path = path.display())]
+    #[error("{path}: {error}", path = crate::text::path(path))]
     Load {
         /// The library.
         path: PathBuf,

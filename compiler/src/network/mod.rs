@@ -60,6 +60,17 @@ pub struct Port {
     pub layout: Layout,
 }
 
+impl Port {
+    /// The order of the axes in words, that of a vector included.
+    pub fn axes(&self) -> &'static str {
+        match (self.shape.len(), self.layout) {
+            (4, Layout::Nchw) => "NCHW",
+            (4, Layout::Nhwc) => "NHWC",
+            _ => "NC",
+        }
+    }
+}
+
 /// One of the model's outputs: pieces side by side, then what is done to them as a whole.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Output {

@@ -1,7 +1,7 @@
 //! What can't be compiled, said so that the model's author knows why and what to do.
 
 use crate::diagnostic::Problem;
-use crate::graph::{Binary, Graph, Node, Op, Unary, ValueId};
+use crate::graph::{Graph, Node, Op, Unary, ValueId};
 
 /// Who computes and who reads each value of a graph.
 pub(super) struct Links {
@@ -80,8 +80,11 @@ pub(super) fn operator(graph: &Graph, links: &Links, node: &Node) -> Problem {
         Op::Binary(_) if computed > 1 => problem("combines two computed values")
             .expected("the sum of two feature maps, or a feature map times a gate of one number per channel", shapes()),
         Op::Binary(_) | Op::BatchNorm { .. } => problem("arithmetic that no stage can do")
-            .expected("a scale or offset by constants, one number per channel of a feature map", shapes())
-            .hint(borders_hint(graph, links, node)),
+            .expected("a scale or offset by constants, one number per channel of a feature map", {
+                let (producer, reader) = (producer(graph, links, node), reader(graph, links, node));
+                format!("{}: its argument is {producer}, its result {reader}", shapes())
+            })
+            .hint(affine_hint(graph, links, node)),
         Op::Unary(Unary::Act(activation)) => {
             let name = activation.words();
             problem(&format!("{name} of what no stage computes"))
@@ -106,23 +109,28 @@ pub(super) fn operator(graph: &Graph, links: &Links, node: &Node) -> Problem {
             "f32 throughout, or a u8 or i8 input converted to f32",
             format!("{} to {}", shapes(), graph[node.output].ty),
         ),
-        op => problem("an operator outside the family").expected(
+        _ => problem("an operator outside the family").expected(
             "convolutions, pooling, fully connected layers, sums, gates, concatenations, activations and softmax",
-            format!("{} of {}", op.name(), shapes()),
+            shapes(),
         ),
     }
 }
 
-fn borders_hint(graph: &Graph, links: &Links, node: &Node) -> String {
+fn affine_hint(graph: &Graph, links: &Links, node: &Node) -> &'static str {
     let reader = links.readers(node.output).first.and_then(|at| graph.nodes.get(at));
     match reader.map(|reader| &reader.op) {
-        Some(Op::Conv(conv)) if conv.window.pads != [0; 4] => "its result is padded by the convolution that reads it; \
-            only a border of zeros, or that of the image itself, can be kept when the arithmetic is folded"
-            .into(),
-        Some(reader) => {
-            format!("its argument is {}, its result is read by {}", producer(graph, links, node), reader.name())
+        Some(Op::Conv(conv)) if conv.window.pads != [0; 4] => {
+            "the convolution that reads it pads its result; only a border of zeros, or that of the image itself, can be kept"
         }
-        None => format!("its argument is {}, its result is the model's output", producer(graph, links, node)),
+        _ => "have it exported as part of the convolution beside it, or end the model in front of it",
+    }
+}
+
+/// Who reads a node's result, in words.
+fn reader(graph: &Graph, links: &Links, node: &Node) -> String {
+    match links.readers(node.output).first.and_then(|at| graph.nodes.get(at)) {
+        Some(reader) => format!("is read by {:?}", reader.origin.first().unwrap_or(&graph[reader.output].name)),
+        None => "is the model's output".into(),
     }
 }
 
@@ -137,7 +145,7 @@ fn producer(graph: &Graph, links: &Links, node: &Node) -> String {
     let readers = links.readers(id).count;
     let others = if readers > 1 { format!(", which {} other operators read", readers - 1) } else { String::new() };
     let name = above.origin.first().unwrap_or(&graph[id].name);
-    format!("the result of {name:?} ({}){others}", above.op.name())
+    format!("the result of {name:?}{others}")
 }
 
 /// One problem per kind of integer operator, naming the first.

@@ -1,7 +1,9 @@
 //! Messages to the model, collecting every problem on the way.
 
-use super::external::SideFiles;
+use super::external::{Refusal, SideFiles};
+use super::foreign;
 use super::inline::{self, Function};
+use super::names;
 use super::proto::{
     AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto, ValueInfoProto,
 };
@@ -9,9 +11,10 @@ use super::tensor::Tensors;
 use super::{Attribute, Body, Dim, Graph, Limits, Model, Node, ValueInfo, dtype};
 use crate::diagnostic::{Error, Problem};
 use crate::graph::Tensor;
+use crate::text::printable;
 use bytes::Bytes;
 use prost::Message;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 /// Graphs inside attributes of nodes inside graphs: deeper nesting is not read.
@@ -21,18 +24,16 @@ pub(super) fn model(source: Bytes, base_dir: Option<&Path>, limits: &Limits) -> 
     if source.len() as u64 > limits.file_bytes {
         return Err(Problem::new(format!("the model is larger than {} bytes", limits.file_bytes)).into());
     }
-    let proto = ModelProto::decode(source.clone()).map_err(|e| {
-        let problem = Problem::new(format!("this is not an ONNX model, or it is cut short: {e}"));
-        if source.starts_with(b"version https://git-lfs") {
-            problem.hint("it is a Git LFS pointer: fetch the model with git lfs pull")
-        } else {
-            problem
-        }
-    })?;
-    let Some(graph) = proto.graph else {
-        let problem = Problem::new("the model has no graph").hint("is this an ONNX file, and complete?");
+    if let Some(problem) = foreign::foreign(&source) {
         return Err(problem.into());
+    }
+    let other = |what: String| {
+        let problem = Problem::new(format!("this is not an ONNX model, or it is cut short: {what}"));
+        foreign::without_graph(&source).unwrap_or(problem.hint("fetch or export the model again"))
     };
+    let mut proto = ModelProto::decode(source.clone()).map_err(|e| other(e.to_string()))?;
+    names::model(&mut proto);
+    let graph = proto.graph.ok_or_else(|| other("it has no graph".into()))?;
     let mut problems = Vec::new();
     let mut opsets: Vec<_> = proto.opset_import.into_iter().map(|o| (default_domain(o.domain), o.version)).collect();
     opsets.dedup();
@@ -134,7 +135,7 @@ fn initializers(
     tensors: &mut Tensors,
     problems: &mut Vec<Problem>,
 ) -> (Named<Tensor>, Named<String>) {
-    let (mut read, mut unread) = (Vec::new(), Vec::new());
+    let (mut read, mut unread, mut files) = (Vec::new(), Vec::new(), BTreeMap::new());
     for initializer in dense {
         let name = initializer.name.clone();
         let message = |message: String| format!("initialiser {name:?}: {message}");
@@ -145,9 +146,11 @@ fn initializers(
         }
         match tensors.decode(&initializer) {
             Ok(tensor) => read.push((name, tensor)),
-            Err(reason) => problems.push(Problem::new(message(reason))),
+            Err(Refusal::Tensor(reason)) => problems.push(Problem::new(message(reason))),
+            Err(Refusal::File(file)) => files.entry(file).or_insert_with(Vec::new).push(name),
         }
     }
+    problems.extend(files.into_iter().map(|(file, tensors)| file.problem(&tensors)));
     for sparse in sparse {
         let name = sparse.values.map(|v| v.name).unwrap_or_default();
         let message = format!("initialiser {name:?} is sparse: store it as a dense tensor");
@@ -161,7 +164,8 @@ fn body(bytes: &Bytes, depth: usize, tensors: &mut Tensors, problems: &mut Vec<P
     if depth > MAX_DEPTH {
         return Err(format!("graphs inside graphs, more than {MAX_DEPTH} deep, are not read"));
     }
-    let proto = GraphProto::decode(bytes.clone()).map_err(|e| format!("its graph is damaged: {e}"))?;
+    let mut proto = GraphProto::decode(bytes.clone()).map_err(|e| format!("its graph is damaged: {e}"))?;
+    names::graph(&mut proto);
     let (initializers, unread) = initializers(proto.initializer, proto.sparse_initializer, tensors, problems);
     Ok(Body {
         inputs: proto.input.into_iter().map(|i| i.name).collect(),
@@ -252,9 +256,12 @@ fn node(proto: NodeProto, depth: usize, tensors: &mut Tensors, problems: &mut Ve
                 problems.push(Problem::new(message).at(node.label(), &node.op_type));
             }
             Ok(value) => node.attributes.push((attribute.name, value)),
-            Err(message) => {
+            Err(Refusal::Tensor(message)) => {
                 let message = format!("attribute {:?}: {message}", attribute.name);
-                problems.push(Problem::new(message).at(node.label(), &node.op_type));
+                problems.push(Problem::new(message).at(node.label(), node.operator()));
+            }
+            Err(Refusal::File(file)) => {
+                problems.push(file.problem(std::slice::from_ref(&attribute.name)).at(node.label(), node.operator()));
             }
         }
     }
@@ -266,7 +273,7 @@ fn attribute(
     depth: usize,
     tensors: &mut Tensors,
     problems: &mut Vec<Problem>,
-) -> Result<Attribute, String> {
+) -> Result<Attribute, Refusal> {
     if !proto.ref_attr_name.is_empty() {
         return Ok(Attribute::Reference(proto.ref_attr_name.clone()));
     }
@@ -274,7 +281,10 @@ fn attribute(
         0 => guess_kind(proto),
         kind => kind,
     };
-    let text = |bytes: &Bytes| String::from_utf8(bytes.to_vec()).map_err(|_| "not UTF-8".to_string());
+    let text = |bytes: &Bytes| match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(printable(text).into_owned()),
+        Err(_) => Err(Refusal::from("not UTF-8")),
+    };
     Ok(match kind {
         1 => Attribute::Float(proto.f.unwrap_or_default()),
         2 => Attribute::Int(proto.i.unwrap_or_default()),

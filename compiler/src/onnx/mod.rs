@@ -10,7 +10,9 @@ mod check;
 mod decode;
 pub(crate) mod dtype;
 mod external;
+mod foreign;
 mod inline;
+mod names;
 mod proto;
 pub(crate) mod schema;
 mod tensor;
@@ -18,6 +20,7 @@ mod weights;
 
 use crate::diagnostic::{Error, Problem};
 use crate::graph::{DType, Tensor};
+use crate::text;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use std::ops::RangeInclusive;
@@ -44,7 +47,7 @@ impl Default for Limits {
     }
 }
 
-/// A decoded model.
+/// A decoded model. Its text is [printable](crate::text::printable).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
     /// Version of the file format.
@@ -176,7 +179,7 @@ impl Model {
     pub fn read_within(path: impl AsRef<Path>, limits: &Limits) -> Result<Self, Error> {
         let path = path.as_ref();
         let bytes = external::read_file(path, limits)
-            .map_err(|message| Problem::new(format!("cannot read {}: {message}", path.display())))?;
+            .map_err(|message| Problem::new(format!("cannot read {}: {message}", text::path(path))))?;
         let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut model = Self::decode_within(bytes, Some(parent), limits)?;
         model.files.insert(0, path.to_path_buf());
@@ -201,6 +204,17 @@ impl Model {
         Ok(model)
     }
 
+    /// An error of a later stage, with the operators of its nodes as the file spells them.
+    pub fn with_operators(&self, mut error: Error) -> Error {
+        for problem in &mut error.problems {
+            let node = self.graph.nodes.iter().find(|node| problem.node.as_deref() == Some(node.label()));
+            if let Some(node) = node {
+                problem.op = Some(node.operator());
+            }
+        }
+        error
+    }
+
     /// Version of the default operator domain.
     pub fn opset(&self) -> i64 {
         self.opsets.iter().find(|(domain, _)| domain.is_empty()).map_or(0, |(_, version)| *version)
@@ -216,6 +230,14 @@ impl Node {
     /// The attribute of that name.
     pub fn attribute(&self, name: &str) -> Option<&Attribute> {
         self.attributes.iter().find(|(n, _)| n == name).map(|(_, value)| value)
+    }
+
+    /// The operator with its domain, where that is not the default one.
+    pub fn operator(&self) -> String {
+        match self.domain.as_str() {
+            "" => self.op_type.clone(),
+            domain => format!("{domain}.{}", self.op_type),
+        }
     }
 
     /// The node's name, or its first output's where it has none.

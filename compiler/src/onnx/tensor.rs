@@ -1,6 +1,6 @@
 //! Tensors: any of the places ONNX puts elements in, to one carrier per kind of number.
 
-use super::external::SideFiles;
+use super::external::{Refusal, SideFiles};
 use super::proto::{EXTERNAL, TensorProto};
 use super::{Limits, dtype};
 use crate::graph::half::{bf16_to_f32, f16_to_f32};
@@ -19,22 +19,23 @@ impl<'a> Tensors<'a> {
     }
 
     /// The tensor, or one sentence on what is wrong with it.
-    pub(super) fn decode(&mut self, proto: &TensorProto) -> Result<Tensor, String> {
+    pub(super) fn decode(&mut self, proto: &TensorProto) -> Result<Tensor, Refusal> {
         let dtype = dtype::from_code(proto.data_type).map_err(|name| format!("element type {name} is not read"))?;
         let shape: Vec<usize> = proto
             .dims
             .iter()
             .map(|&d| usize::try_from(d).map_err(|_| format!("negative dimension {d}")))
-            .collect::<Result<_, _>>()?;
+            .collect::<Result<_, String>>()?;
         if shape.len() > infer::MAX_RANK {
-            return Err(format!("{} dimensions, at most {} are read", shape.len(), infer::MAX_RANK));
+            return Err(format!("{} dimensions, at most {} are read", shape.len(), infer::MAX_RANK).into());
         }
         let len = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d)).filter(|&n| n <= self.elements_left);
         let Some(len) = len else {
             return Err(format!(
                 "shape {shape:?} exceeds what is left of the limit on elements, {}",
                 self.elements_left
-            ));
+            )
+            .into());
         };
         self.elements_left -= len;
         if proto.segment.is_some() {
@@ -50,7 +51,7 @@ impl<'a> Tensors<'a> {
             }
         };
         if data.len() != len {
-            return Err(format!("{} elements where shape {shape:?} demands {len}", data.len()));
+            return Err(format!("{} elements where shape {shape:?} demands {len}", data.len()).into());
         }
         Ok(Tensor { dtype, shape, data })
     }

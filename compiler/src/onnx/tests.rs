@@ -197,7 +197,7 @@ fn old_and_future_opsets_are_refused() {
     for opset in [6, 29] {
         assert!(problems(Model::decode(Author::new("g", opset).to_bytes(), None)).contains("opset version"));
     }
-    assert!(problems(Model::decode(Vec::new(), None)).contains("no graph"));
+    assert!(problems(Model::decode(Vec::new(), None)).contains("an empty file"));
     assert!(Model::decode(&b"version https://git-lfs.github.com/spec/v1"[..], None).is_err());
 }
 

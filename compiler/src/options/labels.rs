@@ -1,6 +1,7 @@
 //! Names of classes, from a text file.
 
 use crate::diagnostic::Problem;
+use crate::text::{self, is_unprintable};
 use std::path::Path;
 
 /// A longer name is no label. C compilers need not take string literals beyond 4095 characters.
@@ -17,14 +18,14 @@ pub struct Labels {
 
 impl Labels {
     /// Reads a file of UTF-8 text with a name per line. White space around a name is dropped, as are empty lines at the
-    /// end; control characters become spaces.
+    /// end; characters that control or hide text become spaces.
     ///
     /// # Errors
     /// Where the file can't be read, is not UTF-8, or a name is longer than 1000 bytes.
     pub fn read(path: &Path) -> Result<Self, Problem> {
         let bytes = std::fs::read(path)
-            .map_err(|error| Problem::new(format!("can't read the labels {}: {error}", path.display())))?;
-        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            .map_err(|error| Problem::new(format!("can't read the labels {}: {error}", text::path(path))))?;
+        let file = text::path(Path::new(path.file_name().unwrap_or_default()));
         Self::parse(file, &bytes)
     }
 
@@ -33,14 +34,14 @@ impl Labels {
     /// # Errors
     /// As [`read`](Self::read).
     pub fn parse(file: String, bytes: &[u8]) -> Result<Self, Problem> {
-        let text = str::from_utf8(bytes).map_err(|error| {
+        let contents = str::from_utf8(bytes).map_err(|error| {
             let line = bytes.iter().take(error.valid_up_to()).filter(|&&byte| byte == b'\n').count() + 1;
             Problem::new(format!("the labels in {file} are not UTF-8"))
                 .expected("UTF-8", format!("other bytes in line {line}"))
         })?;
-        let text = text.trim_start_matches('\u{feff}').trim_end();
-        let name = |line: &str| line.replace(char::is_control, " ").trim().to_string();
-        let names: Vec<String> = text.lines().map(name).collect();
+        let contents = contents.trim_start_matches('\u{feff}').trim_end();
+        let name = |line: &str| line.replace(is_unprintable, " ").trim().to_string();
+        let names: Vec<String> = contents.lines().map(name).collect();
         if let Some(line) = names.iter().position(|name| name.len() > MAX_BYTES) {
             let message = format!("line {} of {file} is no label", line + 1);
             return Err(Problem::new(message).expected(

@@ -1,7 +1,7 @@
 //! The summary as JSON.
 
 use super::{Layer, Report};
-use crate::network::{FeatureMap, Layout, Port};
+use crate::network::{FeatureMap, Port};
 use serde_json::{Value, json};
 
 impl Report {
@@ -56,9 +56,5 @@ pub(super) fn map(map: &FeatureMap) -> Value {
 }
 
 fn port(port: &Port) -> Value {
-    let layout = match port.layout {
-        Layout::Nchw => "NCHW",
-        Layout::Nhwc => "NHWC",
-    };
-    json!({"name": port.name, "dtype": port.dtype.name(), "shape": port.shape, "layout": layout})
+    json!({"name": port.name, "dtype": port.dtype.name(), "shape": port.shape, "layout": port.axes()})
 }

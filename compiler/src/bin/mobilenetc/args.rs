@@ -6,6 +6,7 @@ use crate::engine::Tools;
 use crate::values::{divisor, number, resolution, targets};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mobilenet_compiler::Options;
+use mobilenet_compiler::diagnostic::Extent;
 use mobilenet_compiler::emit::c::Target;
 use mobilenet_compiler::options::InputType;
 use std::path::PathBuf;
@@ -31,6 +32,16 @@ pub struct Cli {
         display_order = 900
     )]
     pub color: Color,
+    /// Print every problem of a model with every word, however long that is
+    #[arg(long, global = true, display_order = 901)]
+    pub verbose: bool,
+}
+
+impl Cli {
+    /// How much of a message is printed.
+    pub fn extent(&self) -> Extent {
+        if self.verbose { Extent::Whole } else { Extent::Short }
+    }
 }
 
 const ROOT_EXAMPLES: &str = "\

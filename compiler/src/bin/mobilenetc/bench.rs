@@ -10,6 +10,7 @@ use crate::terminal::{Style, Terminal};
 use mobilenet_compiler::host::Compiler;
 use mobilenet_compiler::plan::{Kernel, Plan, Step};
 use mobilenet_compiler::report::table::Table;
+use mobilenet_compiler::text;
 use serde_json::json;
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -31,7 +32,7 @@ pub fn bench(args: &Bench, terminal: &mut Terminal) -> Result<(), Failure> {
     match args.format {
         Format::Json => writeln!(terminal, "{:#}", measured.to_json(&plan, args.tools.via))?,
         Format::Text => {
-            let title = terminal.paint(Style::Bold, session.path.display()).to_string();
+            let title = terminal.paint(Style::Bold, text::path(&session.path)).to_string();
             let aside = format!("{}, one thread, {} runs", compiler.product(), measured.runs);
             let aside = terminal.paint(Style::Dim, aside).to_string();
             writeln!(terminal, "{title}  {aside}\n\n{}\n{}", measured.steps_table(&plan), measured.summary(&plan))?;

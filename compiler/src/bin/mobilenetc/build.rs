@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use mobilenet_compiler::emit::{Files, c, rust};
 use mobilenet_compiler::plan::Plan;
 use mobilenet_compiler::report::table::{Table, bytes};
-use mobilenet_compiler::{Problem, naming, reference};
+use mobilenet_compiler::{Problem, naming, reference, text};
 use std::io::Write;
 use std::path::Path;
 
@@ -29,13 +29,13 @@ pub fn build(args: &Build, terminal: &mut Terminal) -> Result<(), Failure> {
         .map_err(|error| Failure::Other(Problem::new(format!("can't write {}", plain(&error)))))?;
     let mut table = Table::new(&["wrote", ">size"]);
     for (name, contents) in files.iter() {
-        table.row([args.output.join(name).display().to_string(), bytes(contents.len())]);
+        table.row([text::path(&args.output.join(name)), bytes(contents.len())]);
     }
     let (weights, arena) = (bytes(plan.weights.len()), bytes(plan.arena_bytes));
-    let title = terminal.paint(Style::Bold, session.path.display()).to_string();
+    let title = terminal.paint(Style::Bold, text::path(&session.path)).to_string();
     writeln!(terminal, "{title}  {weights} of weights, {arena} of arena\n\n{table}")?;
     for path in removed {
-        writeln!(terminal, "  removed {}, of an earlier build", path.display())?;
+        writeln!(terminal, "  removed {}, of an earlier build", text::path(&path))?;
     }
     Ok(())
 }
@@ -43,7 +43,7 @@ pub fn build(args: &Build, terminal: &mut Terminal) -> Result<(), Failure> {
 /// Output goes into a folder, so no part of its path may be a file.
 fn refuse_file(output: &Path) -> Result<(), Failure> {
     output.ancestors().find(|path| path.is_file()).map_or(Ok(()), |file| {
-        let problem = Problem::new(format!("can't write into {}: {} is a file", output.display(), file.display()));
+        let problem = Problem::new(format!("can't write into {}: {} is a file", text::path(output), text::path(&file)));
         Err(Failure::Other(problem.hint("name a folder")))
     })
 }

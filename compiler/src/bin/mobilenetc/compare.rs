@@ -6,10 +6,10 @@ use crate::failure::Failure;
 use crate::inputs::{self, Random};
 use crate::session::Session;
 use crate::terminal::{Style, Terminal};
-use mobilenet_compiler::Problem;
 use mobilenet_compiler::host::{Compiled, Compiler};
 use mobilenet_compiler::plan::{CostModel, Plan, plan_as};
 use mobilenet_compiler::report::table::{Table, bytes};
+use mobilenet_compiler::{Problem, text};
 use serde_json::json;
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ pub fn compare(args: &Bench, session: &Session, terminal: &mut Terminal) -> Resu
     match args.format {
         Format::Json => writeln!(terminal, "{:#}", to_json(&contenders, runs, args.tools.via))?,
         Format::Text => {
-            let title = terminal.paint(Style::Bold, session.path.display()).to_string();
+            let title = terminal.paint(Style::Bold, text::path(&session.path)).to_string();
             let aside = format!("{}, one thread, {runs} runs of each plan in turn", compiler.product());
             let aside = terminal.paint(Style::Dim, aside).to_string();
             writeln!(terminal, "{title}  {aside}\n\n{}\n  {}", table(&contenders), verdict(&contenders))?;

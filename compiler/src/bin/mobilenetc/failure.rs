@@ -3,7 +3,8 @@
 use crate::color::Color;
 use crate::terminal::Terminal;
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
-use mobilenet_compiler::{Error, Problem};
+use mobilenet_compiler::diagnostic::{Cause, Extent, LINES, Spelling};
+use mobilenet_compiler::{Error, Problem, text};
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -27,28 +28,28 @@ pub enum Failure {
 impl Failure {
     /// A file that can't be read, written or made.
     pub fn file(action: &str, path: &Path, error: &io::Error) -> Self {
-        let problem = Problem::new(format!("can't {action} {}: {}", path.display(), plain(error)));
+        let problem = Problem::new(format!("can't {action} {}: {}", text::path(path), plain(error)));
         Self::Other(match std::env::current_dir() {
             Ok(folder) if error.kind() == io::ErrorKind::NotFound && path.is_relative() => {
-                problem.hint(format!("looked for in {}", folder.display()))
+                problem.hint(format!("looked for in {}", text::path(&folder)))
             }
             _ => problem,
         })
     }
 
     /// Prints the failure and gives the exit status.
-    pub fn report(self, color: Color, terminal: &mut Terminal) -> ExitCode {
+    pub fn report(self, color: Color, extent: Extent, terminal: &mut Terminal) -> ExitCode {
         // What was printed so far comes first; a reader that has gone can't be told anything.
         let gone = terminal.flush().is_err();
-        let (status, top) = match self {
+        let (status, top): (_, Box<dyn Fn(usize) -> Rendered>) = match &self {
             Self::Closed => return ExitCode::SUCCESS,
             Self::Disagreement => return ExitCode::from(1),
             Self::Model(path, error) => {
                 let usage = error.problems.iter().all(|problem| problem.option.is_some());
-                (if usage { 2 } else { 1 }, Rendered::model(&path, error))
+                (if usage { 2 } else { 1 }, Box::new(move |most| Rendered::model(path, error, extent, most)))
             }
-            Self::Other(problem) => (1, Rendered::problem(problem)),
-            Self::Usage(problem) => (2, Rendered::problem(problem)),
+            Self::Other(problem) => (1, Box::new(move |_| Rendered::other(problem, extent))),
+            Self::Usage(problem) => (2, Box::new(move |_| Rendered::other(problem, extent))),
         };
         if !gone || status != 0 {
             let stderr = io::stderr();
@@ -56,11 +57,18 @@ impl Failure {
                 true => GraphicalTheme::unicode(),
                 false => GraphicalTheme::unicode_nocolor(),
             };
-            let mut text = String::new();
             let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_links(false);
-            if handler.render_report(&mut text, &top).is_ok() {
-                let _ = stderr.lock().write_all(text.as_bytes());
-            }
+            let rendered = |most| {
+                let mut text = String::new();
+                handler.render_report(&mut text, &top(most)).ok().map(|()| text)
+            };
+            let fits = |text: &String| extent == Extent::Whole || text.lines().count() <= LINES;
+            let text = match extent {
+                Extent::Whole => rendered(usize::MAX),
+                // Every cause takes two lines at least.
+                Extent::Short => (1..=LINES / 2).rev().filter_map(rendered).find(fits),
+            };
+            let _ = stderr.lock().write_all(text.unwrap_or_default().as_bytes());
         }
         ExitCode::from(status)
     }
@@ -79,7 +87,7 @@ impl From<io::Error> for Failure {
 /// Prints what is odd about a model that is compiled all the same.
 pub fn warn(path: &Path, warnings: Vec<Problem>) {
     for warning in warnings {
-        let _ = writeln!(io::stderr().lock(), "warning: {}: {warning}", path.display());
+        let _ = writeln!(io::stderr().lock(), "warning: {}: {warning}", text::path(path));
     }
 }
 
@@ -90,8 +98,11 @@ pub fn plain(error: &io::Error) -> String {
     text[..end].to_string()
 }
 
+/// Lines of what a tool said, unless all of it is wanted.
+const SAID: usize = 9;
+
 /// One diagnostic in the form that is printed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Rendered {
     place: Option<String>,
     message: String,
@@ -100,40 +111,50 @@ struct Rendered {
 }
 
 impl Rendered {
-    fn model(path: &Path, error: Error) -> Self {
-        let title = format!("{} can't be compiled", path.display());
-        let mut related: Vec<_> = error.problems.into_iter().map(Self::problem).collect();
-        if let [only @ Self { place: None, .. }] = related.as_mut_slice() {
+    /// At most so many causes.
+    fn model(path: &Path, error: &Error, extent: Extent, most: usize) -> Self {
+        let title = format!("{} can't be compiled", text::path(path));
+        let causes = error.causes();
+        let mut related: Vec<_> = causes.iter().take(most).map(|cause| Self::cause(cause, extent)).collect();
+        if let ([only @ Self { place: None, .. }], 1) = (related.as_mut_slice(), causes.len()) {
             let message = format!("{title}: {}", only.message);
             return Self { place: None, message, help: only.help.take(), related: Vec::new() };
         }
         for problem in &mut related {
             problem.place.get_or_insert_with(|| "the model".to_string());
         }
-        let count = if related.len() > 1 { format!(": {} problems", related.len()) } else { String::new() };
-        Self { place: None, message: title + &count, help: None, related }
+        let count = if causes.len() > 1 { format!(": {} problems", causes.len()) } else { String::new() };
+        let left = causes.len() - related.len();
+        let help = (left > 0).then(|| format!("{left} of the problems are not shown: --verbose shows them"));
+        Self { place: None, message: title + &count, help, related }
     }
 
-    fn problem(problem: Problem) -> Self {
-        let place = match (&problem.node, &problem.op) {
-            (Some(node), Some(op)) => Some(format!("node {node:?} ({op})")),
-            (Some(node), None) => Some(format!("node {node:?}")),
-            _ => None,
-        };
-        let spelling = |option: &str| format!("give another --{}, or leave it out", option.replace('_', "-"));
-        let help = problem.hint.or_else(|| problem.option.map(spelling));
-        let mut message = problem.message;
-        let details = [("expected", problem.expected), ("found", problem.found)];
-        for (key, detail) in details.into_iter().filter_map(|(key, detail)| Some((key, detail?))) {
-            message.push_str(&format!("\n  {key}: {detail}"));
+    fn cause(cause: &Cause, extent: Extent) -> Self {
+        Self {
+            place: cause.place(extent),
+            message: cause.sentences(extent).join("\n  "),
+            help: cause.advice(Spelling::CommandLine, extent),
+            related: Vec::new(),
         }
-        Self { place, message, help, related: Vec::new() }
+    }
+
+    /// A problem with something else than the model, such as a tool that says much.
+    fn other(problem: &Problem, extent: Extent) -> Self {
+        let error = Error::from(problem.clone());
+        let causes = error.causes();
+        let mut rendered = causes.first().map(|cause| Self::cause(cause, Extent::Whole)).unwrap_or_default();
+        let lines = rendered.message.lines().count();
+        if extent == Extent::Short && lines > SAID {
+            let kept: Vec<&str> = rendered.message.lines().take(SAID).collect();
+            rendered.message = format!("{}\n  ... {} more lines: --verbose shows them", kept.join("\n"), lines - SAID);
+        }
+        rendered
     }
 }
 
 impl fmt::Display for Rendered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&text::printable_lines(&self.message))
     }
 }
 

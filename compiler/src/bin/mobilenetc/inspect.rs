@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::session::Session;
 use crate::terminal::{Style, Terminal};
 use mobilenet_compiler::report::{Report, stages};
+use mobilenet_compiler::text;
 use std::io::Write;
 
 /// Says what a model is, or shows one stage of its compilation.
@@ -24,7 +25,7 @@ fn summary(session: &Session, format: Format, terminal: &mut Terminal) -> Result
     match format {
         Format::Json => writeln!(terminal, "{:#}", report.to_json())?,
         Format::Text => {
-            let path = session.path.display().to_string();
+            let path = text::path(&session.path);
             let producer = session.model.producer.trim();
             let by = if producer.is_empty() { String::new() } else { format!(", written by {producer:?}") };
             let title = terminal.paint(Style::Bold, path).to_string();

@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     let done = dispatch(&cli.command, &mut terminal).and_then(|()| Ok(terminal.flush()?));
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(cli.color, &mut terminal),
+        Err(failure) => failure.report(cli.color, cli.extent(), &mut terminal),
     }
 }
 

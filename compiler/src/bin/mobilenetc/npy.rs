@@ -1,7 +1,7 @@
 //! NumPy's array file, as far as `verify --input` needs it: little-endian f32, f64, u8 and i8 in C order.
 
 use crate::failure::Failure;
-use mobilenet_compiler::Problem;
+use mobilenet_compiler::{Problem, text};
 use std::path::Path;
 
 /// An array.
@@ -17,7 +17,7 @@ pub struct Array {
 pub fn read(path: &Path) -> Result<Array, Failure> {
     let bytes = std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
     parse(&bytes).map_err(|(message, found)| {
-        let mut problem = Problem::new(format!("can't read {}: {message}", path.display()));
+        let mut problem = Problem::new(format!("can't read {}: {message}", text::path(path)));
         problem.found = found;
         Failure::Other(
             problem.hint("write it with numpy.save(), as float32, float64, uint8 or int8, not in Fortran order"),

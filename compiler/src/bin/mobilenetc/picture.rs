@@ -4,9 +4,9 @@ use crate::adapt::Adapt;
 use crate::args::{Fit, Normalize};
 use crate::failure::Failure;
 use image::{DynamicImage, ImageReader, Limits};
-use mobilenet_compiler::Problem;
 use mobilenet_compiler::graph::DType;
 use mobilenet_compiler::network::{Layout, Port};
+use mobilenet_compiler::{Problem, text};
 use std::io::Cursor;
 use std::path::Path;
 
@@ -112,7 +112,7 @@ pub fn load(path: &Path, shape: &Shape, scaling: &Scaling, fit: Fit) -> Result<V
     let bytes = std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
     let image = decode(&bytes).map_err(|message| {
         Failure::Other(
-            Problem::new(format!("can't decode {}: {message}", path.display())).hint("PNG and JPEG files are read"),
+            Problem::new(format!("can't decode {}: {message}", text::path(path))).hint("PNG and JPEG files are read"),
         )
     })?;
     let (width, height) = (image.width() as usize, image.height() as usize);

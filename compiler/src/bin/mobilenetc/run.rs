@@ -9,6 +9,7 @@ use crate::scores;
 use crate::session::Session;
 use crate::terminal::{Style, Terminal};
 use mobilenet_compiler::plan::Plan;
+use mobilenet_compiler::text;
 use std::io::Write;
 use std::path::Path;
 
@@ -27,16 +28,16 @@ pub fn run(args: &Run, terminal: &mut Terminal) -> Result<(), Failure> {
     let images = images?;
     let (mut engine, by) = Engine::new(&session, &plan, &args.tools)?;
     let aside = format!("{}x{}x{}, fed {fed}, run by {by}", shape.height, shape.width, shape.channels);
-    let title = terminal.paint(Style::Bold, session.path.display()).to_string();
+    let title = terminal.paint(Style::Bold, text::path(&session.path)).to_string();
     let aside = terminal.paint(Style::Dim, aside).to_string();
     writeln!(terminal, "{title}  {aside}")?;
     for (path, image) in args.image.iter().zip(&images) {
         let outputs = engine.run(&session, port, image)?;
         match &outputs[..] {
-            [row] => show(&path.display().to_string(), row, args.top as usize, labels.as_deref(), terminal)?,
+            [row] => show(&text::path(path), row, args.top as usize, labels.as_deref(), terminal)?,
             _ => {
                 for (output, row) in plan.network.outputs.iter().zip(&outputs) {
-                    let name = format!("{}: {}", path.display(), output.port.name);
+                    let name = format!("{}: {}", text::path(path), output.port.name);
                     match output.port.shape.len() {
                         0..=2 => show(&name, row, args.top as usize, None, terminal)?,
                         _ => summarise(&name, &output.port.shape, row, terminal)?,

@@ -8,7 +8,7 @@ use mobilenet_compiler::graph::{self, Graph};
 use mobilenet_compiler::network::{self, Network};
 use mobilenet_compiler::options::InputType;
 use mobilenet_compiler::plan::{self, CostModel, Plan};
-use mobilenet_compiler::{Error, Options, Problem, onnx, passes};
+use mobilenet_compiler::{Error, Options, Problem, onnx, passes, text};
 use std::fs::File;
 use std::path::PathBuf;
 
@@ -28,7 +28,7 @@ impl Session {
         // A file that can't be opened says nothing about the model in it.
         let file = File::open(&path).and_then(|file| file.metadata());
         if !file.map_err(|error| Failure::file("read", &path, &error))?.is_file() {
-            return Err(Failure::Other(Problem::new(format!("can't read {}: it is not a file", path.display()))));
+            return Err(Failure::Other(Problem::new(format!("can't read {}: it is not a file", text::path(&path)))));
         }
         let options = model.options(batch, input);
         let model = onnx::Model::read(&path).map_err(|error| Failure::Model(path.clone(), error))?;
@@ -79,6 +79,6 @@ impl Session {
 
     /// An error of a later stage.
     pub fn failure(&self, error: Error) -> Failure {
-        Failure::Model(self.path.clone(), error)
+        Failure::Model(self.path.clone(), self.model.with_operators(error))
     }
 }

@@ -13,7 +13,7 @@ use mobilenet_compiler::graph::Graph;
 use mobilenet_compiler::host::Compiled;
 use mobilenet_compiler::network::Port;
 use mobilenet_compiler::report::table::Table;
-use mobilenet_compiler::{Problem, reference};
+use mobilenet_compiler::{Problem, reference, text};
 use std::io::Write;
 use std::path::Path;
 
@@ -31,7 +31,7 @@ pub fn verify(args: &Verify, terminal: &mut Terminal) -> Result<(), Failure> {
     let mut compiled = compiler.compile(&plan).map_err(|error| engine::host_failure(&error))?;
     let mut pair = Pair { session: &session, port, graph: &graph, compiled: &mut compiled, batch: plan.network.batch };
 
-    let title = terminal.paint(Style::Bold, session.path.display()).to_string();
+    let title = terminal.paint(Style::Bold, text::path(&session.path)).to_string();
     let aside = format!("{}, against the f64 reference", compiler.product());
     let aside = terminal.paint(Style::Dim, aside).to_string();
     writeln!(terminal, "{title}  {aside}\n")?;
@@ -74,7 +74,7 @@ impl Inputs {
     fn gather(args: &Verify, port: &Port) -> Result<Self, Failure> {
         let mut given = Vec::new();
         for path in args.input().1 {
-            given.push((path.display().to_string(), rows(path, port)?));
+            given.push((text::path(path), rows(path, port)?));
         }
         if !args.image.is_empty() {
             let shape = Shape::of(port)?;
@@ -82,7 +82,7 @@ impl Inputs {
             let batch = port.shape.first().copied().unwrap_or(1);
             for path in &args.image {
                 let image = picture::load(path, &shape, &scaling, args.normalize.fit)?;
-                given.push((path.display().to_string(), vec![image.repeat(batch)]));
+                given.push((text::path(path), vec![image.repeat(batch)]));
             }
         }
         Ok(Self { given })
@@ -99,12 +99,12 @@ fn rows(path: &Path, port: &Port) -> Result<Vec<Vec<f32>>, Failure> {
     });
     match fits && array.shape.get(1..) == port.shape.get(1..) {
         true if !whole => Err(Failure::Other(
-            Problem::new(format!("{} does not fit the model's input {:?}", path.display(), port.name))
+            Problem::new(format!("{} does not fit the model's input {:?}", text::path(path), port.name))
                 .expected(format!("whole numbers in the range of {}", port.dtype.name()), "others"),
         )),
         true => Ok(array.values.chunks_exact(length).map(<[f32]>::to_vec).collect()),
         false => Err(Failure::Other(
-            Problem::new(format!("{} does not fit the model's input {:?}", path.display(), port.name))
+            Problem::new(format!("{} does not fit the model's input {:?}", text::path(path), port.name))
                 .expected(format!("one or more times {:?}", port.shape), format!("{:?}", array.shape)),
         )),
     }

@@ -3,7 +3,7 @@
 use super::text::expand;
 use super::{COptions, Kernels, WeightStorage, classes, steps};
 use crate::graph::DType;
-use crate::network::{Layout, Port};
+use crate::network::Port;
 use crate::plan::Plan;
 
 /// The C type of an element.
@@ -18,11 +18,7 @@ pub(super) fn c_type(dtype: DType) -> Option<&'static str> {
 
 fn port(direction: &str, port: &Port, len: usize) -> String {
     let shape: Vec<_> = port.shape.iter().map(ToString::to_string).collect();
-    let layout = match (port.shape.len(), port.layout) {
-        (4, Layout::Nchw) => "NCHW",
-        (4, Layout::Nhwc) => "NHWC",
-        _ => "NC",
-    };
+    let layout = port.axes();
     let ty = c_type(port.dtype).unwrap_or("float");
     format!(
         "#define @@{direction}_TYPE {ty}\n#define @@{direction}_RANK {}\n#define @@{direction}_SHAPE {{{}}}\n\

@@ -4,7 +4,7 @@ use super::call::Call;
 use super::lower::Lowering;
 use super::{branch, constants, elementwise, fold, linear, shape, window};
 use crate::diagnostic::Problem;
-use crate::onnx::Node;
+use crate::onnx::{Node, OPSETS, schema};
 
 /// Lowers one node.
 pub(super) type Lower = fn(&mut Lowering, &Call) -> Result<(), Problem>;
@@ -64,15 +64,41 @@ pub(super) fn operator(domain: &str, op: &str) -> Option<Lower> {
 
 /// The problem of an operator that is not known.
 pub(super) fn unknown(node: &Node) -> Problem {
-    let op = if node.domain.is_empty() { node.op_type.clone() } else { format!("{}.{}", node.domain, node.op_type) };
-    let problem = Problem::new("this operator is not supported").at(node.label(), &op);
-    match node.op_type.as_str() {
-        "Loop" | "Scan" => {
-            problem.hint("control flow can't be compiled: simplify the model, or export it with constant folding")
+    let op = node.operator();
+    let unsupported = Problem::new(format!("the operator {op} is not supported")).at(node.label(), &op);
+    match (node.domain.as_str(), node.op_type.as_str()) {
+        ("com.microsoft.nchwc" | "com.ms.internal.nhwc", _) => {
+            Problem::new("this file was optimised by onnxruntime for one machine").at(node.label(), &op).hint(
+                "give the model that it was made from, or save it again with \
+                 graph_optimization_level = ORT_ENABLE_BASIC",
+            )
         }
-        name if name.starts_with("QLinear") || name.ends_with("Integer") => {
-            problem.hint("quantised operators are read in the QuantizeLinear/DequantizeLinear form")
+        ("", name) if schema::row("", name).is_none() => {
+            Problem::new(format!("ONNX has no operator {op}, up to opset {}", OPSETS.end()))
+                .at(node.label(), &op)
+                .hint("if it is of another domain, name that in the node; else export the model again in operators of ONNX")
         }
-        _ => problem.hint("the compiler knows the operators of MobileNets"),
+        ("", "Loop" | "Scan") => unsupported
+            .hint("control flow can't be compiled: simplify the model, or export it with constant folding"),
+        ("", name) if name.starts_with("QLinear") || name.ends_with("Integer") => {
+            unsupported.hint("quantise the model in the form of QuantizeLinear and DequantizeLinear (QDQ)")
+        }
+        ("", "NonMaxSuppression" | "TopK" | "RoiAlign" | "MaxRoiPool") => unsupported
+            .hint("leave what is done with the network's results to the program: end the model in front of it, with onnx.utils.extract_model"),
+        ("", "LSTM" | "GRU" | "RNN" | "Attention" | "RotaryEmbedding" | "LinearAttention") => {
+            unsupported.hint("recurrent networks and transformers need another tool: compile an image network")
+        }
+        ("", "Resize" | "Upsample") => {
+            unsupported.hint("resize the image before it is given to the network, and end the model in front of a map that grows")
+        }
+        ("", name) if name.starts_with("Random") || matches!(name, "Bernoulli" | "Multinomial") => {
+            unsupported.hint("it belongs to training: export the model for inference")
+        }
+        (domain, _) if !domain.is_empty() && domain != "com.microsoft" => {
+            unsupported.hint("it is no operator of ONNX: export the model with standard operators alone")
+        }
+        _ => unsupported.hint(
+            "export the model without it, or end the model in front of it, with onnx.utils.extract_model",
+        ),
     }
 }

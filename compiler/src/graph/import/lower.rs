@@ -142,7 +142,7 @@ impl<'a> Lowering<'a> {
         };
         let misfits = schema::check(node, &row, node.opset.unwrap_or(self.graph.opset));
         if !misfits.is_empty() {
-            self.problems.extend(misfits.into_iter().map(|problem| problem.at(node.label(), &node.op_type)));
+            self.problems.extend(misfits.into_iter().map(|problem| problem.at(node.label(), node.operator())));
             return self.poison(node);
         }
         let mut inputs = Vec::with_capacity(node.inputs.len());
@@ -157,7 +157,7 @@ impl<'a> Lowering<'a> {
         let result = lower(self, &call).and_then(|()| self.check_outputs(node));
         if let Err(mut problem) = result {
             problem.node = Some(node.label().into());
-            problem.op = Some(node.op_type.clone());
+            problem.op = Some(node.operator());
             self.problems.push(problem);
             self.poison(node);
         }
@@ -172,7 +172,7 @@ impl<'a> Lowering<'a> {
             let Err(problem) = declared::check(info, self.graph.ty(*id), open) else { continue };
             let node = graph.nodes.iter().find(|node| node.outputs.contains(&info.name));
             self.problems.push(match node {
-                Some(node) => problem.at(node.label(), &node.op_type),
+                Some(node) => problem.at(node.label(), node.operator()),
                 None => problem,
             });
         }

@@ -17,7 +17,7 @@ mod window;
 
 use super::Graph;
 use super::adapt::adapt;
-use crate::diagnostic::{Error, Problem};
+use crate::diagnostic::{Error, Problem, Setting};
 use crate::onnx::{Dim, Model, ValueInfo};
 use crate::options::Options;
 pub(super) use resize::spatial_axes;
@@ -122,7 +122,7 @@ fn base_graph(model: &Model, input: &ValueInfo, dims: &[Dim], options: &Options)
                 "numbers (only the first dimension, the batch, may be symbolic)",
                 format!("[{}]", dims.join(", ")),
             )
-            .hint("give the option resolution = [H, W]");
+            .advise(Setting::Resolution);
         return Err(problem.into());
     };
     let attempt = |axes: [usize; 2]| {

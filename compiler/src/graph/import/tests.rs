@@ -161,7 +161,9 @@ fn fused_convolutions_are_taken_apart() {
 #[test]
 fn activations_and_heads_are_typed() {
     let slope = Tensor::f32([3, 1, 1], vec![0.1, 0.2, 0.3]);
-    let author = author(13, &[1, 3, 2, 2])
+    let author = Author::new("g", 13)
+        .input("x", DType::F32, [1, 3, 2, 2].map(Dim::from))
+        .output("y", DType::I64, [])
         .initializer("slope", &slope, Storage::Raw)
         .node(Node::new("Tanh", ["x"], ["a"]))
         .node(Node::new("LeakyRelu", ["a"], ["b"]))
