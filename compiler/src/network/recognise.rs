@@ -100,7 +100,8 @@ impl Builder<'_> {
                 let [outer, n, inner] = builder.rows(x, axis, false)?;
                 Some(Finish::ArgMax { outer, n, inner, select_last })
             }),
-            Op::Identity | Op::Reshape => self.copy(x, node.output),
+            Op::Identity => self.copy(x, node.output),
+            Op::Reshape => self.reshape(x, node.output),
             Op::Transpose { perm } => self.transpose(node, x, perm),
             Op::Cast => self.cast(node, x),
             Op::QuantizeLinear { .. } | Op::DequantizeLinear { .. } => self.copy(x, node.output),
@@ -164,6 +165,20 @@ impl Builder<'_> {
                 (1, Some(from)) => value = from,
                 (uses, _) => return uses == 1,
             }
+        }
+    }
+
+    /// The elements of the input in the caller's order may be read in any shape: a flat one as an image, say.
+    fn reshape(&mut self, x: ValueId, to: ValueId) {
+        let cuts = |order: &[Axis<usize>]| {
+            order.is_sorted_by_key(|axis| axis.label) && groups(order, self.shape(to)).is_none()
+        };
+        match self.state(x) {
+            Some(State::Input(order)) if cuts(order) => {
+                let order = axes(self.shape(to).iter().copied().enumerate());
+                self.set(to, State::Input(order));
+            }
+            _ => self.copy(x, to),
         }
     }
 

@@ -44,6 +44,11 @@ impl Affine {
         (affine.scale.iter().all(representable) && affine.shift.iter().all(representable)).then_some((x, affine))
     }
 
+    /// Whether a node is such an arithmetic, along whichever axis.
+    pub fn of_any(sweep: &Sweep, node: &Node) -> bool {
+        (0..sweep.shape(node.output).len()).any(|axis| Self::of(sweep, node, axis).is_some())
+    }
+
     /// `self` after `first`.
     pub fn after(&self, first: &Self) -> Self {
         let scale = self.scale.iter().zip(&first.scale).map(|(a, b)| a * b).collect();

@@ -55,7 +55,12 @@ fn dequantize(sweep: &mut Sweep, node: Node, axis: usize) {
 /// A cast to float moves in front of operators that only move elements.
 fn hoist(sweep: &mut Sweep, node: Node) {
     let Some(&Some(x)) = node.inputs.first() else { return sweep.emit(node) };
-    let moves = |op: &Op| matches!(op, Op::Transpose { .. } | Op::Reshape | Op::Pad { .. });
+    let moves = |op: &Op| {
+        matches!(
+            op,
+            Op::Transpose { .. } | Op::Reshape | Op::Pad { .. } | Op::Slice { .. } | Op::Gather { .. } | Op::Expand
+        )
+    };
     let to = sweep.ty(node.output).dtype;
     if to != DType::F32 || !sweep.sole_producer(x).is_some_and(|inner| moves(&inner.op)) {
         return sweep.emit(node);

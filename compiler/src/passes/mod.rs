@@ -9,16 +9,22 @@ mod activation;
 mod affine;
 mod affine_after;
 mod affine_before;
+mod channels;
 mod clamp;
 mod constant;
 mod dense;
 mod hard_swish;
 mod identity;
 mod integer_input;
+mod norm;
 pub(crate) mod numbers;
 mod pad;
+mod piecewise;
 mod pool;
+mod prelu;
+mod relus;
 mod reshape;
+mod sigmoid;
 mod spread;
 mod sweep;
 #[cfg(test)]
@@ -59,7 +65,7 @@ impl fmt::Display for Applied {
     }
 }
 
-const LIST: [Pass; 15] = [
+const LIST: [Pass; 21] = [
     Pass {
         name: "fold-constants",
         rationale: "a node whose value is known, or whose value nobody reads, need not run",
@@ -74,6 +80,11 @@ const LIST: [Pass; 15] = [
         name: "merge-reshapes",
         rationale: "row-major order survives reshapes, so a chain of them is one, and a transpose that moves only axes of size 1 is one too",
         rewrite: reshape::rewrite,
+    },
+    Pass {
+        name: "recognise-channels",
+        rationale: "channels of the input that are swapped, repeated or chosen in several operators are one gather",
+        rewrite: channels::recognise,
     },
     Pass {
         name: "move-transposes",
@@ -94,6 +105,22 @@ const LIST: [Pass; 15] = [
         name: "recognise-hard-swish",
         rationale: "x * clamp(x + 3, 0, 6) / 6, spelled in several operators, is one activation",
         rewrite: hard_swish::rewrite,
+    },
+    Pass { name: "recognise-norms", rationale: "a vector divided by its norm is one operator", rewrite: norm::rewrite },
+    Pass {
+        name: "recognise-sigmoids",
+        rationale: "1 / (1 + exp(-x)) is a sigmoid, and x times its sigmoid is swish",
+        rewrite: sigmoid::rewrite,
+    },
+    Pass {
+        name: "recognise-arithmetic",
+        rationale: "sums, differences and bounds of ReLUs of one value that amount to an activation are that activation",
+        rewrite: relus::rewrite,
+    },
+    Pass {
+        name: "recognise-prelu",
+        rationale: "relu(x) - slope * relu(-x) is PReLU, and PReLU of one slope is leaky ReLU",
+        rewrite: prelu::rewrite,
     },
     Pass {
         name: "recognise-clamps",
@@ -124,6 +151,11 @@ const LIST: [Pass; 15] = [
         name: "fold-spread",
         rationale: "a channel spread over several, such as grey over colours, is read once: the convolution behind sums its weights",
         rewrite: spread::rewrite,
+    },
+    Pass {
+        name: "fold-channels",
+        rationale: "the convolution behind channels that are swapped, repeated or chosen takes that into its weights",
+        rewrite: channels::fold,
     },
     Pass {
         name: "canonical-dense",

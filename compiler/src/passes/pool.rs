@@ -1,5 +1,7 @@
 //! Averages over the whole map.
 
+use super::affine::Affine;
+use super::reshape::grouped;
 use super::sweep::{Sweep, join};
 use crate::graph::{Node, Op, Type, ValueId};
 
@@ -23,6 +25,16 @@ pub(super) fn rewrite(sweep: &mut Sweep, mut node: Node) {
         Op::ReduceMean { axes, keep_dims } => {
             let (axes, keep_dims) = (axes.clone(), *keep_dims);
             reduce_mean(sweep, node, x, &axes, keep_dims);
+        }
+        Op::GlobalAveragePool if sweep.sole_producer(x).is_some_and(|inner| Affine::of(sweep, inner, 1).is_some()) => {
+            sweep.note(&node, "an average of what is scaled and shifted is the average, scaled and shifted");
+            let Some(mut affine) = sweep.take(x) else { return sweep.emit(node) };
+            let data = affine.inputs.iter().position(|&id| sweep.constant(id).is_none()).unwrap_or(0);
+            let pooled = sweep.add_value(node.output, sweep.ty(node.output).clone());
+            node.inputs[0] = std::mem::replace(&mut affine.inputs[data], Some(pooled));
+            affine.output = std::mem::replace(&mut node.output, pooled);
+            sweep.emit(node);
+            sweep.emit(affine);
         }
         Op::GlobalAveragePool => {
             if let Some(Node { op: Op::ReduceMean { axes, keep_dims: true }, inputs, origin, .. }) = sweep.producer(x)
@@ -63,16 +75,11 @@ fn reduce_mean(sweep: &mut Sweep, node: Node, x: ValueId, axes: &[usize], keep_d
         }
         Some(Node { op: Op::Reshape, inputs, origin, .. }) => {
             let Some(&Some(y)) = inputs.first() else { return sweep.emit(node) };
-            let flattened = match (sweep.shape(y), sweep.shape(x)) {
-                (&[n, c, h, w], &[m, d, p]) => n == m && c == d && h * w == p,
-                _ => false,
-            };
-            if !flattened || axes != [2] {
-                return sweep.emit(node);
-            }
-            let merged = Node { inputs: vec![Some(y)], origin: join(origin, &node.origin), ..node };
-            sweep.note(&merged, "the mean over flattened rows and columns");
-            global(sweep, merged, y);
+            let Some(axes) = before_reshape(sweep.shape(y), sweep.shape(x), axes) else { return sweep.emit(node) };
+            let op = Op::ReduceMean { axes, keep_dims: true };
+            let merged = Node { op, inputs: vec![Some(y)], origin: join(origin, &node.origin), ..node };
+            sweep.note(&merged, "the mean over axes as they are in front of the reshape");
+            kept_then_reshaped(sweep, merged, y);
         }
         _ if !keep_dims && sweep.shape(x).len() == 4 => {
             sweep.note(&node, "keeps the reduced axes, and a reshape drops them");
@@ -81,6 +88,22 @@ fn reduce_mean(sweep: &mut Sweep, node: Node, x: ValueId, axes: &[usize], keep_d
         }
         _ => sweep.emit(node),
     }
+}
+
+/// The axes of a value that are reduced where `axes` of its reshaped elements are.
+fn before_reshape(from: &[usize], to: &[usize], axes: &[usize]) -> Option<Vec<usize>> {
+    let mut reduced = Vec::new();
+    for (inner, outer) in grouped(from, to)? {
+        let long = |axis: &usize| to[*axis] != 1;
+        let some = outer.clone().filter(long).any(|axis| axes.contains(&axis));
+        if some && !outer.clone().filter(long).all(|axis| axes.contains(&axis)) {
+            return None;
+        }
+        if some {
+            reduced.extend(inner);
+        }
+    }
+    Some(reduced)
 }
 
 /// Emits a mean that keeps its axes, and a reshape to the output's shape.

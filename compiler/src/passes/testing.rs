@@ -107,6 +107,20 @@ impl Builder {
     }
 
     /// A convolution with random weights and bias.
+    pub fn tensor(&mut self, tensor: Tensor) -> ValueId {
+        self.graph.add_constant("constant", tensor)
+    }
+
+    pub fn slice(&mut self, x: ValueId, starts: &[i64], steps: &[i64], shape: &[usize]) -> ValueId {
+        let ty = Type { dtype: self.graph[x].ty.dtype, shape: shape.to_vec() };
+        self.typed(Op::Slice { starts: starts.to_vec(), steps: steps.to_vec() }, &[x], ty)
+    }
+
+    pub fn expand(&mut self, x: ValueId, shape: &[usize]) -> ValueId {
+        let ty = Type { dtype: self.graph[x].ty.dtype, shape: shape.to_vec() };
+        self.typed(Op::Expand, &[x], ty)
+    }
+
     pub fn conv(&mut self, x: ValueId, outputs: usize, kernel: usize, stride: usize, pads: [i64; 4]) -> ValueId {
         self.grouped(x, outputs, kernel, stride, pads, 1)
     }

@@ -121,7 +121,14 @@ fn emit_below(sweep: &mut Sweep, node: Node, mut inner: Node, perm: Vec<usize>, 
 /// Which input of an operator that works element by element is not constant, if exactly one isn't.
 fn data_input(sweep: &Sweep, node: &Node) -> Option<usize> {
     match &node.op {
-        Op::Unary(_) | Op::Pad { .. } | Op::ReduceMean { .. } | Op::Softmax { .. } => Some(0),
+        Op::Unary(_)
+        | Op::Pad { .. }
+        | Op::ReduceMean { .. }
+        | Op::Softmax { .. }
+        | Op::Slice { .. }
+        | Op::LpNormalize { .. } => Some(0),
+        Op::Gather { .. } if sweep.constant(node.inputs[1]).is_some_and(|indices| indices.shape.len() == 1) => Some(0),
+        Op::Expand if node.inputs[0].is_some_and(|x| sweep.shape(x).len() == sweep.shape(node.output).len()) => Some(0),
         Op::Binary(_) => match (sweep.constant(node.inputs[0]), sweep.constant(node.inputs[1])) {
             (None, Some(_)) => Some(0),
             (Some(_), None) => Some(1),
@@ -141,6 +148,13 @@ fn permute_op(sweep: &mut Sweep, node: &Node, perm: &[usize]) -> Option<Node> {
                 *pads = perm.iter().map(|&p| pads.get(p).copied()).collect::<Option<_>>()?;
             }
         }
+        Op::Slice { starts, steps } => {
+            for list in [starts, steps] {
+                *list = perm.iter().map(|&p| list.get(p).copied()).collect::<Option<_>>()?;
+            }
+        }
+        Op::Gather { axis } | Op::LpNormalize { axis, .. } => *axis = perm.iter().position(|p| p == axis)?,
+        Op::Expand => {}
         Op::Binary(_) => {
             let data = data_input(sweep, &node)?;
             if sweep.shape(node.inputs[data]?) != sweep.shape(node.output) {

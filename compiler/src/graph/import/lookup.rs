@@ -2,7 +2,7 @@
 
 use super::call::Call;
 use super::lower::Lowering;
-use super::{branch, constants, elementwise, fold, linear, shape, window};
+use super::{branch, constants, elementwise, fold, linear, reduce, shape, window};
 use crate::diagnostic::Problem;
 use crate::onnx::{Node, OPSETS, schema};
 
@@ -49,6 +49,7 @@ pub(super) fn operator(domain: &str, op: &str) -> Option<Lower> {
         ("", "Split") => shape::split,
         ("", "Gather") => shape::gather,
         ("", "Expand") => shape::expand,
+        ("", "Tile") => shape::tile,
         ("", "Constant") => constants::constant,
         ("", "ConstantOfShape") => constants::constant_of_shape,
         ("", "Shape" | "Size") => constants::shape,
@@ -57,7 +58,8 @@ pub(super) fn operator(domain: &str, op: &str) -> Option<Lower> {
         ("", "Where") => fold::choose,
         ("", "Equal" | "Less" | "LessOrEqual" | "Greater" | "GreaterOrEqual" | "And" | "Or" | "Mod") => fold::compare,
         ("", "Not" | "Abs" | "Floor" | "Ceil") => fold::pointwise,
-        ("", "ReduceProd" | "ReduceSum" | "ReduceMax" | "ReduceMin") => fold::reduce,
+        ("", "ReduceSum" | "ReduceSumSquare" | "ReduceL1" | "ReduceL2") => reduce::sum,
+        ("", "ReduceProd" | "ReduceMax" | "ReduceMin") => fold::reduce,
         _ => return None,
     })
 }

@@ -313,6 +313,12 @@ impl<'a> Lowering<'a> {
         Ok(())
     }
 
+    /// Adds a constant that the node needs.
+    pub(super) fn add_constant(&mut self, call: &Call, tensor: Tensor) -> Result<ValueId, Problem> {
+        let name = self.unique(output_name(call, 0)?);
+        Ok(self.push(name, tensor.ty(), Some(tensor)))
+    }
+
     /// Refuses constants that are too large before they are computed.
     pub(super) fn spend(&mut self, elements: usize) -> Result<(), Problem> {
         match self.foldable.checked_sub(elements) {

@@ -11,6 +11,7 @@ mod fold;
 mod linear;
 mod lookup;
 mod lower;
+mod reduce;
 mod resize;
 mod shape;
 mod window;

@@ -6,6 +6,9 @@ use super::resize;
 use crate::diagnostic::Problem;
 use crate::graph::{Op, Type, ValueId, infer};
 
+/// Copies that an axis may be tiled to where they aren't a broadcast.
+const MAX_COPIES: usize = 64;
+
 pub(super) fn reshape(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
     call.at_most(2)?;
     let x = call.input(0)?;
@@ -141,6 +144,33 @@ pub(super) fn expand(lowering: &mut Lowering, call: &Call) -> Result<(), Problem
     let shape = infer::broadcast(&ty.shape, &dims).map_err(Problem::new)?;
     let ty = Type { dtype: ty.dtype, shape };
     lowering.emit_as(call, Op::Expand, &[Some(x)], ty).map(drop)
+}
+
+/// Copies beside each other along each axis: a broadcast where there is one element, else a concatenation.
+pub(super) fn tile(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
+    call.at_most(2)?;
+    let mut x = call.input(0)?;
+    let repeats = lowering.optional_ints(call, 1, "the repeats")?.unwrap_or_default();
+    let ty = lowering.ty(x).clone();
+    let counts: Option<Vec<usize>> = repeats.iter().map(|&n| usize::try_from(n).ok().filter(|&n| n > 0)).collect();
+    let Some(counts) = counts.filter(|counts| counts.len() == ty.shape.len()) else {
+        let expected = format!("{} positive numbers", ty.shape.len());
+        return Err(Problem::new("the repeats do not fit").expected(expected, format!("{repeats:?}")));
+    };
+    let tiled: Option<Vec<usize>> = ty.shape.iter().zip(&counts).map(|(&size, &n)| size.checked_mul(n)).collect();
+    infer::elements(&tiled.ok_or_else(|| Problem::new("the result is too large"))?).map_err(Problem::new)?;
+    for (axis, &count) in counts.iter().enumerate().filter(|&(axis, &count)| count > 1 && ty.shape[axis] != 1) {
+        if count > MAX_COPIES {
+            let expected = format!("at most {MAX_COPIES}");
+            return Err(Problem::new("too many copies").expected(expected, count.to_string()));
+        }
+        x = lowering.emit_inner(call, Op::Concat { axis }, &vec![Some(x); count], None)?;
+    }
+    let mut shape = lowering.ty(x).shape.clone();
+    for (size, &count) in shape.iter_mut().zip(&counts) {
+        *size = if *size == 1 { count } else { *size };
+    }
+    lowering.emit_as(call, Op::Expand, &[Some(x)], Type { dtype: ty.dtype, shape }).map(drop)
 }
 
 /// Bounds are attributes before opset 10, inputs from then on.

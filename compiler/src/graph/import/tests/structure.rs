@@ -72,7 +72,7 @@ fn branches_may_use_the_same_names() {
 
 #[test]
 fn a_condition_from_the_input_is_refused_by_name() {
-    let author = author(13, &[]).node(Node::new("Cast", ["x"], ["c"]).int("to", 9)).node(
+    let author = author(13, &[1]).node(Node::new("Cast", ["x"], ["c"]).int("to", 9)).node(
         Node::new("If", ["c"], ["y"])
             .name("choice")
             .graph("then_branch", &branch([relu("x", "r")], "r"))
@@ -210,4 +210,39 @@ fn channels_come_from_the_weights() {
         let graph = import_with(&nhwc, &options).unwrap();
         assert_eq!(graph.ty(graph.input).shape, [1, 6, 8, channels]);
     }
+}
+
+/// By the formulas, on `[[1, -2, 3], [-4, 5, 6]]`.
+#[test]
+fn sums_and_norms_over_axes() {
+    let computed = |op: &str, opset: i64| {
+        let node = Node::new(op, if opset < 18 { vec!["x"] } else { vec!["x", "axes"] }, ["y"]).int("keepdims", 0);
+        let node = if opset < 18 { node.ints("axes", [1]) } else { node };
+        let author = author(opset, &[2, 3]).initializer("axes", &Tensor::ints([1]), Storage::Raw).node(node);
+        let x = Tensor::f32([2, 3], [1.0, -2.0, 3.0, -4.0, 5.0, 6.0]);
+        reference::run(&import(&author), &x).unwrap().to_f64()
+    };
+    for (op, expected) in [
+        ("ReduceSum", [2.0, 7.0]),
+        ("ReduceL1", [6.0, 15.0]),
+        ("ReduceSumSquare", [14.0, 77.0]),
+        ("ReduceL2", [14f64.sqrt(), 77f64.sqrt()]),
+    ] {
+        for opset in [11, 18] {
+            let found = computed(op, opset);
+            let same = found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-5);
+            assert!(same, "{op} in opset {opset}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn tiles_are_copies_beside_each_other() {
+    let tile = one(13, &[1, 2], Node::new("Tile", ["x", "repeats"], ["y"]), &[("repeats", &[3, 2])]);
+    let graph = import(&tile);
+    assert_eq!(ops(&graph), ["Concat axis 1", "Expand"]);
+    let result = reference::run(&graph, &Tensor::f32([1, 2], [1.0, 2.0])).unwrap();
+    assert_eq!((result.shape.clone(), result.to_f64()), (vec![3, 4], [1.0, 2.0].repeat(6)));
+    let wrong = one(13, &[1, 2], Node::new("Tile", ["x", "repeats"], ["y"]), &[("repeats", &[0, 2])]);
+    assert!(refusal(&wrong, &Options::default()).contains("the repeats do not fit"));
 }
