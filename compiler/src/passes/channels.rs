@@ -73,7 +73,7 @@ impl Selection {
 }
 
 /// The channels that a slice, a gather by constants, or the broadcast of one channel takes.
-fn picked(sweep: &Sweep, node: &Node, axis: usize) -> Option<Vec<usize>> {
+pub(super) fn picked(sweep: &Sweep, node: &Node, axis: usize) -> Option<Vec<usize>> {
     let (from, to) = (sweep.shape(node.inputs.first().copied()??), sweep.shape(node.output));
     let others = |from: &[usize], to: &[usize]| {
         from.len() == to.len() && from.iter().zip(to).enumerate().all(|(at, (a, b))| at == axis || a == b)

@@ -67,6 +67,9 @@ fn scaled(weights: &Tensor, factor: f64) -> Option<Tensor> {
 /// A product of vectors by a constant matrix.
 fn mat_mul(sweep: &mut Sweep, node: &Node) -> Option<()> {
     let (x, w) = (node.inputs.first().copied()??, node.inputs.get(1).copied()??);
+    if sweep.constant(Some(x)).is_some() {
+        return mat_mul_from_left(sweep, node, x, w);
+    }
     let weights = sweep.constant(Some(w))?;
     f32s(weights)?;
     let &[inputs, outputs] = &weights.shape[..] else { return None };
@@ -81,6 +84,26 @@ fn mat_mul(sweep: &mut Sweep, node: &Node) -> Option<()> {
     sweep.note(node, "a product by a constant matrix is a fully connected layer");
     let w = sweep.add_constant(w, weights);
     between_views(sweep, node, canonical(Activation::NONE), vec![Some(x), Some(w)], flat, vec![batch, outputs]);
+    Some(())
+}
+
+/// A product of a constant matrix by a column.
+fn mat_mul_from_left(sweep: &mut Sweep, node: &Node, w: ValueId, x: ValueId) -> Option<()> {
+    let weights = sweep.constant(Some(w))?;
+    f32s(weights)?;
+    let (&[outputs, inputs], shape) = (&weights.shape[..], sweep.shape(x).to_vec()) else { return None };
+    let one = match shape[..] {
+        [_] => true,
+        [ref before @ .., _, columns] => columns == 1 && before.iter().all(|&n| n == 1),
+        [] => false,
+    };
+    if !one {
+        return None;
+    }
+    sweep.note(node, "a product of a constant matrix by a column is a fully connected layer");
+    let inputs_flat = (shape, vec![1, inputs]);
+    let op = canonical(Activation::NONE);
+    between_views(sweep, node, op, vec![Some(x), Some(w)], inputs_flat, vec![1, outputs]);
     Some(())
 }
 

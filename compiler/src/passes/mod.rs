@@ -9,6 +9,7 @@ mod activation;
 mod affine;
 mod affine_after;
 mod affine_before;
+mod average;
 mod channels;
 mod clamp;
 mod constant;
@@ -65,7 +66,7 @@ impl fmt::Display for Applied {
     }
 }
 
-const LIST: [Pass; 21] = [
+const LIST: [Pass; 23] = [
     Pass {
         name: "fold-constants",
         rationale: "a node whose value is known, or whose value nobody reads, need not run",
@@ -101,17 +102,7 @@ const LIST: [Pass; 21] = [
         rationale: "averages over the whole map, however they are spelled, are one operator",
         rewrite: pool::rewrite,
     },
-    Pass {
-        name: "recognise-hard-swish",
-        rationale: "x * clamp(x + 3, 0, 6) / 6, spelled in several operators, is one activation",
-        rewrite: hard_swish::rewrite,
-    },
     Pass { name: "recognise-norms", rationale: "a vector divided by its norm is one operator", rewrite: norm::rewrite },
-    Pass {
-        name: "recognise-sigmoids",
-        rationale: "1 / (1 + exp(-x)) is a sigmoid, and x times its sigmoid is swish",
-        rewrite: sigmoid::rewrite,
-    },
     Pass {
         name: "recognise-arithmetic",
         rationale: "sums, differences and bounds of ReLUs of one value that amount to an activation are that activation",
@@ -126,6 +117,26 @@ const LIST: [Pass; 21] = [
         name: "recognise-clamps",
         rationale: "ReLU, clip, minimum and maximum are one activation, and nested ones intersect",
         rewrite: clamp::rewrite,
+    },
+    Pass {
+        name: "recognise-sigmoids",
+        rationale: "1 / (1 + exp(-x)) is a sigmoid, and x times its sigmoid is swish",
+        rewrite: sigmoid::rewrite,
+    },
+    Pass {
+        name: "recognise-hard-swish",
+        rationale: "x * clamp(x + 3, 0, 6) / 6, spelled in several operators, is one activation",
+        rewrite: hard_swish::rewrite,
+    },
+    Pass {
+        name: "move-reshapes",
+        rationale: "a reshape moves to where the arithmetic beside it meets the convolution or layer that takes it over",
+        rewrite: reshape::across_arithmetic,
+    },
+    Pass {
+        name: "move-averages",
+        rationale: "an average moves in front of a scale and an offset per channel, which the layer behind takes over",
+        rewrite: average::rewrite,
     },
     Pass {
         name: "fold-affine-after",

@@ -1,6 +1,5 @@
 //! Averages over the whole map.
 
-use super::affine::Affine;
 use super::reshape::grouped;
 use super::sweep::{Sweep, join};
 use crate::graph::{Node, Op, Type, ValueId};
@@ -25,16 +24,6 @@ pub(super) fn rewrite(sweep: &mut Sweep, mut node: Node) {
         Op::ReduceMean { axes, keep_dims } => {
             let (axes, keep_dims) = (axes.clone(), *keep_dims);
             reduce_mean(sweep, node, x, &axes, keep_dims);
-        }
-        Op::GlobalAveragePool if sweep.sole_producer(x).is_some_and(|inner| Affine::of(sweep, inner, 1).is_some()) => {
-            sweep.note(&node, "an average of what is scaled and shifted is the average, scaled and shifted");
-            let Some(mut affine) = sweep.take(x) else { return sweep.emit(node) };
-            let data = affine.inputs.iter().position(|&id| sweep.constant(id).is_none()).unwrap_or(0);
-            let pooled = sweep.add_value(node.output, sweep.ty(node.output).clone());
-            node.inputs[0] = std::mem::replace(&mut affine.inputs[data], Some(pooled));
-            affine.output = std::mem::replace(&mut node.output, pooled);
-            sweep.emit(node);
-            sweep.emit(affine);
         }
         Op::GlobalAveragePool => {
             if let Some(Node { op: Op::ReduceMean { axes, keep_dims: true }, inputs, origin, .. }) = sweep.producer(x)

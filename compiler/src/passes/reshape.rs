@@ -4,6 +4,7 @@
 //! reshaped, for it can take the arithmetic over; otherwise it moves behind it, towards the operator that reads the result.
 
 use super::affine::Affine;
+use super::channels::picked;
 use super::numbers::per_channel;
 use super::sweep::{Sweep, join};
 use crate::graph::{Activation, DType, Node, Op, Tensor, Type, ValueId};
@@ -31,9 +32,8 @@ pub(super) fn rewrite(sweep: &mut Sweep, mut node: Node) {
                 node = Node { inputs, origin, ..node };
                 return sweep.emit(node);
             }
-            hoist(sweep, node, x);
+            sweep.emit(node);
         }
-        Op::Binary(_) | Op::BatchNorm { .. } => raise(sweep, node),
         Op::Unary(_) => match sweep.sole_producer(x) {
             Some(Node { op: Op::Reshape, .. }) => {
                 sweep.note(&node, "moves in front of the reshape");
@@ -45,14 +45,81 @@ pub(super) fn rewrite(sweep: &mut Sweep, mut node: Node) {
     }
 }
 
-/// Whether a convolution or a fully connected layer computes a value, and may apply arithmetic to it.
-fn takes(sweep: &Sweep, id: ValueId) -> bool {
-    match sweep.producer(id).map(|node| &node.op) {
-        Some(Op::Conv(conv)) => conv.activation == Activation::NONE,
-        Some(Op::Gemm { activation, .. }) => *activation == Activation::NONE,
-        Some(Op::MatMul) => true,
-        _ => false,
+/// Arithmetic by constants, and choices of channels, change places with a reshape.
+pub(super) fn across_arithmetic(sweep: &mut Sweep, node: Node) {
+    match (&node.op, node.inputs.first()) {
+        (Op::Reshape, Some(&Some(x))) => match in_front_of_transpose(sweep, &node, x) {
+            Some(()) => {}
+            None => hoist(sweep, node, x),
+        },
+        (Op::Binary(_) | Op::BatchNorm { .. }, _) => raise(sweep, node),
+        _ => sweep.emit(node),
     }
+}
+
+/// A batch axis of one in front of a transpose: `[H, W, C]` to `[C, H, W]` to `[1, C, H, W]` is a transpose to NCHW.
+fn in_front_of_transpose(sweep: &mut Sweep, node: &Node, x: ValueId) -> Option<()> {
+    let inner = sweep.sole_producer(x)?;
+    let Op::Transpose { perm } = &inner.op else { return None };
+    let y = inner.inputs.first().copied()??;
+    let unsqueezed = |shape: &[usize]| [&[1], shape].concat();
+    if perm[..] != [2, 0, 1] || sweep.shape(node.output) != unsqueezed(sweep.shape(x)) {
+        return None;
+    }
+    let ty = Type::new(sweep.ty(y).dtype, unsqueezed(sweep.shape(y)));
+    let inner = sweep.take(x)?;
+    sweep.note(node, "moves in front of the transpose");
+    let viewed = sweep.add_value(y, ty);
+    sweep.emit(Node { inputs: vec![Some(y)], output: viewed, ..node.clone() });
+    let op = Op::Transpose { perm: vec![0, 3, 1, 2] };
+    sweep.emit(Node { op, inputs: vec![Some(viewed)], output: node.output, origin: inner.origin });
+    Some(())
+}
+
+/// A choice of channels, and the axis that it is along.
+fn choice(sweep: &Sweep, node: &Node) -> Option<(usize, Vec<usize>)> {
+    match node.op {
+        Op::Gather { axis } => Some((axis, picked(sweep, node, axis)?)),
+        Op::Slice { .. } => {
+            (0..sweep.shape(node.output).len()).find_map(|axis| Some((axis, picked(sweep, node, axis)?)))
+        }
+        _ => None,
+    }
+}
+
+/// `reshape(choose(y))` becomes `choose(reshape(y))` at the model's input.
+fn hoist_choice(sweep: &mut Sweep, node: &Node, x: ValueId) -> Option<()> {
+    let inner = sweep.sole_producer(x)?;
+    let y = inner.inputs.first().copied()??;
+    let (axis, indices) = choice(sweep, inner)?;
+    let target = moved_axis(sweep.shape(x), axis, sweep.shape(node.output))?;
+    sweep.is_raw_input(y).then_some(())?;
+    let mut shape = sweep.shape(node.output).to_vec();
+    shape[target] = sweep.shape(y)[axis];
+    let ty = Type::new(sweep.ty(y).dtype, shape);
+    let inner = sweep.take(x)?;
+    sweep.note(node, format!("moves in front of {}", inner.op.name()));
+    let viewed = sweep.add_value(y, ty);
+    let indices: Vec<i64> = indices.iter().map(|&i| i as i64).collect();
+    let indices = sweep.add_constant(node.output, Tensor::ints(indices));
+    sweep.emit(Node { inputs: vec![Some(y)], output: viewed, ..node.clone() });
+    let (op, inputs) = (Op::Gather { axis: target }, vec![Some(viewed), Some(indices)]);
+    sweep.emit(Node { op, inputs, output: node.output, origin: inner.origin });
+    Some(())
+}
+
+/// Whether a convolution or a fully connected layer computes a value, its axes perhaps moved, and may apply arithmetic to it.
+pub(super) fn takes(sweep: &Sweep, mut id: ValueId) -> bool {
+    while let Some(node) = sweep.producer(id) {
+        match (&node.op, node.inputs.first()) {
+            (Op::Conv(conv), _) => return conv.activation == Activation::NONE,
+            (Op::Gemm { activation, .. }, _) => return *activation == Activation::NONE,
+            (Op::MatMul, _) => return true,
+            (Op::Transpose { .. } | Op::Reshape, Some(&Some(x))) => id = x,
+            _ => return false,
+        }
+    }
+    false
 }
 
 /// The input of arithmetic that isn't constant.
@@ -99,7 +166,12 @@ fn hoist(sweep: &mut Sweep, node: Node, x: ValueId) {
         let (from, to) = (sweep.shape(y).to_vec(), sweep.shape(node.output).to_vec());
         Some((at, y, across(sweep, &inner, at, &from, &to)?))
     });
-    let Some((at, y, mut moved)) = moved else { return sweep.emit(node) };
+    let Some((at, y, mut moved)) = moved else {
+        if hoist_choice(sweep, &node, x).is_none() {
+            sweep.emit(node);
+        }
+        return;
+    };
     sweep.note(&node, format!("moves in front of {}", moved.op.name()));
     sweep.take(x);
     let viewed = sweep.add_value(y, sweep.ty(node.output).clone());
@@ -233,7 +305,7 @@ mod tests {
         let x = b.reshape(x, &[1, 3, 6, 6]);
         let x = b.conv(x, 4, 3, 2, [0, 0, 1, 1]);
         let graph = b.finish(x);
-        assert_eq!(ops(&fires(&graph, "merge-reshapes")), ["Cast", "Reshape", "Conv"]);
+        assert_eq!(ops(&fires(&graph, "move-reshapes")), ["Cast", "Reshape", "Conv"]);
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod classes;
 mod cross;
 mod differential;
 mod emitted;
+mod field_networks;
 mod hooks;
 mod hot_loops;
 mod hygiene;
@@ -89,6 +90,7 @@ fn main() -> ExitCode {
         capi::trials(),
         cross::trials(),
         differential::trials(),
+        field_networks::trials(),
         hooks::trials(),
         hot_loops::trials(),
         hygiene::trials(),

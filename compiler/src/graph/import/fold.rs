@@ -1,10 +1,10 @@
-//! Operators that are understood only where they compute constants: shape arithmetic, mostly.
+//! Operators that are understood where they compute constants: shape arithmetic, mostly.
 
 use super::call::Call;
 use super::linear::reduced_axes;
 use super::lower::Lowering;
 use crate::diagnostic::Problem;
-use crate::graph::{DType, Op, Tensor, Type, infer};
+use crate::graph::{Binary, DType, Op, Tensor, Type, Unary, infer};
 use crate::reference;
 
 pub(super) fn choose(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
@@ -83,8 +83,13 @@ fn remainder(a: &Tensor, b: &Tensor, fmod: bool) -> Result<Tensor, Problem> {
 }
 
 pub(super) fn pointwise(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
-    let x = known(lowering, call, 0)?;
     let op = call.node.op_type.as_str();
+    let input = call.input(0)?;
+    if op == "Abs" && lowering.constant(input).is_none() {
+        let negative = lowering.emit_inner(call, Op::Unary(Unary::Neg), &[Some(input)], None)?;
+        return lowering.emit(call, Op::Binary(Binary::Max), &[Some(input), Some(negative)]).map(drop);
+    }
+    let x = known(lowering, call, 0)?;
     let tensor = match x.as_int() {
         Some(ints) => {
             let f = |&v: &i64| match op {
