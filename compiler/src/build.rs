@@ -73,6 +73,12 @@ impl Build {
         self
     }
 
+    /// As [`normalise`](Self::normalise).
+    #[must_use]
+    pub fn normalize(self, mean: &[f32], std: &[f32]) -> Self {
+        self.normalise(mean, std)
+    }
+
     /// Order of the input's axes instead of the model's own.
     #[must_use]
     pub fn input_layout(mut self, layout: Layout) -> Self {
@@ -85,6 +91,12 @@ impl Build {
     pub fn grey(mut self) -> Self {
         self.options.grey = true;
         self
+    }
+
+    /// As [`grey`](Self::grey).
+    #[must_use]
+    pub fn gray(self) -> Self {
+        self.grey()
     }
 
     /// Probabilities: a softmax behind a model that does not end in one.

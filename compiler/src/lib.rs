@@ -35,7 +35,7 @@ use std::path::Path;
 ///
 /// Everything that keeps the model from being compiled, together.
 pub fn compile(model: &onnx::Model, options: &Options) -> Result<Plan, Error> {
-    plan::plan(recognise(model, options)?, &CostModel::default())?.with_classes(options)
+    Ok(plan::plan(recognise(model, options)?, &CostModel::default())?.with_classes(options)?.of_model(model))
 }
 
 /// Reads and compiles a model file and its external data.

@@ -5,7 +5,7 @@ mod normalise;
 
 pub use crate::network::Layout;
 pub use labels::Labels;
-pub use normalise::Normalise;
+pub use normalise::{MOST_MEAN, MOST_STD, Normalise};
 
 use std::fmt;
 

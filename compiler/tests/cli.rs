@@ -8,7 +8,8 @@ use std::process::{Command, Output, Stdio};
 
 fn mobilenetc() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mobilenetc"));
-    command.env_remove("NO_COLOR").env_remove("MOBILENET_ISA");
+    command.env_remove("NO_COLOR").env_remove("MOBILENET_ISA").env_remove("CC");
+    command.env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"));
     command
 }
 

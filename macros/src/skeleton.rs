@@ -5,6 +5,7 @@ use mobilenet_compiler::emit::rust::Surface;
 use mobilenet_compiler::graph::DType;
 use mobilenet_compiler::network::Layout;
 use mobilenet_compiler::onnx::{Dim, Model, ValueInfo};
+use mobilenet_compiler::plan::Pixels;
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use syn::Visibility;
@@ -67,10 +68,16 @@ pub fn skeleton(arguments: &Input, visibility: &Visibility, name: &Ident, model:
     let layout = input.adapt(options);
     let batch = input.shape.first().copied().unwrap_or(1);
     let arena = format_ident!("{name}Arena");
+    let dtype = if input.element == "u8" {
+        DType::U8
+    } else {
+        graph.and_then(|graph| graph.inputs.first()).map_or(DType::F32, |port| port.dtype)
+    };
     let surface = Surface {
         name: name.clone(),
         runtime: runtime.clone(),
         layout,
+        pixels: Pixels::new(dtype, options),
         batch,
         labels: labels.as_ref().map(|_| vec![String::new(); output.len() / batch.max(1)]),
         top_k: options.top_k,

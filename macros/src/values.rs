@@ -2,7 +2,7 @@
 
 use mobilenet_compiler::options::{InputType, Layout, Normalise};
 use syn::spanned::Spanned;
-use syn::{Expr, ExprArray, ExprLit, ExprTuple, ExprUnary, Lit, LitStr, UnOp};
+use syn::{BinOp, Expr, ExprArray, ExprBinary, ExprLit, ExprTuple, ExprUnary, Lit, LitStr, UnOp};
 
 pub fn resolution(value: &Expr) -> syn::Result<[usize; 2]> {
     const EXPECTED: &str = "height and width, like `resolution = [160, 160]`";
@@ -78,6 +78,7 @@ fn numbers(value: &Expr) -> syn::Result<Vec<f32>> {
 fn number(value: &Expr) -> syn::Result<f32> {
     let number = match value {
         Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => return Ok(-number(expr)?),
+        Expr::Binary(ExprBinary { left, op: BinOp::Div(_), right, .. }) => Some(number(left)? / number(right)?),
         Expr::Lit(literal) => match &literal.lit {
             Lit::Float(number) => number.base10_parse().ok(),
             Lit::Int(number) => number.base10_parse().ok(),

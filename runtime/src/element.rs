@@ -19,6 +19,12 @@ pub trait Element: Sealed + Copy + PartialOrd + Default + fmt::Debug + Send + Sy
     /// The same number as `f32`, exactly.
     fn to_f32(self) -> f32;
 
+    /// Grey of red, green and blue by ITU-R BT.601, `0.299 R + 0.587 G + 0.114 B`; that of bytes is rounded, half up.
+    #[doc(hidden)]
+    fn luma([red, green, blue]: [Self; 3]) -> f32 {
+        0.299 * red.to_f32() + 0.587 * green.to_f32() + 0.114 * blue.to_f32()
+    }
+
     #[doc(hidden)]
     fn fill(input: &mut [Self], fill: &Fill<'_>) -> Result<(), ImageError>;
 }
@@ -50,6 +56,11 @@ impl Element for u8 {
     #[inline]
     fn to_f32(self) -> f32 {
         self.into()
+    }
+
+    fn luma([red, green, blue]: [Self; 3]) -> f32 {
+        let sum = 19_595 * u32::from(red) + 38_470 * u32::from(green) + 7_471 * u32::from(blue);
+        ((sum + 0x8000) >> 16) as f32
     }
 
     fn fill(input: &mut [Self], fill: &Fill<'_>) -> Result<(), ImageError> {

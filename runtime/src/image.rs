@@ -2,19 +2,19 @@
 
 use core::fmt;
 
-use crate::{Element, Layout, Model};
+use crate::{Element, Elements, Layout, Model};
 
 /// A picture in memory: `[H, W, C]`, row-major, channels interleaved.
 #[derive(Debug, Clone, Copy)]
 pub struct Image<'a> {
-    pixels: Pixels<'a>,
+    pixels: Samples<'a>,
     height: usize,
     width: usize,
     channels: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Pixels<'a> {
+enum Samples<'a> {
     Bytes(&'a [u8]),
     Floats(&'a [f32]),
 }
@@ -25,7 +25,7 @@ impl<'a> Image<'a> {
     /// # Errors
     /// [`ImageError::Length`] where there are not `H * W * C` of them, or none.
     pub fn new(pixels: &'a [u8], size: [usize; 2], channels: usize) -> Result<Self, ImageError> {
-        Self::checked(Pixels::Bytes(pixels), pixels.len(), size, channels)
+        Self::checked(Samples::Bytes(pixels), pixels.len(), size, channels)
     }
 
     /// Red, green, blue bytes; `size` is `[H, W]`.
@@ -34,6 +34,14 @@ impl<'a> Image<'a> {
     /// [`ImageError::Length`] where there are not `H * W * 3` of them, or none.
     pub fn rgb8(pixels: &'a [u8], size: [usize; 2]) -> Result<Self, ImageError> {
         Self::new(pixels, size, 3)
+    }
+
+    /// As [`grey8`](Self::grey8).
+    ///
+    /// # Errors
+    /// As [`grey8`](Self::grey8).
+    pub fn gray8(pixels: &'a [u8], size: [usize; 2]) -> Result<Self, ImageError> {
+        Self::grey8(pixels, size)
     }
 
     /// Grey bytes; `size` is `[H, W]`.
@@ -49,11 +57,11 @@ impl<'a> Image<'a> {
     /// # Errors
     /// [`ImageError::Length`] where there are not `H * W * C` of them, or none.
     pub fn floats(pixels: &'a [f32], size: [usize; 2], channels: usize) -> Result<Self, ImageError> {
-        Self::checked(Pixels::Floats(pixels), pixels.len(), size, channels)
+        Self::checked(Samples::Floats(pixels), pixels.len(), size, channels)
     }
 
     fn checked(
-        pixels: Pixels<'a>,
+        pixels: Samples<'a>,
         found: usize,
         [height, width]: [usize; 2],
         channels: usize,
@@ -78,8 +86,12 @@ pub struct Normalization<'a> {
     pub std: &'a [f32],
 }
 
+/// As [`Normalization`].
+pub type Normalisation<'a> = Normalization<'a>;
+
 impl Normalization<'static> {
-    /// The pixel itself: for models that take bytes or normalise in the graph.
+    /// The pixel itself: for models that scale it with operators of their own, and for floats that are scaled already. Of bytes, a
+    /// model that does nothing to its input refuses them with [`ImageError::Unscaled`].
     pub const RAW: Self = Self { scale: 1.0, mean: &[0.0], std: &[1.0] };
     /// Bytes to `0..=1`.
     pub const UNIT: Self = Self { scale: 1.0, mean: &[0.0], std: &[255.0] };
@@ -87,6 +99,56 @@ impl Normalization<'static> {
     pub const SIGNED: Self = Self { scale: 1.0, mean: &[127.5], std: &[127.5] };
     /// RGB bytes by ImageNet's mean and standard deviation, as torchvision's models are trained.
     pub const IMAGENET: Self = Self { scale: 1.0 / 255.0, mean: &[0.485, 0.456, 0.406], std: &[0.229, 0.224, 0.225] };
+}
+
+/// What a model takes for the pixels of a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Pixels {
+    /// Bytes from 0 to 255 as they are.
+    Bytes,
+    /// Signed bytes: the pixel less 128.
+    SignedBytes,
+    /// Floats from 0 to 1: the option `normalise` has folded in the rest.
+    Unit,
+    /// Floats that the model scales with operators of its own.
+    Scaled,
+    /// Floats that the caller normalises as the model was trained.
+    Normalized,
+}
+
+/// In place of a [`Normalization`] for models that have theirs folded in, or take bytes: nothing is left to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Folded;
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Folded {}
+    impl Sealed for super::Normalization<'_> {}
+}
+
+/// What [`prepare`] is told of a model's pixels: a [`Normalization`], or [`Folded`] where that is part of the model. Sealed.
+#[diagnostic::on_unimplemented(message = "a model's pixels are told by a `Normalization`, or by `Folded`")]
+pub trait Normalize: sealed::Sealed {
+    #[doc(hidden)]
+    fn of(&self, pixels: Pixels, bytes: bool) -> Result<Normalization<'_>, ImageError>;
+}
+
+impl Normalize for Folded {
+    fn of(&self, pixels: Pixels, bytes: bool) -> Result<Normalization<'_>, ImageError> {
+        Ok(match pixels {
+            Pixels::SignedBytes => Normalization { scale: 1.0, mean: &[128.0], std: &[1.0] },
+            Pixels::Unit if bytes => Normalization::UNIT,
+            _ => Normalization::RAW,
+        })
+    }
+}
+
+impl Normalize for Normalization<'_> {
+    fn of(&self, pixels: Pixels, bytes: bool) -> Result<Normalization<'_>, ImageError> {
+        let raw = bytes && pixels == Pixels::Normalized && *self == Normalization::RAW;
+        if raw { Err(ImageError::Unscaled) } else { Ok(*self) }
+    }
 }
 
 /// Why a picture can't become a model's input.
@@ -109,6 +171,8 @@ pub enum ImageError {
     },
     /// The model's input is not a picture: its shape has not four axes.
     NotAnImage,
+    /// Bytes as they are ([`Normalization::RAW`]) are for a model that scales them itself; this one does not.
+    Unscaled,
 }
 
 impl fmt::Display for ImageError {
@@ -117,6 +181,10 @@ impl fmt::Display for ImageError {
             Self::Length { expected, found } => write!(f, "expected {expected} elements, found {found}"),
             Self::Channels { expected, found } => write!(f, "expected {expected} channels (or one), found {found}"),
             Self::NotAnImage => f.write_str("the model's input is not a picture"),
+            Self::Unscaled => f.write_str(
+                "the model has no operator that scales pixels from 0 to 255: name the normalisation of its training, such as \
+                 Normalization::SIGNED or IMAGENET",
+            ),
         }
     }
 }
@@ -125,7 +193,10 @@ impl core::error::Error for ImageError {}
 
 /// Writes `image` into `input`, one image of the model's batch, in the model's axis order and element type: resized
 /// bilinearly (half-pixel centres, no antialiasing) where the sizes differ, a grey picture repeated over all channels,
-/// each pixel normalised.
+/// a picture in colours made grey (ITU-R BT.601) for a model of one channel, each pixel normalised.
+///
+/// A model whose type has its normalisation folded in, or takes bytes, is told [`Folded`] instead; a [`Normalization`] on top does
+/// not compile.
 ///
 /// Each value depends on at most four pixels. To shrink a photograph by much more than 2, filter it with an image
 /// library first.
@@ -135,6 +206,7 @@ impl core::error::Error for ImageError {}
 /// # struct Classifier;
 /// # impl Model for Classifier {
 /// #     type Input = f32; type Output = f32; type InputArray = [f32; 12]; type OutputArray = [f32; 1]; type Arena = Arena<64>;
+/// #     type Normalization = mobilenet_runtime::image::Normalization<'static>;
 /// #     const INPUT_SHAPE: &'static [usize] = &[1, 3, 2, 2]; const OUTPUT_SHAPE: &'static [usize] = &[1, 1];
 /// #     const INPUT_LAYOUT: Layout = Layout::Nchw; const BATCH: usize = 1; const INPUT_LEN: usize = 12; const OUTPUT_LEN: usize = 1;
 /// #     const ARENA_BYTES: usize = 64; const WEIGHT_BYTES: usize = 0; const MULT_ADDS: u64 = 0;
@@ -154,8 +226,8 @@ impl core::error::Error for ImageError {}
 /// [`ImageError`] where channel counts or the length of `input` don't fit the model's shape; `input` is untouched then.
 pub fn prepare<M: Model>(
     image: &Image<'_>,
-    normalization: &Normalization<'_>,
-    input: &mut [M::Input],
+    normalization: &M::Normalization,
+    input: &mut (impl Elements<M::Input> + ?Sized),
 ) -> Result<(), ImageError> {
     let &[_, a, b, c] = M::INPUT_SHAPE else { return Err(ImageError::NotAnImage) };
     let [channels, height, width] = match M::INPUT_LAYOUT {
@@ -163,7 +235,8 @@ pub fn prepare<M: Model>(
         Layout::Nhwc => [c, a, b],
     };
     let shape = Shape { height, width, channels, layout: M::INPUT_LAYOUT };
-    M::Input::fill(input, &Fill { image: *image, normalization: *normalization, shape })
+    let normalization = normalization.of(M::PIXELS, matches!(image.pixels, Samples::Bytes(_)))?;
+    M::Input::fill(input.elements_mut(), &Fill { image: *image, normalization, shape })
 }
 
 /// One image of a model's input.
@@ -191,14 +264,15 @@ impl Fill<'_> {
         if out.len() != expected {
             return Err(ImageError::Length { expected, found: out.len() });
         }
-        for found in [self.image.channels, self.normalization.mean.len(), self.normalization.std.len()] {
+        let of_image = if self.greys() { channels } else { self.image.channels };
+        for found in [of_image, self.normalization.mean.len(), self.normalization.std.len()] {
             if found != channels && found != 1 {
                 return Err(ImageError::Channels { expected: channels, found });
             }
         }
         match self.image.pixels {
-            Pixels::Bytes(pixels) => self.fill(pixels, out),
-            Pixels::Floats(pixels) => self.fill(pixels, out),
+            Samples::Bytes(pixels) => self.fill(pixels, out),
+            Samples::Floats(pixels) => self.fill(pixels, out),
         }
         Ok(())
     }
@@ -224,8 +298,21 @@ impl Fill<'_> {
         }
     }
 
+    /// Whether colours become grey.
+    fn greys(&self) -> bool {
+        self.image.channels == 3 && self.shape.channels == 1
+    }
+
     fn sample<P: Element>(&self, pixels: &[P], rows: &Tap, columns: &Tap, channel: usize) -> f32 {
-        let at = |y: usize, x: usize| pixels[(y * self.image.width + x) * self.image.channels + channel].to_f32();
+        let greys = self.greys();
+        let at = |y: usize, x: usize| {
+            let first = (y * self.image.width + x) * self.image.channels;
+            if greys {
+                P::luma([pixels[first], pixels[first + 1], pixels[first + 2]])
+            } else {
+                pixels[first + channel].to_f32()
+            }
+        };
         let row = |y: usize| columns.mix(at(y, columns.first), || at(y, columns.second));
         rows.mix(row(rows.first), || row(rows.second))
     }
@@ -284,6 +371,34 @@ mod tests {
         let grey = Image::floats(&[0.5, 1.0], [1, 2], 1).expect("two pixels");
         let per_channel = Normalization { scale: 2.0, mean: &[0.0, 1.0, 2.0], std: &[1.0, 2.0, 4.0] };
         assert_eq!(fill::<f32, 6>(grey, per_channel, shape(NHWC)), [1.0, 0.0, -0.25, 2.0, 0.5, 0.0]);
+    }
+
+    /// What Pillow's `convert("L")` makes of the bytes.
+    #[test]
+    fn colours_become_grey_by_bt_601() {
+        let shape = Shape { height: 1, width: 2, channels: 1, layout: NHWC };
+        let image = Image::rgb8(&[250, 20, 30, 200, 7, 90], [1, 2]).expect("two pixels");
+        assert_eq!(fill::<u8, 2>(image, Normalization::RAW, shape), [90, 74]);
+        let image = Image::floats(&[1.0, 0.0, 0.5, 0.25, 0.25, 0.25], [1, 2], 3).expect("two pixels");
+        let grey = fill::<f32, 2>(image, Normalization::RAW, shape);
+        assert!((grey[0] - (0.299 + 0.057)).abs() < 1e-6 && (grey[1] - 0.25).abs() < 1e-6, "{grey:?}");
+    }
+
+    #[test]
+    fn what_is_folded_in_is_known() {
+        let all = [Pixels::Bytes, Pixels::SignedBytes, Pixels::Unit];
+        let of_bytes = all.map(|pixels| Folded.of(pixels, true).map(|n| (255.0 * n.scale - n.mean[0]) / n.std[0]));
+        assert_eq!(of_bytes, [Ok(255.0), Ok(127.0), Ok(1.0)]);
+        assert_eq!(Folded.of(Pixels::Unit, false), Ok(Normalization::RAW));
+    }
+
+    #[test]
+    fn bytes_as_they_are_need_a_model_that_scales_them() {
+        assert_eq!(Normalization::RAW.of(Pixels::Normalized, true), Err(ImageError::Unscaled));
+        for (pixels, bytes) in [(Pixels::Scaled, true), (Pixels::Normalized, false)] {
+            assert_eq!(Normalization::RAW.of(pixels, bytes), Ok(Normalization::RAW));
+        }
+        assert_eq!(Normalization::UNIT.of(Pixels::Normalized, true), Ok(Normalization::UNIT));
     }
 
     #[test]

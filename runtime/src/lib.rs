@@ -26,6 +26,7 @@ extern crate alloc;
 
 mod arena;
 mod element;
+mod elements;
 pub mod image;
 mod model;
 #[cfg(target_has_atomic = "8")]
@@ -40,6 +41,7 @@ mod timing;
 
 pub use arena::Arena;
 pub use element::{Element, Zeroable};
+pub use elements::Elements;
 pub use model::{Layout, Model};
 #[cfg(target_has_atomic = "8")]
 pub use once::TakeOnce;
@@ -62,9 +64,10 @@ pub use timing::{Latency, latency};
 /// - `pub struct Name` names the type and says who sees it; attributes and doc comments in front of it are kept (it already
 ///   derives `Debug`, `Clone` and `Copy`). Without it, the type is `pub(crate)` and has the file's stem as its name, in CamelCase.
 /// - `resolution = [H, W]` recompiles the model for another input size, `batch = n` for n images per inference.
-/// - `input = u8` takes bytes. `normalise = (mean, std)` folds `(pixel - mean) / std` into the model, of pixels from 0 to 1 or of
-///   bytes; either may be an array with a value per channel, `([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])`.
-/// - `input_layout = nchw` or `nhwc` is the order of the input's axes, instead of the model's own; `grey` takes one channel instead
+/// - `input = u8` takes bytes. `normalise = (mean, std)` (or `normalize`) folds `(pixel - mean) / std` into the model, of pixels from
+///   0 to 1 or of bytes, which count as `byte / 255`; either may be an array with a value per channel, `([0.485, 0.456, 0.406], [0.229,
+///   0.224, 0.225])`, and a number may be a quotient, `127.5 / 255`.
+/// - `input_layout = nchw` or `nhwc` is the order of the input's axes, instead of the model's own; `grey` (or `gray`) takes one channel instead
 ///   of several.
 /// - `softmax` makes a model return probabilities that does not end in one.
 /// - `labels = "labels.txt"` gives the type a constant `LABELS` with the names of the classes, from a UTF-8 file with a line per

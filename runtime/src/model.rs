@@ -3,6 +3,7 @@
 #[cfg(feature = "alloc")]
 use alloc::boxed::Box;
 
+use crate::image::{Normalize, Pixels};
 pub use crate::rt::Layout;
 use crate::{Element, Zeroable};
 
@@ -28,13 +29,18 @@ pub trait Model {
     type OutputArray: Zeroable + AsRef<[Self::Output]> + AsMut<[Self::Output]>;
     /// [`Arena<ARENA_BYTES>`](crate::Arena)
     type Arena: Zeroable;
+    /// What [`prepare`](crate::image::prepare) needs to be told: a [`Normalization`](crate::image::Normalization), or
+    /// [`Folded`](crate::image::Folded) where that is part of the model or its input is bytes.
+    type Normalization: Normalize;
 
-    /// Shape of the input as the ONNX model has it, batch included: `[N, C, H, W]` or `[N, H, W, C]`, row-major.
+    /// Shape of the input, batch and options included: `[N, C, H, W]` or `[N, H, W, C]`, row-major.
     const INPUT_SHAPE: &'static [usize];
-    /// Shape of the output as the ONNX model has it, batch included, row-major.
+    /// Shape of the output, batch and options included, row-major.
     const OUTPUT_SHAPE: &'static [usize];
     /// Which of the two the input is.
     const INPUT_LAYOUT: Layout;
+    /// What the model takes for the pixels of a picture.
+    const PIXELS: Pixels = Pixels::Normalized;
     /// Images per inference. Input and output hold them one after the other.
     const BATCH: usize;
     /// Elements of the input, the whole batch.

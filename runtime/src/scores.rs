@@ -2,7 +2,7 @@
 
 use core::ops::Deref;
 
-use crate::{Element, Model};
+use crate::{Element, Elements, Model};
 
 /// A class and its score.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -75,6 +75,7 @@ impl<const K: usize> IntoIterator for TopK<K> {
 /// # struct Classifier;
 /// # impl Model for Classifier {
 /// #     type Input = f32; type Output = f32; type InputArray = [f32; 4]; type OutputArray = [f32; 4]; type Arena = Arena<64>;
+/// #     type Normalization = mobilenet_runtime::image::Normalization<'static>;
 /// #     const INPUT_SHAPE: &'static [usize] = &[1, 1, 2, 2]; const OUTPUT_SHAPE: &'static [usize] = &[1, 4];
 /// #     const INPUT_LAYOUT: Layout = Layout::Nchw; const BATCH: usize = 1; const INPUT_LEN: usize = 4; const OUTPUT_LEN: usize = 4;
 /// #     const ARENA_BYTES: usize = 64; const WEIGHT_BYTES: usize = 0; const MULT_ADDS: u64 = 0;
@@ -86,8 +87,8 @@ impl<const K: usize> IntoIterator for TopK<K> {
 /// assert_eq!((second.class, second.score), (0, 0.5));
 /// ```
 #[must_use]
-pub fn top_k<M: Model, const K: usize>(scores: &[M::Output]) -> TopK<K> {
-    TopK::new(scores)
+pub fn top_k<M: Model, const K: usize>(scores: &(impl Elements<M::Output> + ?Sized)) -> TopK<K> {
+    TopK::new(scores.elements())
 }
 
 /// Turns each image's row of scores into probabilities, in place: `exp(x - max) / sum`, stable for any finite scores.
@@ -98,6 +99,7 @@ pub fn top_k<M: Model, const K: usize>(scores: &[M::Output]) -> TopK<K> {
 /// # struct Classifier;
 /// # impl Model for Classifier {
 /// #     type Input = f32; type Output = f32; type InputArray = [f32; 4]; type OutputArray = [f32; 4]; type Arena = Arena<64>;
+/// #     type Normalization = mobilenet_runtime::image::Normalization<'static>;
 /// #     const INPUT_SHAPE: &'static [usize] = &[2, 1, 1, 2]; const OUTPUT_SHAPE: &'static [usize] = &[2, 2];
 /// #     const INPUT_LAYOUT: Layout = Layout::Nchw; const BATCH: usize = 2; const INPUT_LEN: usize = 4; const OUTPUT_LEN: usize = 4;
 /// #     const ARENA_BYTES: usize = 64; const WEIGHT_BYTES: usize = 0; const MULT_ADDS: u64 = 0;

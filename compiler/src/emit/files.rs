@@ -1,9 +1,14 @@
 //! What a back end writes: named files, all of them or none.
 
+use super::c::MAGIC;
+use super::provenance::GENERATED;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+
+/// Bytes in which the origin of a generated file stands.
+const HEAD: usize = 512;
 
 /// Files by name, in the order of their names.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -47,6 +52,22 @@ impl Files {
     /// Names and contents, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.files.iter().map(|(name, contents)| (name.as_str(), contents.as_slice()))
+    }
+
+    /// Files of these names in `folder` that another program or a person wrote: other than what would be written, and
+    /// without the line that says where generated files come from. A file of bytes, which has no such line, is ours where
+    /// one beside it has.
+    pub fn foreign(&self, folder: &Path) -> Vec<PathBuf> {
+        let path = |name: &str| relative(name).map(|name| folder.join(name)).ok();
+        let ours = |name: &str| path(name).is_some_and(|path| head(&path).is_some_and(|head| is_generated(&head)));
+        let known = self.files.keys().any(|name| ours(name));
+        let foreign = |(name, contents): (&String, &Vec<u8>)| {
+            let path = path(name).filter(|path| path.is_file())?;
+            let silent = !is_generated(contents);
+            let written = ours(name) || silent && known || fs::read(&path).is_ok_and(|found| found == *contents);
+            (!written).then_some(path)
+        };
+        self.files.iter().filter_map(foreign).collect()
     }
 
     /// Writes all files into `folder`, which is made if need be. Each is complete under a temporary name before any takes
@@ -120,6 +141,20 @@ fn vacant(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// The beginning of a file, where its origin stands.
+fn head(path: &Path) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path).ok()?.take(HEAD as u64).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+/// Whether contents say that this compiler wrote them.
+fn is_generated(contents: &[u8]) -> bool {
+    let head = &contents[..contents.len().min(HEAD)];
+    let says = |what: &[u8]| head.windows(what.len()).any(|part| part == what);
+    says(GENERATED.as_bytes()) || head.starts_with(MAGIC)
+}
+
 /// Whether a plain file begins with these bytes.
 fn begins(path: &Path, beginning: &[u8]) -> bool {
     let mut bytes = vec![0; beginning.len()];
@@ -187,6 +222,31 @@ mod tests {
         files.insert("z.c", "a folder of this name is in the way");
         assert!(files.write_to(&folder).unwrap_err().to_string().contains("z.c: a folder"));
         assert_eq!(names(&folder), ["z.c"]);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn files_of_others_are_known() {
+        let folder = scratch("foreign");
+        let generated = format!("// {GENERATED}0.0.0; changes are lost.");
+        let mut files = Files::new();
+        files.insert("net.rs", format!("{generated}\nnew"));
+        files.insert("net.bin", "raw");
+        assert_eq!(files.foreign(&folder), [PathBuf::new(); 0]);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("net.rs"), "mod mine;").unwrap();
+        fs::write(folder.join("net.bin"), "mine").unwrap();
+        assert_eq!(files.foreign(&folder), ["net.bin", "net.rs"].map(|name| folder.join(name)));
+        fs::write(folder.join("net.bin"), "raw").unwrap();
+        assert_eq!(files.foreign(&folder), [folder.join("net.rs")]);
+        fs::write(folder.join("net.bin"), "of an older build").unwrap();
+        fs::write(folder.join("net.rs"), format!("{generated}\nold")).unwrap();
+        assert_eq!(files.foreign(&folder), [PathBuf::new(); 0]);
+        let mut bin = Files::new();
+        bin.insert("net.bin", [MAGIC.as_slice(), b"new"].concat());
+        assert_eq!(bin.foreign(&folder), [folder.join("net.bin")]);
+        fs::write(folder.join("net.bin"), [MAGIC.as_slice(), b"old"].concat()).unwrap();
+        assert_eq!(bin.foreign(&folder), [PathBuf::new(); 0]);
         fs::remove_dir_all(&folder).unwrap();
     }
 

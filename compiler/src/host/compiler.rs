@@ -1,20 +1,24 @@
 //! A C compiler on this machine.
 
 use super::runtime::{NEEDS, Runtime};
-use super::{Compiled, HostError};
+use super::temporary::Temporary;
+use super::{Compiled, HostError, cache};
 use crate::emit::Files;
 use crate::emit::c::{COptions, Kernels, emit};
 use crate::plan::Plan;
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// A C compiler and the flags it is given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Compiler {
     command: Vec<String>,
+    /// What it says of itself.
+    version: Vec<u8>,
     flags: Vec<String>,
     runtime: Option<Runtime>,
+    cache: Option<PathBuf>,
 }
 
 impl Compiler {
@@ -22,25 +26,58 @@ impl Compiler {
     ///
     /// # Errors
     ///
-    /// [`HostError::NoCompiler`].
+    /// [`HostError::Unusable`] where `$CC` is set to something else, or [`HostError::NoCompiler`].
     pub fn find() -> Result<Self, HostError> {
-        let chosen = std::env::var("CC").ok().filter(|cc| !cc.trim().is_empty());
-        let candidates = chosen.as_deref().map_or(vec!["cc", "gcc", "clang"], |cc| vec![cc]);
-        candidates.into_iter().find_map(Self::named).ok_or(HostError::NoCompiler)
+        match std::env::var("CC").ok().filter(|cc| !cc.trim().is_empty()) {
+            Some(chosen) => Self::chosen(&chosen, "$CC"),
+            None => ["cc", "gcc", "clang"].into_iter().find_map(Self::named).ok_or(HostError::NoCompiler),
+        }
     }
 
-    /// The compiler of this command, which may have arguments, if it can be run.
+    /// The compiler of this command, which may have arguments, if it can be run and compiles for this machine.
     pub fn named(command: &str) -> Option<Self> {
-        let command: Vec<_> = command.split_whitespace().map(String::from).collect();
-        let (program, arguments) = command.split_first()?;
-        let status = Command::new(program)
-            .args(arguments)
-            .arg("--version")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-        status.is_ok_and(|s| s.success()).then(|| Self { command, flags: vec!["-O3".into()], runtime: None })
+        Self::chosen(command, "").ok()
+    }
+
+    /// The same for a command that something named: an option, or an environment variable.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::Unusable`], which says why.
+    pub fn chosen(command: &str, by: &'static str) -> Result<Self, HostError> {
+        let unusable = |reason: String| HostError::Unusable { by, command: command.into(), reason };
+        let words: Vec<_> = command.split_whitespace().map(String::from).collect();
+        let Some((program, arguments)) = words.split_first() else { return Err(unusable("is no command".into())) };
+        let ask = |question| Command::new(program).args(arguments).arg(question).stdin(Stdio::null()).output();
+        let version = ask("--version").map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => unusable("is not there".into()),
+            _ => unusable(format!("can't be run: {error}")),
+        })?;
+        if !version.status.success() {
+            return Err(unusable(format!("is no C compiler: asked for its --version it ends with {}", version.status)));
+        }
+        if let Ok(machine) = ask("-dumpmachine") {
+            let machine = String::from_utf8_lossy(&machine.stdout).trim().to_string();
+            if !runs_here(&machine) {
+                let here = format!("{}, {}", std::env::consts::ARCH, std::env::consts::OS);
+                return Err(unusable(format!("compiles for {machine}, not for this machine ({here})")));
+            }
+        }
+        Ok(Self { command: words, version: version.stdout, flags: vec!["-O3".into()], runtime: None, cache: None })
+    }
+
+    /// Keeps what it builds in the user's cache folder, and takes from there what was built before from the same code by the
+    /// same compiler and flags.
+    #[must_use]
+    pub fn cached(self) -> Self {
+        let cache = cache::home().map(|home| home.join("code"));
+        Self { cache, ..self }
+    }
+
+    /// As [`cached`](Self::cached), in this folder.
+    #[must_use]
+    pub fn cached_in(self, folder: impl Into<PathBuf>) -> Self {
+        Self { cache: Some(folder.into()), ..self }
     }
 
     /// The command as the user would type it.
@@ -119,7 +156,15 @@ impl Compiler {
     ///
     /// What the compiler or the loader reports.
     pub fn build(&self, files: &Files, prefix: &str, plan: &Plan) -> Result<Compiled, HostError> {
-        let folder = tempfile::tempdir()?;
+        // Another machine of the same home folder may have another processor.
+        let native = self.flags.iter().chain(&self.command).any(|word| word.contains("native"));
+        let kept = self.cache.as_deref().filter(|_| !native).map(|folder| (folder, self.key(files)));
+        if let Some(library) = kept.as_ref().and_then(|(folder, key)| cache::find(folder, key))
+            && let Ok(compiled) = Compiled::load(&library, None, prefix, plan)
+        {
+            return Ok(compiled);
+        }
+        let folder = Temporary::new()?;
         files.write_to(folder.path())?;
         let library = folder.path().join(format!("{prefix}.{}", std::env::consts::DLL_EXTENSION));
         let sources = files.iter().map(|(name, _)| name).filter(|name| name.ends_with(".c"));
@@ -133,7 +178,20 @@ impl Compiler {
             arguments.extend(NEEDS.map(OsStr::new));
         }
         self.run(&arguments, folder.path())?;
-        Compiled::load(&library, folder, prefix, plan)
+        // A cache that can't be written is none.
+        match kept.and_then(|(cache, key)| cache::store(cache, &key, &library).ok()) {
+            Some(stored) => Compiled::load(&stored, None, prefix, plan),
+            None => Compiled::load(&library, Some(folder), prefix, plan),
+        }
+    }
+
+    /// What a library depends on.
+    fn key(&self, files: &Files) -> String {
+        let archive =
+            self.runtime.as_ref().and_then(|runtime| std::fs::read(&runtime.archive).ok()).unwrap_or_default();
+        let words = self.command.iter().chain(&self.flags).map(String::as_bytes);
+        let contents = files.iter().flat_map(|(name, contents)| [name.as_bytes(), contents]);
+        cache::key(words.chain([&self.version[..], &archive]).chain(contents))
     }
 
     fn run(&self, arguments: &[&OsStr], folder: &Path) -> Result<(), HostError> {
@@ -148,6 +206,21 @@ impl Compiler {
     }
 }
 
+/// Whether code for this machine, as compilers name it, runs here; names that mean nothing to us are given a try.
+fn runs_here(machine: &str) -> bool {
+    let mut words = machine.split('-');
+    let processor = words.next().unwrap_or_default();
+    let bare = words.any(|word| matches!(word, "none" | "elf" | "eabi"));
+    let linux = !cfg!(target_os = "linux") || machine.contains("linux") || !machine.contains('-');
+    let same = match std::env::consts::ARCH {
+        "x86_64" => matches!(processor, "x86_64" | "amd64"),
+        "aarch64" => matches!(processor, "aarch64" | "arm64"),
+        "riscv64" => processor.starts_with("riscv64"),
+        _ => true,
+    };
+    machine.is_empty() || same && !bare && linux
+}
+
 /// Whether this CPU runs an instruction set that x86-64 code can be restricted to.
 fn has(isa: &str) -> bool {
     #[cfg(target_arch = "x86_64")]
@@ -157,4 +230,26 @@ fn has(isa: &str) -> bool {
         _ => {}
     }
     isa == "portable"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compilers_for_other_machines_are_known() {
+        for machine in ["arm-none-eabi", "wasm32", "xtensa-esp32-elf", "x86_64-elf"] {
+            assert!(!runs_here(machine), "{machine}");
+        }
+        let here = std::env::consts::ARCH;
+        assert!(runs_here("") && runs_here(&format!("{here}-linux-gnu")) && runs_here(&format!("{here}-pc-linux-gnu")));
+    }
+
+    #[test]
+    fn useless_commands_are_named_with_who_named_them() {
+        let said = |command: &str| Compiler::chosen(command, "$CC").unwrap_err().to_string();
+        assert!(said("false").starts_with("$CC names \"false\", which is no C compiler"), "{}", said("false"));
+        assert_eq!(said("no-such-compiler -O2"), "$CC names \"no-such-compiler -O2\", which is not there");
+        assert_eq!(said(" "), "$CC names \" \", which is no command");
+    }
 }

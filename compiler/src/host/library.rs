@@ -1,6 +1,7 @@
 //! Emitted code in this process.
 
 use super::HostError;
+use super::temporary::Temporary;
 use crate::graph::DType;
 use crate::network::Output;
 use crate::plan::Plan;
@@ -8,7 +9,6 @@ use libloading::{Library, Symbol};
 use std::ffi::{c_int, c_void};
 use std::path::Path;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 
 type RunChecked = unsafe extern "C" fn(*const c_void, *mut c_void, *mut c_void) -> c_int;
 
@@ -24,7 +24,7 @@ pub struct Compiled {
     arena: Buffer,
     // Unloaded, then deleted, after everything above is gone.
     library: Library,
-    _folder: TempDir,
+    _folder: Option<Temporary>,
 }
 
 /// An output in the buffer that the code writes: the only one's array, or the struct of all.
@@ -62,7 +62,7 @@ pub struct Timing {
 }
 
 impl Compiled {
-    pub(super) fn load(path: &Path, folder: TempDir, prefix: &str, plan: &Plan) -> Result<Self, HostError> {
+    pub(super) fn load(path: &Path, folder: Option<Temporary>, prefix: &str, plan: &Plan) -> Result<Self, HostError> {
         let failed = |error| HostError::Load { path: path.into(), error };
         // SAFETY: the library is emitted C without initialisers.
         let library = unsafe { Library::new(path) }.map_err(failed)?;

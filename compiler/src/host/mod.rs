@@ -1,15 +1,18 @@
 //! Builds emitted C with this machine's compiler, on its own kernels or on those of the Rust runtime, loads it and runs it:
 //! `run`, `verify` and `bench` of the command line, and tests.
 
+mod cache;
 mod compiler;
 mod library;
 mod profile;
 mod runtime;
+mod temporary;
 
 pub use compiler::Compiler;
 pub use library::{Compiled, Timing};
 pub use profile::Profiled;
 pub use runtime::Runtime;
+pub use temporary::remove_temporary;
 
 use std::path::PathBuf;
 
@@ -17,8 +20,26 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum HostError {
     /// No C compiler was found.
-    #[error("no C compiler: neither $CC nor cc, gcc or clang can be run")]
+    #[error("no C compiler: none of cc, gcc and clang can be run, and $CC names no other")]
     NoCompiler,
+    /// The C compiler that was asked for is of no use here.
+    #[error("{by} names {command:?}, which {reason}")]
+    Unusable {
+        /// What named it: an option, or an environment variable.
+        by: &'static str,
+        /// The command.
+        command: String,
+        /// Why it is of no use.
+        reason: String,
+    },
+    /// No temporary folder can be made.
+    #[error("can't make a temporary folder in {folder}: {error}", folder = folder.display())]
+    Temporary {
+        /// Where.
+        folder: PathBuf,
+        /// What the system reports.
+        error: std::io::Error,
+    },
     /// The compiler refused the code.
     #[error("{command} failed:\n{output}")]
     Refused {

@@ -1,6 +1,6 @@
 //! The kernels of the Rust runtime as a static library, which cargo builds.
 
-use super::HostError;
+use super::{HostError, cache};
 use crate::emit::Files;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -27,10 +27,8 @@ impl Runtime {
     ///
     /// As [`Runtime::build`], or there is no such folder.
     pub fn cached() -> Result<Self, HostError> {
-        let named = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-        let cache = named.or_else(|| Some(std::env::home_dir()?.join(".cache")));
         let absent = || std::io::Error::other("no home folder to build the runtime in: set XDG_CACHE_HOME");
-        Self::build(&cache.ok_or_else(absent)?.join("mobilenetc"))
+        Self::build(&cache::home().ok_or_else(absent)?)
     }
 
     /// Has cargo (or `$CARGO`) build the library under this folder; it does nothing where that is up to date. The source

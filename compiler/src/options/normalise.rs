@@ -3,6 +3,12 @@
 use crate::diagnostic::Problem;
 use std::fmt;
 
+/// The largest mean that pixels from 0 to 1 can have.
+pub const MOST_MEAN: f32 = 1.0;
+
+/// Standard deviations above this are taken for those of pixels from 0 to 255.
+pub const MOST_STD: f32 = 10.0;
+
 /// `(pixel - mean) / std` per channel, for pixels from 0 to 1. A list of one value serves all channels.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Normalise {
@@ -23,6 +29,14 @@ impl Normalise {
                 let expected = if channels == 1 { "1 value".into() } else { format!("1 or {channels} values") };
                 problems
                     .push(Problem::new(message).of_option("normalise").expected(expected, values.len().to_string()));
+            }
+        }
+        for (what, values, most) in [("mean", &self.mean, MOST_MEAN), ("std", &self.std, MOST_STD)] {
+            if let Some(value) = values.iter().find(|&&value| value > most && value.is_finite()) {
+                let message = format!("the {what} of the option normalise is that of pixels from 0 to 1");
+                let problem = Problem::new(message).of_option("normalise");
+                let problem = problem.expected(format!("at most {most}"), value.to_string());
+                problems.push(problem.hint(format!("of pixels from 0 to 255 it is {value}/255")));
             }
         }
         let number = self.mean.iter().find(|mean| !mean.is_finite());

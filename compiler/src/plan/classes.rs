@@ -1,12 +1,14 @@
-//! What a plan says of the output besides how to compute it.
+//! What a plan says of input and output besides how to compute it.
 
-use super::Plan;
+use super::{Pixels, Plan};
 use crate::diagnostic::{Error, Problem};
 use crate::options::Options;
 
 /// The classes that a model's scores are for.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Classes {
+    /// What the pixels are that they are found in.
+    pub pixels: Pixels,
     /// Their names, as many as there are classes.
     pub labels: Option<Vec<String>>,
     /// How many the emitted ranking returns, at most as many as there are; none is emitted by default.
@@ -40,8 +42,11 @@ impl Plan {
             let problem = Problem::new("the option top_k does not fit the model's output").of_option("top_k");
             problems.push(problem.expected(format!("1 to {count} classes"), k.to_string()));
         }
-        self.classes =
-            Classes { labels: options.labels.as_ref().map(|labels| labels.names.clone()), top_k: options.top_k };
+        self.classes = Classes {
+            pixels: Pixels::new(self.network.input.dtype, options),
+            labels: options.labels.as_ref().map(|labels| labels.names.clone()),
+            top_k: options.top_k,
+        };
         if problems.is_empty() { Ok(self) } else { Err(Error { problems }) }
     }
 }

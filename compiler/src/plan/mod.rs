@@ -30,6 +30,7 @@ mod display;
 mod facts;
 mod lower;
 mod pack;
+mod pixels;
 #[cfg(test)]
 mod shadow;
 mod stream;
@@ -42,6 +43,7 @@ pub use classes::Classes;
 pub use cost::{Choice, CostModel};
 pub use decisions::{Blocks, Decisions};
 pub use display::thousands;
+pub use pixels::Pixels;
 
 use crate::diagnostic::{Error, Problem};
 use crate::graph::{DType, Window};

@@ -3,9 +3,11 @@
 mod json;
 mod layers;
 pub mod stages;
+mod survey;
 pub mod table;
 
 pub use layers::{Layer, layers};
+pub use survey::Survey;
 
 use crate::network::{FeatureMap, Layout, Port, facts::Facts};
 use crate::plan::{Plan, thousands};

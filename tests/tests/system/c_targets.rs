@@ -71,6 +71,7 @@ impl Build {
 }
 
 const M4: &[&str] = &["-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"];
+const M33: &[&str] = &["-mcpu=cortex-m33", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"];
 const M7: &[&str] = &["-mcpu=cortex-m7", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"];
 const M55: &[&str] = &["-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard"];
 const WASM: &[&str] = &["--target=wasm32", "-ffreestanding", "-I."];
@@ -94,6 +95,7 @@ pub fn builds() -> Vec<Build> {
         cross(Target::Aarch64, "aarch64-linux-gnu-gcc", None, &[]),
         cross(Target::Riscv64, "riscv64-linux-gnu-gcc", None, &[]),
         arm(Target::CortexM4, M4),
+        arm(Target::CortexM33, M33),
         arm(Target::CortexM7, M7),
         arm(Target::CortexM55, M55),
         arm(Target::Generic, M4),
@@ -228,7 +230,7 @@ fn big_endian() -> Result<(), Stop> {
 fn soft_floats() -> Result<(), Stop> {
     needs(&["arm-none-eabi-gcc"])?;
     let case = fashion()?;
-    for (target, flags) in [(Target::CortexM4, M4), (Target::CortexM7, M7)] {
+    for (target, flags) in [(Target::CortexM4, M4), (Target::CortexM33, M33), (Target::CortexM7, M7)] {
         let folder = folder("soft-floats", &case, target)?;
         let compile = |flags: &[&str]| {
             check(folder.command("arm-none-eabi-gcc").args(["-std=c99", "-fsyntax-only", "net.c"]).args(flags))

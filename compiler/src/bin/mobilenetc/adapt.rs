@@ -27,7 +27,7 @@ pub struct Adapt {
     #[arg(long, value_enum, value_name = "ORDER")]
     pub input_layout: Option<InputLayout>,
     /// One channel of grey instead of the model's several
-    #[arg(long)]
+    #[arg(long, alias = "gray")]
     pub grey: bool,
     /// Probabilities: a softmax behind a model that does not end in one
     #[arg(long)]

@@ -3,6 +3,7 @@
 use crate::adapt::{Adapt, Classes, Input};
 use crate::color::Color;
 use crate::engine::Tools;
+use crate::fit::Fit;
 use crate::values::{divisor, number, resolution, targets};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mobilenet_compiler::Options;
@@ -75,7 +76,7 @@ pub enum Command {
 /// The model and the options that change what it computes.
 #[derive(Debug, Args)]
 pub struct Model {
-    /// The ONNX file
+    /// The ONNX file, or - for standard input
     #[arg(value_name = "MODEL")]
     pub path: PathBuf,
     /// Input height and width instead of the model's own, e.g. 160x160
@@ -192,6 +193,9 @@ pub struct Build {
     /// Build systems that get their files beside the C code; cmake by default
     #[arg(long, value_enum, value_name = "SYSTEMS", value_delimiter = ',')]
     pub project: Option<Vec<Project>>,
+    /// Overwrite files of these names that mobilenetc did not write
+    #[arg(long)]
+    pub force: bool,
 }
 
 impl Build {
@@ -262,24 +266,25 @@ Examples:
   mobilenetc run net.onnx --image *.png --labels labels.txt --top 3
   mobilenetc run net.onnx --image cat.png --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225
   mobilenetc run net.onnx --image cat.png --scale 1/255
+  mobilenetc run net.onnx --image photos/ --fit crop --labels labels.txt --labels-from folders
+                                                    photos/cat/1.jpg ...: the accuracy
 
 A float model is fed (pixel / 255 - mean) / std, by default with 0.5 and 0.5, which maps 0..255 to -1..1; with \
 --scale it is fed pixel * scale, and with --normalise pixel / 255. A model with a byte input is fed the pixels themselves (less 128 if they are signed).
 
-An image that is not the model's size is cropped to its aspect ratio around the centre (or stretched, with --fit \
-stretch) and resized by linear interpolation with half-pixel centres, over an area when it shrinks. A model with one \
-input channel sees the luma.")]
+Pictures are PNG or JPEG, turned as their EXIF data say. One that is not the model's size is brought to it as --fit says, \
+by linear interpolation with half-pixel centres, over an area when it shrinks. A model with one input channel sees \
+the luma of ITU-R BT.601.")]
 pub struct Run {
     #[command(flatten)]
     pub model: Model,
     #[command(flatten)]
     pub input: Input,
-    /// Images (PNG or JPEG)
-    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    /// Pictures (PNG or JPEG), or folders of them
+    #[arg(long, value_name = "PATH", required = true, num_args = 1..)]
     pub image: Vec<PathBuf>,
-    /// Names of the classes, one per line
-    #[arg(long, value_name = "FILE")]
-    pub labels: Option<PathBuf>,
+    #[command(flatten)]
+    pub answers: Answers,
     #[command(flatten)]
     pub normalize: Normalize,
     /// Classes to show
@@ -287,6 +292,9 @@ pub struct Run {
     pub top: u32,
     #[command(flatten)]
     pub tools: Tools,
+    /// Output format
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
 }
 
 /// How pixels become the model's input.
@@ -301,19 +309,34 @@ pub struct Normalize {
     /// Factor on the pixels' 0..255 instead of mean and deviation, e.g. 1/255
     #[arg(long, value_name = "FACTOR", conflicts_with_all = ["mean", "std"], value_parser = number)]
     pub scale: Option<f32>,
-    /// How an image of another shape is brought to the model's
-    #[arg(long, value_enum, default_value_t)]
+    /// How a picture of another shape is brought to the model's: cover, crop[:SIDE], stretch or pad
+    ///
+    /// cover cuts it to the model's aspect ratio around the centre and resizes that. crop resizes the short side to SIDE, by
+    /// default 256/224 of the model's, and cuts out the centre, as ImageNet's pictures are evaluated. stretch resizes height
+    /// and width independently. pad resizes to fit inside, black around it.
+    #[arg(long, value_name = "HOW", default_value_t, value_parser = Fit::parse)]
     pub fit: Fit,
 }
 
-/// Ways to bring an image to the model's shape.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum Fit {
-    /// Cut to the model's aspect ratio around the centre, then resize
-    #[default]
-    Crop,
-    /// Resize height and width independently
-    Stretch,
+/// The right answers to pictures.
+#[derive(Debug, Args)]
+pub struct Answers {
+    /// Names of the classes, one per line
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    /// Where the right class of a picture stands: in the name of its folder. Shows the accuracy
+    ///
+    /// A folder has the name of a class in --labels, or its number; or there are as many folders as classes, which have
+    /// their order.
+    #[arg(long, value_enum, value_name = "WHERE", requires = "image")]
+    pub labels_from: Option<LabelsFrom>,
+}
+
+/// Where the right class of a picture stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LabelsFrom {
+    /// The name of its folder
+    Folders,
 }
 
 /// `verify`
@@ -338,9 +361,11 @@ pub struct Verify {
     /// Element type of the input instead of the model's float (u8), or inputs as a NumPy file of one or more inferences
     #[arg(long, value_name = "u8|FILE.npy")]
     pub input: Vec<PathBuf>,
-    /// Images as inputs, prepared as `run` does
-    #[arg(long, value_name = "FILE", num_args = 1..)]
+    /// Pictures or folders of them as inputs, prepared as `run` does
+    #[arg(long, value_name = "PATH", num_args = 1..)]
     pub image: Vec<PathBuf>,
+    #[command(flatten)]
+    pub answers: Answers,
     #[command(flatten)]
     pub normalize: Normalize,
     /// Random inputs to try
@@ -351,6 +376,9 @@ pub struct Verify {
     pub seed: u64,
     #[command(flatten)]
     pub tools: Tools,
+    /// Output format
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
 }
 
 /// `bench`

@@ -5,6 +5,7 @@ use crate::compare::compare;
 use crate::engine::{self, Via};
 use crate::failure::Failure;
 use crate::inputs::{self, Random};
+use crate::progress::Progress;
 use crate::session::Session;
 use crate::terminal::{Style, Terminal};
 use mobilenet_compiler::host::Compiler;
@@ -54,8 +55,10 @@ struct Measured {
 impl Measured {
     /// Plain inferences, inferences with clocks and the peak loop take turns, so that a drift of the clock meets all.
     fn new(compiler: &Compiler, plan: &Plan, runs: Option<u32>) -> Result<Self, Failure> {
-        let mut plain = compiler.compile(plan).map_err(|error| engine::host_failure(&error))?;
+        let mut plain = engine::compile(compiler, plan)?;
+        let progress = Progress::new(format!("{} compiles, with clocks", compiler.name()));
         let mut clocked = compiler.profile(plan).map_err(|error| engine::host_failure(&error))?;
+        progress.say("measuring");
         let input = inputs::bytes(&plan.network.input, &Random::new(1).input(&plan.network.input));
         let (mut times, mut peaks) = (Vec::new(), Vec::new());
         let mut steps: Vec<Vec<Duration>> = vec![Vec::new(); plan.steps.len()];
@@ -69,6 +72,7 @@ impl Measured {
             steps.iter_mut().zip(of_steps).for_each(|(all, one)| all.push(one));
             peaks.push(clocked.peak(PEAK_ROUNDS));
         }
+        drop(progress);
         let best = times.iter().min().copied().unwrap_or_default();
         peaks.sort_by(f64::total_cmp);
         Ok(Self {

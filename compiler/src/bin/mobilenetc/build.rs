@@ -24,6 +24,9 @@ pub fn build(args: &Build, terminal: &mut Terminal) -> Result<(), Failure> {
         Language::C => emit_c(args, &session, &plan)?,
         Language::Rust => emit_rust(args, &session, &plan)?,
     };
+    if !args.force {
+        refuse_foreign(&files, &args.output)?;
+    }
     let removed = files
         .write_to(&args.output)
         .map_err(|error| Failure::Other(Problem::new(format!("can't write {}", plain(&error)))))?;
@@ -46,6 +49,18 @@ fn refuse_file(output: &Path) -> Result<(), Failure> {
         let problem = Problem::new(format!("can't write into {}: {} is a file", text::path(output), text::path(&file)));
         Err(Failure::Other(problem.hint("name a folder")))
     })
+}
+
+/// What another program or a person wrote stays.
+fn refuse_foreign(files: &Files, output: &Path) -> Result<(), Failure> {
+    let foreign = files.foreign(output);
+    if foreign.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<_> = foreign.iter().map(|path| text::path(path)).collect();
+    let problem = Problem::new(format!("{} would be overwritten", names.join(", ")));
+    let problem = problem.expected("files that mobilenetc wrote, by the comment at their head", "others");
+    Err(Failure::Other(problem.hint("name another folder or another --name, or overwrite them with --force")))
 }
 
 /// The stem of the model file, or the name the user gave.

@@ -4,6 +4,7 @@ use crate::args::{Bench, Format};
 use crate::engine::{self, Via};
 use crate::failure::Failure;
 use crate::inputs::{self, Random};
+use crate::progress::Progress;
 use crate::session::Session;
 use crate::terminal::{Style, Terminal};
 use mobilenet_compiler::host::{Compiled, Compiler};
@@ -65,17 +66,20 @@ fn contenders(session: &Session, compiler: &Compiler) -> Result<Vec<Contender>, 
     let chosen = session.plan()?;
     let (network, decisions) = (chosen.network.clone(), chosen.decisions);
     let mut all: Vec<Contender> = Vec::new();
+    let alternatives = decisions.alternatives();
+    let progress = Progress::of("building plans", 1 + alternatives.len());
     let mut add = |name: String, mut plan: Plan| -> Result<(), Failure> {
         if all.iter().any(|other| other.plan.steps == plan.steps) {
             return Ok(());
         }
-        let compiled = compiler.compile(&plan).map_err(|error| engine::host_failure(&error))?;
+        let compiled = engine::compile(compiler, &plan)?;
+        progress.step();
         plan.weights = Vec::new();
         all.push(Contender { name, plan, compiled, times: Vec::new() });
         Ok(())
     };
     add("chosen".to_string(), chosen)?;
-    for (name, decisions) in decisions.alternatives() {
+    for (name, decisions) in alternatives {
         let plan = plan_as(network.clone(), &CostModel::default(), &decisions);
         add(name, plan.map_err(|error| session.failure(error))?)?;
     }
@@ -98,6 +102,7 @@ fn race(contenders: &mut [Contender], runs: Option<u32>) -> Result<usize, Failur
         }
     }
     let (start, budget) = (Instant::now(), BUDGET * contenders.len() as u32);
+    let progress = Progress::new("measuring");
     let mut done = 0;
     while runs.map_or(done == 0 || start.elapsed() < budget, |runs| done < runs as usize) {
         for contender in contenders.iter_mut() {
@@ -105,6 +110,7 @@ fn race(contenders: &mut [Contender], runs: Option<u32>) -> Result<usize, Failur
             contender.times.push(timing.median);
         }
         done += 1;
+        progress.say(format!("measuring {} plans in turn, run {done}", contenders.len()));
     }
     contenders.iter_mut().for_each(|contender| contender.times.sort_unstable());
     Ok(done)

@@ -2,6 +2,7 @@
 
 use crate::failure::{Failure, plain};
 use crate::inputs;
+use crate::progress::Progress;
 use crate::session::Session;
 use clap::{Args, ValueEnum};
 use mobilenet_compiler::graph::Graph;
@@ -44,30 +45,47 @@ impl Via {
 impl Tools {
     /// The C compiler that was asked for, or the first that can be run, and the kernels.
     pub fn compiler(&self) -> Result<Compiler, Failure> {
+        self.find().map_err(|error| host_failure(&error))
+    }
+
+    fn find(&self) -> Result<Compiler, HostError> {
         let compiler = match self.cc.as_deref() {
-            Some(command) => Compiler::named(command)
-                .ok_or_else(|| Failure::Other(Problem::new(format!("can't run {command:?}"))))?,
-            None => Compiler::find().map_err(|error| host_failure(&error))?,
+            Some(command) => Compiler::chosen(command, "--cc")?,
+            None => Compiler::find()?,
         };
         match self.via {
-            Via::C => Ok(compiler),
+            Via::C => Ok(compiler.cached()),
             Via::Rust => {
-                let runtime = Runtime::cached().map_err(|error| host_failure(&error))?;
-                Ok(compiler.with_runtime(runtime))
+                let _progress = Progress::new("cargo builds the Rust runtime");
+                Ok(compiler.cached().with_runtime(Runtime::cached()?))
             }
         }
     }
+}
+
+/// Builds a plan, or takes what was built of it before.
+pub fn compile(compiler: &Compiler, plan: &Plan) -> Result<Compiled, Failure> {
+    let _progress = Progress::new(format!("{} compiles", compiler.name()));
+    compiler.compile(plan).map_err(|error| host_failure(&error))
 }
 
 /// Something that went wrong between the emitted code and this machine.
 pub fn host_failure(error: &HostError) -> Failure {
     let problem = Problem::new(match error {
         HostError::Io(error) => plain(error),
+        HostError::Temporary { folder, error } => {
+            format!("can't make a temporary folder in {}: {}", folder.display(), plain(error))
+        }
         error => error.to_string(),
     });
     Failure::Other(match error {
         HostError::NoCompiler => problem.hint("install gcc or clang, or name a compiler with --cc"),
         HostError::Refused { .. } => problem.hint("the emitted C is meant for C99 compilers; --cc names another"),
+        HostError::Unusable { by: "$CC", .. } => {
+            problem.hint("unset CC, or name a compiler for this machine with --cc")
+        }
+        HostError::Unusable { .. } => problem.hint("name a compiler for this machine, such as gcc or clang"),
+        HostError::Temporary { .. } => problem.hint("TMPDIR names the folder to use: one that exists"),
         HostError::NoCargo { .. } => problem.hint("install Rust, or take the kernels of emitted C with --via c"),
         HostError::Cargo { .. } => problem.hint("--via c takes the kernels of emitted C, without cargo"),
         _ => problem,
@@ -85,14 +103,14 @@ pub enum Engine {
 impl Engine {
     /// Builds the emitted C; without a C compiler takes the reference. The text says which it is.
     pub fn new(session: &Session, plan: &Plan, tools: &Tools) -> Result<(Self, String), Failure> {
-        match Compiler::find() {
-            Err(HostError::NoCompiler) if tools.cc.is_none() && tools.via == Via::C => {
+        match tools.find() {
+            Err(HostError::NoCompiler) if tools.via == Via::C => {
                 let words = "the reference interpreter, for want of a C compiler".to_string();
                 Ok((Self::Reference(Box::new(session.graph()?)), words))
             }
-            _ => {
-                let compiler = tools.compiler()?;
-                let compiled = compiler.compile(plan).map_err(|error| host_failure(&error))?;
+            Err(error) => Err(host_failure(&error)),
+            Ok(compiler) => {
+                let compiled = compile(&compiler, plan)?;
                 Ok((Self::Compiled(Box::new(compiled)), compiler.product()))
             }
         }

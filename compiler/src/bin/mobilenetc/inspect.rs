@@ -4,8 +4,9 @@ use crate::args::{Format, Inspect, Stage};
 use crate::failure::Failure;
 use crate::session::Session;
 use crate::terminal::{Style, Terminal};
-use mobilenet_compiler::report::{Report, stages};
-use mobilenet_compiler::text;
+use mobilenet_compiler::report::{Report, Survey, stages};
+use mobilenet_compiler::{Problem, text};
+use serde_json::{Value, json};
 use std::io::Write;
 
 /// Says what a model is, or shows one stage of its compilation.
@@ -21,18 +22,58 @@ pub fn inspect(args: &Inspect, terminal: &mut Terminal) -> Result<(), Failure> {
 }
 
 fn summary(session: &Session, format: Format, terminal: &mut Terminal) -> Result<(), Failure> {
-    let report = Report::new(&session.plan()?);
+    let plan = match session.plan() {
+        Ok(plan) => plan,
+        Err(failure) => return survey(session, failure, format, terminal),
+    };
+    let report = Report::new(&plan);
     match format {
-        Format::Json => writeln!(terminal, "{:#}", report.to_json())?,
-        Format::Text => {
-            let path = text::path(&session.path);
-            let producer = session.model.producer.trim();
-            let by = if producer.is_empty() { String::new() } else { format!(", written by {producer:?}") };
-            let title = terminal.paint(Style::Bold, path).to_string();
-            writeln!(terminal, "{title}  opset {}{by}\n\n{report}", session.model.opset())?;
-        }
+        Format::Json => writeln!(terminal, "{:#}", with_origin(session, report.to_json(), &[]))?,
+        Format::Text => writeln!(terminal, "{}\n\n{report}", title(session, terminal))?,
     }
     Ok(())
+}
+
+/// What can be told of a model that can't be compiled, before the reasons.
+fn survey(session: &Session, failure: Failure, format: Format, terminal: &mut Terminal) -> Result<(), Failure> {
+    let Failure::Model(_, error) = &failure else { return Err(failure) };
+    if error.problems.iter().all(|problem| problem.option.is_some()) {
+        return Err(failure);
+    }
+    let survey = Survey::new(&session.model);
+    match format {
+        Format::Json => {
+            writeln!(terminal, "{:#}", with_origin(session, survey.to_json(), &error.problems))?;
+        }
+        Format::Text => writeln!(terminal, "{}\n\n{survey}", title(session, terminal))?,
+    }
+    Err(failure)
+}
+
+fn title(session: &Session, terminal: &Terminal) -> String {
+    let producer = session.model.producer.trim();
+    let by = if producer.is_empty() { String::new() } else { format!(", written by {producer:?}") };
+    let title = terminal.paint(Style::Bold, text::path(&session.path)).to_string();
+    format!("{title}  opset {}{by}", session.model.opset())
+}
+
+/// A report with what the file says of itself, and what is wrong with it.
+fn with_origin(session: &Session, mut report: Value, problems: &[Problem]) -> Value {
+    report["opset"] = json!(session.model.opset());
+    report["producer"] = json!(session.model.producer.trim());
+    report["sha256"] = json!(session.model.sha256());
+    let problem = |problem: &Problem| {
+        json!({
+            "node": problem.node,
+            "operator": problem.op,
+            "message": problem.message,
+            "expected": problem.expected,
+            "found": problem.found,
+            "hint": problem.hint,
+        })
+    };
+    report["problems"] = problems.iter().map(problem).collect();
+    report
 }
 
 fn show<T: std::fmt::Display>(

@@ -8,10 +8,13 @@ mod color;
 mod compare;
 mod engine;
 mod failure;
+mod fit;
 mod inputs;
 mod inspect;
 mod npy;
 mod picture;
+mod pictures;
+mod progress;
 mod run;
 mod scores;
 mod session;
@@ -37,6 +40,11 @@ fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
+    // A shell's status of a program that the user has interrupted. Without a handler the folders stay, and nothing else is lost.
+    let _ = ctrlc::set_handler(|| {
+        mobilenet_compiler::host::remove_temporary();
+        std::process::exit(130);
+    });
     let mut terminal = Terminal::new(cli.color);
     let done = dispatch(&cli.command, &mut terminal).and_then(|()| Ok(terminal.flush()?));
     match done {

@@ -1,11 +1,14 @@
-//! An image file to the model's input: crop, resize, normalise, lay out.
+//! An image file to the model's input: decode, turn, resize, normalise, lay out.
 
 use crate::adapt::Adapt;
-use crate::args::{Fit, Normalize};
+use crate::args::Normalize;
 use crate::failure::Failure;
-use image::{DynamicImage, ImageReader, Limits};
+use crate::fit::{Fit, Pixels, resize};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
 use mobilenet_compiler::graph::DType;
 use mobilenet_compiler::network::{Layout, Port};
+use mobilenet_compiler::options::{MOST_MEAN, MOST_STD};
 use mobilenet_compiler::{Problem, text};
 use std::io::Cursor;
 use std::path::Path;
@@ -53,9 +56,25 @@ impl Shape {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scaling(Vec<(f32, f32)>);
 
+/// What a model is fed, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fed {
+    /// A formula of the pixel.
+    pub words: String,
+    /// Nobody said so: other exporters have other conventions.
+    pub assumed: bool,
+}
+
+impl Fed {
+    fn known(words: &str) -> Self {
+        Self { words: words.to_string(), assumed: false }
+    }
+}
+
 impl Scaling {
-    /// What the options ask for, for this input; the text says it in words.
-    pub fn new(options: &Normalize, adapt: &Adapt, shape: &Shape) -> Result<(Self, String), Failure> {
+    /// What the options ask for, for this input.
+    pub fn new(options: &Normalize, adapt: &Adapt, shape: &Shape) -> Result<(Self, Fed), Failure> {
+        check(options, shape)?;
         let given = options.mean.is_some() || options.std.is_some() || options.scale.is_some();
         if given && adapt.normalise.is_some() {
             return Err(Failure::Usage(
@@ -68,24 +87,43 @@ impl Scaling {
                 Problem::new("--mean, --std and --scale are for models with a float input")
                     .expected("pixels as they are", "a byte input: its scaling is part of the model"),
             )),
-            DType::U8 => Ok((Self(vec![(1.0, 0.0); shape.channels]), "the pixels themselves".to_string())),
-            DType::I8 => Ok((Self(vec![(1.0, -128.0); shape.channels]), "pixel - 128".to_string())),
+            DType::U8 => Ok((Self(vec![(1.0, 0.0); shape.channels]), Fed::known("the pixels themselves"))),
+            DType::I8 => Ok((Self(vec![(1.0, -128.0); shape.channels]), Fed::known("pixel - 128"))),
             _ if adapt.normalise.is_some() => {
-                Ok((Self(vec![(1.0 / 255.0, 0.0); shape.channels]), "pixel / 255".to_string()))
+                Ok((Self(vec![(1.0 / 255.0, 0.0); shape.channels]), Fed::known("pixel / 255")))
             }
             _ => Self::float(options, shape.channels),
         }
     }
 
-    fn float(options: &Normalize, channels: usize) -> Result<(Self, String), Failure> {
+    fn float(options: &Normalize, channels: usize) -> Result<(Self, Fed), Failure> {
         if let Some(scale) = options.scale {
-            return Ok((Self(vec![(scale, 0.0); channels]), format!("pixel * {scale}")));
+            return Ok((Self(vec![(scale, 0.0); channels]), Fed::known(&format!("pixel * {scale}"))));
         }
         let mean = per_channel("--mean", options.mean.as_deref().unwrap_or(&[0.5]), channels)?;
         let std = per_channel("--std", options.std.as_deref().unwrap_or(&[0.5]), channels)?;
         let words = format!("(pixel / 255 - {}) / {}", list(&mean), list(&std));
         let maps = mean.iter().zip(&std).map(|(mean, std)| (1.0 / (255.0 * std), -mean / std));
-        Ok((Self(maps.collect()), words))
+        Ok((Self(maps.collect()), Fed { words, assumed: options.mean.is_none() && options.std.is_none() }))
+    }
+}
+
+/// What no model can want.
+fn check(options: &Normalize, shape: &Shape) -> Result<(), Failure> {
+    for (option, values, most) in [("--mean", &options.mean, MOST_MEAN), ("--std", &options.std, MOST_STD)] {
+        if let Some(value) = values.iter().flatten().find(|&&value| value > most) {
+            let problem = Problem::new(format!("{option} is of pixels from 0 to 1"));
+            let problem = problem.expected(format!("at most {most}"), value.to_string());
+            return Err(Failure::Usage(problem.hint(format!("of pixels from 0 to 255 it is {option} {value}/255"))));
+        }
+    }
+    match options.fit {
+        Fit::Crop(Some(side)) if side < shape.height.min(shape.width) => {
+            let problem = Problem::new("--fit crop cuts the model's input out of the middle of a larger picture");
+            let least = shape.height.min(shape.width);
+            Err(Failure::Usage(problem.expected(format!("a short side of {least} or more"), side.to_string())))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -110,43 +148,53 @@ fn list(values: &[f32]) -> String {
 /// Reads an image file into values in the model's own layout; values of a byte input are whole numbers in its range.
 pub fn load(path: &Path, shape: &Shape, scaling: &Scaling, fit: Fit) -> Result<Vec<f32>, Failure> {
     let bytes = std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
-    let image = decode(&bytes).map_err(|message| {
-        Failure::Other(
-            Problem::new(format!("can't decode {}: {message}", text::path(path))).hint("PNG and JPEG files are read"),
-        )
+    let image = decode(&bytes).map_err(|mut problem| {
+        problem.message = format!("can't decode {}: {}", text::path(path), problem.message);
+        Failure::Other(problem)
     })?;
     let (width, height) = (image.width() as usize, image.height() as usize);
+    // An alpha channel is dropped, 16 bits become 8.
+    let colours = image.into_rgb8().into_raw();
     let bytes = match shape.channels {
-        1 => image.into_luma8().into_raw(),
-        _ => image.into_rgb8().into_raw(),
+        1 => colours.as_chunks::<3>().0.iter().copied().map(luma).collect(),
+        _ => colours,
     };
-    let pixels =
-        Pixels { height, width, channels: shape.channels, values: bytes.iter().copied().map(f32::from).collect() };
+    let pixels = Pixels { height, width, channels: shape.channels, values: bytes.into_iter().map(f32::from).collect() };
     let resized = resize(&pixels, shape.height, shape.width, fit);
     Ok(arrange(&resized, shape, scaling))
 }
 
-/// Decodes within limits: a small file can unfold to a huge image.
-fn decode(bytes: &[u8]) -> Result<DynamicImage, String> {
-    let mut limits = Limits::default();
-    (limits.max_image_width, limits.max_image_height) = (Some(MAX_SIDE), Some(MAX_SIDE));
-    limits.max_alloc = Some(MAX_BYTES);
-    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
-    let mut reader = reader.map_err(|error| error.to_string())?;
-    reader.limits(limits);
-    let image = reader.decode().map_err(|error| error.to_string())?;
-    match (image.width(), image.height()) {
-        (0, _) | (_, 0) => Err("it has no pixels".to_string()),
-        _ => Ok(image),
-    }
+/// Grey of red, green and blue by ITU-R BT.601, rounded: `0.299 R + 0.587 G + 0.114 B` in units of 2^-16, as Pillow's
+/// `convert("L")` computes it.
+fn luma([red, green, blue]: [u8; 3]) -> u8 {
+    let sum = 19_595 * u32::from(red) + 38_470 * u32::from(green) + 7_471 * u32::from(blue);
+    ((sum + 0x8000) >> 16) as u8
 }
 
-/// An image as `[H][W][C]`.
-struct Pixels {
-    height: usize,
-    width: usize,
-    channels: usize,
-    values: Vec<f32>,
+/// Decodes within limits, for a small file can unfold to a huge image, and turns the picture as its EXIF data say.
+fn decode(bytes: &[u8]) -> Result<DynamicImage, Problem> {
+    let plain = |error: &dyn std::fmt::Display| Problem::new(error.to_string()).hint("PNG and JPEG files are read");
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(MAX_BYTES);
+    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
+    let mut reader = reader.map_err(|error| plain(&error))?;
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(|error| plain(&error))?;
+    let (width, height) = decoder.dimensions();
+    let decoded = decoder.total_bytes();
+    if width.max(height) > MAX_SIDE || decoded > MAX_BYTES {
+        let expected = format!("at most {MAX_SIDE} pixels a side and {} MiB", MAX_BYTES >> 20);
+        let found = format!("{width} x {height} pixels, {} MiB", decoded.div_ceil(1 << 20));
+        return Err(Problem::new("the picture is too large").expected(expected, found).hint("make it smaller first"));
+    }
+    if width == 0 || height == 0 {
+        return Err(Problem::new("it has no pixels"));
+    }
+    // Whatever else the EXIF data are, the pixels are there.
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let mut image = DynamicImage::from_decoder(decoder).map_err(|error| plain(&error))?;
+    image.apply_orientation(orientation);
+    Ok(image)
 }
 
 /// Normalises, rounds for byte inputs and puts the axes in the model's order.
@@ -169,95 +217,24 @@ fn arrange(pixels: &Pixels, shape: &Shape, Scaling(maps): &Scaling) -> Vec<f32> 
     }
 }
 
-/// Brings an image to `height` x `width`.
-fn resize(pixels: &Pixels, height: usize, width: usize, fit: Fit) -> Pixels {
-    let (rows, columns) = match fit {
-        Fit::Stretch => (pixels.height as f64, pixels.width as f64),
-        Fit::Crop => {
-            let unit = (pixels.height as f64 / height as f64).min(pixels.width as f64 / width as f64);
-            (unit * height as f64, unit * width as f64)
-        }
-    };
-    let vertical = taps(pixels.height, rows, height);
-    let horizontal = taps(pixels.width, columns, width);
-    let channels = pixels.channels;
-    let mut narrow = Vec::with_capacity(pixels.height * width * channels);
-    for row in pixels.values.chunks_exact(pixels.width * channels) {
-        for (first, weights) in &horizontal {
-            for channel in 0..channels {
-                let taps = row[first * channels + channel..].iter().step_by(channels);
-                narrow.push(taps.zip(weights).map(|(x, w)| x * w).sum::<f32>());
-            }
-        }
-    }
-    let mut values = Vec::with_capacity(height * width * channels);
-    let stride = width * channels;
-    for (first, weights) in &vertical {
-        for at in 0..stride {
-            let taps = narrow[first * stride + at..].iter().step_by(stride);
-            values.push(taps.zip(weights).map(|(x, w)| x * w).sum::<f32>());
-        }
-    }
-    Pixels { height, width, channels, values }
-}
-
-/// For each of `to` outputs over the central `span` of `from` inputs: the first input and the weights from there on.
-/// A triangle of half-width `max(1, span / to)` around the half-pixel centre, cut at the borders, of sum 1.
-fn taps(from: usize, span: f64, to: usize) -> Vec<(usize, Vec<f32>)> {
-    let scale = span / to as f64;
-    let reach = scale.max(1.0);
-    let origin = (from as f64 - span) / 2.0;
-    (0..to)
-        .map(|i| {
-            let centre = origin + (i as f64 + 0.5) * scale;
-            let first = (centre - reach + 0.5).floor().max(0.0) as usize;
-            let end = ((centre + reach + 0.5).floor() as usize).clamp(1, from);
-            let first = first.min(end - 1);
-            let weights = (first..end).map(|x| (1.0 - ((x as f64 + 0.5 - centre) / reach).abs()).max(0.0));
-            let weights: Vec<f64> = weights.collect();
-            let sum: f64 = weights.iter().sum();
-            (first, weights.iter().map(|w| (w / sum) as f32).collect())
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn grey(height: usize, width: usize, values: &[f32]) -> Pixels {
-        Pixels { height, width, channels: 1, values: values.to_vec() }
-    }
-
+    /// What Pillow's `convert("L")` gives.
     #[test]
-    fn same_size_is_untouched() {
-        let values: Vec<f32> = (0..12).map(|x| x as f32).collect();
-        assert_eq!(resize(&grey(3, 4, &values), 3, 4, Fit::Crop).values, values);
-    }
-
-    #[test]
-    fn upscaling_uses_half_pixel_centres() {
-        let out = resize(&grey(1, 2, &[0.0, 100.0]), 1, 4, Fit::Stretch);
-        assert_eq!(out.values, [0.0, 25.0, 75.0, 100.0]);
-    }
-
-    #[test]
-    fn downscaling_averages_an_area() {
-        let out = resize(&grey(1, 4, &[0.0, 100.0, 0.0, 100.0]), 1, 1, Fit::Stretch);
-        assert!((out.values[0] - 50.0).abs() < 1e-4, "{:?}", out.values);
-        let flat = resize(&grey(7, 5, &[3.0; 35]), 2, 3, Fit::Stretch);
-        assert!(flat.values.iter().all(|x| (x - 3.0).abs() < 1e-5));
-    }
-
-    #[test]
-    fn crop_takes_the_centre() {
-        let out = resize(&grey(1, 5, &[9.0, 9.0, 1.0, 9.0, 9.0]), 1, 1, Fit::Crop);
-        assert_eq!(out.values, [1.0]);
-    }
-
-    #[test]
-    fn one_pixel_images_work() {
-        assert_eq!(resize(&grey(1, 1, &[7.0]), 3, 2, Fit::Crop).values, [7.0; 6]);
+    fn grey_is_that_of_bt_601() {
+        for (colour, grey) in [
+            ([250, 20, 30], 90),
+            ([255, 0, 0], 76),
+            ([0, 255, 0], 150),
+            ([0, 0, 255], 29),
+            ([255, 255, 255], 255),
+            ([1, 2, 3], 2),
+            ([200, 7, 90], 74),
+        ] {
+            assert_eq!(luma(colour), grey, "{colour:?}");
+        }
     }
 
     #[test]
@@ -273,7 +250,7 @@ mod tests {
     #[test]
     fn mean_and_deviation_follow_the_channels() {
         let mut options =
-            Normalize { mean: Some(vec![0.0, 0.5, 1.0]), std: Some(vec![0.5]), scale: None, fit: Fit::Crop };
+            Normalize { mean: Some(vec![0.0, 0.5, 1.0]), std: Some(vec![0.5]), scale: None, fit: Fit::Cover };
         let (Scaling(maps), _) = Scaling::float(&options, 3).expect("three means");
         let top: Vec<f32> = maps.iter().map(|(factor, offset)| 255.0 * factor + offset).collect();
         assert_eq!(top, [2.0, 1.0, 0.0]);

@@ -10,6 +10,7 @@ use mobilenet_compiler::options::InputType;
 use mobilenet_compiler::plan::{self, CostModel, Plan};
 use mobilenet_compiler::{Error, Options, Problem, onnx, passes, text};
 use std::fs::File;
+use std::io::Read;
 use std::path::PathBuf;
 
 /// A model that was read, and the options it is compiled with.
@@ -25,14 +26,32 @@ impl Session {
     /// Reads the model file.
     pub fn open(model: &args::Model, batch: Option<u32>, input: Option<InputType>) -> Result<Self, Failure> {
         let path = model.path.clone();
+        let options = model.options(batch, input);
+        if path.as_os_str() == "-" {
+            return Self::from_standard_input(options);
+        }
         // A file that can't be opened says nothing about the model in it.
         let file = File::open(&path).and_then(|file| file.metadata());
         if !file.map_err(|error| Failure::file("read", &path, &error))?.is_file() {
             return Err(Failure::Other(Problem::new(format!("can't read {}: it is not a file", text::path(&path)))));
         }
-        let options = model.options(batch, input);
         let model = onnx::Model::read(&path).map_err(|error| Failure::Model(path.clone(), error))?;
         failure::warn(&path, model.warnings());
+        Ok(Self { path, model, options })
+    }
+
+    /// Reads the model from a pipe; weights in files of their own can't be found from there.
+    fn from_standard_input(options: Options) -> Result<Self, Failure> {
+        let path = PathBuf::from("standard input");
+        let most = onnx::Limits::default().file_bytes;
+        let mut bytes = Vec::new();
+        let read = std::io::stdin().lock().take(most + 1).read_to_end(&mut bytes);
+        read.map_err(|error| Failure::file("read", &path, &error))?;
+        if bytes.len() as u64 > most {
+            let problem = Problem::new("standard input is too large for a model");
+            return Err(Failure::Other(problem.expected(format!("at most {most} bytes"), "more")));
+        }
+        let model = onnx::Model::decode(bytes, None).map_err(|error| Failure::Model(path.clone(), error))?;
         Ok(Self { path, model, options })
     }
 
@@ -61,7 +80,8 @@ impl Session {
     /// The plan.
     pub fn plan(&self) -> Result<Plan, Failure> {
         let plan = plan::plan(self.network()?, &CostModel::default());
-        plan.and_then(|plan| plan.with_classes(&self.options)).map_err(|error| self.failure(error))
+        let plan = plan.and_then(|plan| plan.with_classes(&self.options)).map_err(|error| self.failure(error))?;
+        Ok(plan.of_model(&self.model))
     }
 
     /// What the head of emitted files says of the model and these options.

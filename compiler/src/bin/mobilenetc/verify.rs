@@ -1,11 +1,13 @@
 //! `mobilenetc verify`
 
-use crate::args::Verify;
+use crate::args::{Format, Verify};
 use crate::engine;
 use crate::failure::Failure;
 use crate::inputs::{self, Random};
 use crate::npy;
 use crate::picture::{self, Scaling, Shape};
+use crate::pictures::{self, Accuracy, Known};
+use crate::progress::Progress;
 use crate::scores::Agreement;
 use crate::session::Session;
 use crate::terminal::{Style, Terminal};
@@ -14,8 +16,9 @@ use mobilenet_compiler::host::Compiled;
 use mobilenet_compiler::network::Port;
 use mobilenet_compiler::report::table::Table;
 use mobilenet_compiler::{Problem, reference, text};
+use serde_json::{Value, json};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Largest difference that counts as agreement, over the largest magnitude of the row.
 const TOLERANCE: f64 = 1e-4;
@@ -26,66 +29,132 @@ pub fn verify(args: &Verify, terminal: &mut Terminal) -> Result<(), Failure> {
     let graph = session.graph()?;
     let plan = session.plan()?;
     let port = &plan.network.input;
-    let inputs = Inputs::gather(args, port)?;
+    let pictures = pictures::gather(&args.image)?;
+    let known = Known::new(&args.answers, &pictures, &plan)?;
+    let inputs = Inputs::gather(args, &pictures, port)?;
     let compiler = args.tools.compiler()?;
-    let mut compiled = compiler.compile(&plan).map_err(|error| engine::host_failure(&error))?;
+    let mut compiled = engine::compile(&compiler, &plan)?;
     let mut pair = Pair { session: &session, port, graph: &graph, compiled: &mut compiled, batch: plan.network.batch };
 
-    let title = terminal.paint(Style::Bold, text::path(&session.path)).to_string();
-    let aside = format!("{}, against the f64 reference", compiler.product());
-    let aside = terminal.paint(Style::Dim, aside).to_string();
-    writeln!(terminal, "{title}  {aside}\n")?;
     let mut all = Vec::new();
+    let progress = Progress::of("comparing with the reference", inputs.given.len() + args.samples as usize);
     for (name, values) in inputs.given {
-        all.extend(pair.compare(&name, values.into_iter())?);
+        all.extend(pair.compare(&name, values.into_iter(), None, &progress)?);
+    }
+    let mut accuracies = [Accuracy::new(1); 2];
+    if let Some(scaling) = &inputs.scaling {
+        for (i, path) in pictures.iter().enumerate() {
+            let image = scaling.load(args, path)?.repeat(plan.network.batch.max(1));
+            let right = known.right.as_ref().map(|right| (right[i], &mut accuracies));
+            all.extend(pair.compare(&text::path(path), std::iter::once(image), right, &progress)?);
+        }
     }
     if args.samples > 0 {
         let mut random = Random::new(args.seed);
         let drawn = (0..args.samples).map(|_| random.input(port));
         let name = format!("{} random, seed {}", args.samples, args.seed);
-        all.extend(pair.compare(&name, drawn)?);
+        all.extend(pair.compare(&name, drawn, None, &progress)?);
     }
+    drop(progress);
+    let accuracies = known.right.is_some().then_some(accuracies);
+    let agrees = all.iter().all(|(_, seen)| seen.max_rel <= TOLERANCE);
+    match args.format {
+        Format::Json => {
+            let report = to_json(&session, &compiler.product(), &all, accuracies, agrees);
+            writeln!(terminal, "{report:#}")?;
+        }
+        Format::Text => {
+            let title = terminal.paint(Style::Bold, text::path(&session.path)).to_string();
+            let aside = format!("{}, against the f64 reference", compiler.product());
+            let aside = terminal.paint(Style::Dim, aside).to_string();
+            writeln!(terminal, "{title}  {aside}\n\n{}", table(&all))?;
+            if let Some([code, reference]) = accuracies {
+                writeln!(terminal, "  accuracy: {code}; of the reference: {reference}")?;
+            }
+            let good = terminal.paint(Style::Good, "agrees").to_string();
+            let bad = terminal.paint(Style::Bad, "disagrees").to_string();
+            match agrees {
+                true => writeln!(terminal, "  {good} within {TOLERANCE:e} of the largest magnitude of each row")?,
+                false => {
+                    writeln!(terminal, "  {bad}: more than {TOLERANCE:e} of the largest magnitude of a row apart")?
+                }
+            }
+        }
+    }
+    if agrees { Ok(()) } else { Err(Failure::Disagreement) }
+}
+
+fn table(all: &[(String, Agreement)]) -> Table {
     let mut table = Table::new(&["inputs", ">max abs", ">max relative", ">top-1 agrees"]);
-    for (name, seen) in &all {
+    for (name, seen) in all {
         let top1 = format!("{} of {}", seen.top1, seen.rows);
         table.row([name.clone(), format!("{:.2e}", seen.max_abs), format!("{:.2e}", seen.max_rel), top1]);
     }
-    writeln!(terminal, "{table}")?;
-    match all.iter().all(|(_, seen)| seen.max_rel <= TOLERANCE) {
-        true => {
-            let word = terminal.paint(Style::Good, "agrees").to_string();
-            writeln!(terminal, "  {word} within {TOLERANCE:e} of the largest magnitude of each row")?;
-            Ok(())
-        }
-        false => {
-            let word = terminal.paint(Style::Bad, "disagrees").to_string();
-            writeln!(terminal, "  {word}: more than {TOLERANCE:e} of the largest magnitude of a row apart")?;
-            Err(Failure::Disagreement)
-        }
+    table
+}
+
+fn to_json(
+    session: &Session,
+    product: &str,
+    all: &[(String, Agreement)],
+    accuracies: Option<[Accuracy; 2]>,
+    agrees: bool,
+) -> Value {
+    let input = |(name, seen): &(String, Agreement)| {
+        json!({
+            "inputs": name,
+            "rows": seen.rows,
+            "max_abs": seen.max_abs,
+            "max_relative": seen.max_rel,
+            "top_1_agrees": seen.top1,
+        })
+    };
+    let accuracy =
+        accuracies.map(|[code, reference]| json!({ "code": code.to_json(), "reference": reference.to_json() }));
+    json!({
+        "model": session.path,
+        "sha256": session.model.sha256(),
+        "run_by": product,
+        "tolerance": TOLERANCE,
+        "agrees": agrees,
+        "inputs": all.iter().map(input).collect::<Vec<_>>(),
+        "accuracy": accuracy,
+    })
+}
+
+/// Inputs that the user gave, by file, and what becomes of pictures.
+struct Inputs {
+    given: Vec<(String, Vec<Vec<f32>>)>,
+    scaling: Option<Prepared>,
+}
+
+/// How pictures become the model's input.
+struct Prepared {
+    shape: Shape,
+    scaling: Scaling,
+}
+
+impl Prepared {
+    fn load(&self, args: &Verify, path: &Path) -> Result<Vec<f32>, Failure> {
+        picture::load(path, &self.shape, &self.scaling, args.normalize.fit)
     }
 }
 
-/// Inputs that the user gave, by file.
-struct Inputs {
-    given: Vec<(String, Vec<Vec<f32>>)>,
-}
-
 impl Inputs {
-    fn gather(args: &Verify, port: &Port) -> Result<Self, Failure> {
+    fn gather(args: &Verify, pictures: &[PathBuf], port: &Port) -> Result<Self, Failure> {
         let mut given = Vec::new();
         for path in args.input().1 {
             given.push((text::path(path), rows(path, port)?));
         }
-        if !args.image.is_empty() {
-            let shape = Shape::of(port)?;
-            let (scaling, _) = Scaling::new(&args.normalize, &args.model.adapt, &shape)?;
-            let batch = port.shape.first().copied().unwrap_or(1);
-            for path in &args.image {
-                let image = picture::load(path, &shape, &scaling, args.normalize.fit)?;
-                given.push((text::path(path), vec![image.repeat(batch)]));
-            }
+        if pictures.is_empty() {
+            return Ok(Self { given, scaling: None });
         }
-        Ok(Self { given })
+        let shape = Shape::of(port)?;
+        let (scaling, _) = Scaling::new(&args.normalize, &args.model.adapt, &shape)?;
+        let scaling = Prepared { shape, scaling };
+        // The usual mistake, a wrong path, is told before the model is built.
+        pictures.first().map(|path| scaling.load(args, path)).transpose()?;
+        Ok(Self { given, scaling: Some(scaling) })
     }
 }
 
@@ -120,11 +189,14 @@ struct Pair<'a> {
 }
 
 impl Pair<'_> {
-    /// What was seen of each output, under the name of the inputs and, where there are several outputs, its own.
+    /// What was seen of each output, under the name of the inputs and, where there are several outputs, its own. Where the right
+    /// class is known, counts it for emitted code and for the reference.
     fn compare(
         &mut self,
         name: &str,
         all: impl Iterator<Item = Vec<f32>>,
+        mut right: Option<(usize, &mut [Accuracy; 2])>,
+        progress: &Progress,
     ) -> Result<Vec<(String, Agreement)>, Failure> {
         let names = self.graph.outputs.iter().map(|&output| match self.graph.outputs.len() {
             1 => name.to_string(),
@@ -143,6 +215,14 @@ impl Pair<'_> {
                     seen.add(actual, expected);
                 }
             }
+            if let (Some((right, [code, oracle])), Some(actual), Some(expected)) =
+                (&mut right, actual.first(), expected.first())
+            {
+                let rounded: Vec<f32> = expected.to_f64().iter().map(|&x| x as f32).collect();
+                code.add(&actual[..row(actual.len())], *right);
+                oracle.add(&rounded[..row(rounded.len())], *right);
+            }
+            progress.step();
         }
         Ok(seen)
     }

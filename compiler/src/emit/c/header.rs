@@ -32,7 +32,7 @@ pub(super) fn header(plan: &Plan, options: &COptions, prefix: &str, banner: &str
     let (input_len, output_len) = plan.lengths();
     let mut text = String::from("#ifndef @@H\n#define @@H\n\n#include <stddef.h>\n#include <stdint.h>\n\n");
     text += "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n";
-    text += "/* Elements and axes as in the ONNX model, the batch included. */\n";
+    text += &elements(plan);
     text += &port("INPUT", &plan.network.input, input_len);
     text += &port("OUTPUT", &plan.network.outputs[0].port, output_len);
     text += &format!(
@@ -52,6 +52,15 @@ pub(super) fn header(plan: &Plan, options: &COptions, prefix: &str, banner: &str
     text += &classes::declarations(plan);
     text += "\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n";
     format!("{banner}{}", expand(&text, prefix))
+}
+
+/// What input and output are, in a comment.
+fn elements(plan: &Plan) -> String {
+    let Some(input) = plan.describe_input() else {
+        return "/* Elements and axes after all options, the batch included. */\n".into();
+    };
+    let lines = input.replace("; ", ";\n *   ");
+    format!("/*\n * Elements and axes after all options, the batch included. The input is\n *   {lines}.\n */\n")
 }
 
 fn errors(options: &COptions) -> String {

@@ -30,6 +30,7 @@ use crate::plan::Plan;
 pub use integration::Project;
 pub use names::{LONGEST_PREFIX, prefix};
 pub use target::Target;
+pub(super) use weights::MAGIC;
 
 /// Where the weights go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -18,6 +18,8 @@ pub enum Target {
     Aarch64,
     /// Cortex-M4 with its floating-point unit.
     CortexM4,
+    /// Cortex-M33 with its floating-point unit: the code of Cortex-M4.
+    CortexM33,
     /// Cortex-M7 with its floating-point unit.
     CortexM7,
     /// Cortex-M55 with Helium for floats.
@@ -62,12 +64,13 @@ const SIMD128: Family =
 
 impl Target {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Auto,
         Self::Generic,
         Self::X86_64V3,
         Self::Aarch64,
         Self::CortexM4,
+        Self::CortexM33,
         Self::CortexM7,
         Self::CortexM55,
         Self::Riscv64,
@@ -82,6 +85,7 @@ impl Target {
             Self::X86_64V3 => "x86-64-v3",
             Self::Aarch64 => "aarch64",
             Self::CortexM4 => "cortex-m4",
+            Self::CortexM33 => "cortex-m33",
             Self::CortexM7 => "cortex-m7",
             Self::CortexM55 => "cortex-m55",
             Self::Riscv64 => "riscv64",
@@ -97,6 +101,7 @@ impl Target {
             Self::X86_64V3 => "AVX2 and FMA",
             Self::Aarch64 => "NEON",
             Self::CortexM4 => "Small code for Cortex-M4F",
+            Self::CortexM33 => "Small code for Cortex-M33 with FPU, that of Cortex-M4",
             Self::CortexM7 => "Small code for Cortex-M7 with FPU",
             Self::CortexM55 => "Helium",
             Self::Riscv64 => "Scalar code for RV64 with F and D",
@@ -111,7 +116,7 @@ impl Target {
             Self::Aarch64 => &[NEON],
             Self::CortexM55 => &[HELIUM],
             Self::Wasm32 => &[SIMD128],
-            Self::Generic | Self::CortexM4 | Self::CortexM7 | Self::Riscv64 => &[],
+            Self::Generic | Self::CortexM4 | Self::CortexM33 | Self::CortexM7 | Self::Riscv64 => &[],
         }
     }
 
@@ -119,7 +124,7 @@ impl Target {
     fn scalar(self) -> Option<Isa> {
         match self {
             Self::X86_64V3 | Self::Aarch64 | Self::CortexM55 => None,
-            Self::CortexM4 | Self::CortexM7 => Some(isa::COMPACT),
+            Self::CortexM4 | Self::CortexM33 | Self::CortexM7 => Some(isa::COMPACT),
             Self::Riscv64 => Some(isa::RISCV),
             Self::Wasm32 => Some(isa::PLAIN),
             Self::Auto | Self::Generic => Some(isa::ARRAYS),
@@ -130,7 +135,7 @@ impl Target {
     const fn float_flags(self) -> Option<&'static str> {
         match self {
             Self::CortexM4 => Some("-mfloat-abi=hard -mfpu=fpv4-sp-d16"),
-            Self::CortexM7 => Some("-mfloat-abi=hard -mfpu=fpv5-sp-d16"),
+            Self::CortexM33 | Self::CortexM7 => Some("-mfloat-abi=hard -mfpu=fpv5-sp-d16"),
             _ => None,
         }
     }

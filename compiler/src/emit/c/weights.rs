@@ -16,7 +16,7 @@ const CHUNK: usize = 4032;
 /// Bytes in front of the weights in a `.bin` file.
 pub(super) const HEADER: usize = 64;
 
-pub(super) const MAGIC: &[u8; 8] = b"MNWTS\0\0\x01";
+pub(in crate::emit) const MAGIC: &[u8; 8] = b"MNWTS\0\0\x01";
 
 /// What the weights are called: with their hash, so that files of different builds don't link.
 pub(super) fn symbol(weights: &[u8]) -> String {

@@ -58,6 +58,10 @@ pub fn expand(plan: &Plan, options: &RustOptions) -> TokenStream {
     let arena = format_ident!("{name}Arena");
     let arena_bytes = size(plan.arena_bytes);
     let [summary, arena_summary] = summaries(plan, name);
+    let input = plan.describe_input().map(|input| {
+        let input = format!(" The input is {input}.");
+        quote!(#[doc = ""] #[doc = #input])
+    });
     let weights = weights(plan, &options.weights);
     let surface = surface(plan, name, &arena, runtime, &calls);
     let paragraph = if attributes.is_empty() { quote!() } else { quote!(#[doc = ""]) };
@@ -66,6 +70,7 @@ pub fn expand(plan: &Plan, options: &RustOptions) -> TokenStream {
         #attributes
         #paragraph
         #[doc = #summary]
+        #input
         #[derive(Debug, Clone, Copy)]
         #visibility struct #name;
 
@@ -130,6 +135,7 @@ fn surface(plan: &Plan, name: &Ident, arena: &Ident, runtime: &TokenStream, call
         elements: [input.clone(), format_ident!("f32")],
         shapes: [network.input.shape.clone(), network.outputs[0].port.shape.clone()],
         layout: network.input.layout,
+        pixels: plan.classes.pixels.clone(),
         batch: network.batch,
         lengths: [input_len, output_len],
         arena_bytes: plan.arena_bytes,

@@ -2,6 +2,7 @@
 
 use super::literals::{int, size};
 use crate::network::Layout;
+use crate::plan::Pixels;
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
@@ -18,6 +19,8 @@ pub struct Surface {
     pub shapes: [Vec<usize>; 2],
     /// Order of the input's axes.
     pub layout: Layout,
+    /// What the model takes for the pixels of a picture.
+    pub pixels: Pixels,
     /// Images per inference.
     pub batch: usize,
     /// Elements of input and output.
@@ -52,16 +55,20 @@ impl Surface {
         let (layout, batch) = (self.layout(), size(self.batch));
         let (arena_bytes, weight_bytes, mult_adds) =
             (size(self.arena_bytes), size(self.weight_bytes), int(self.mult_adds));
-        let (labels, ranking) = (self.labels(), self.ranking());
+        let (labels, ranking, pictures) = (self.labels(), self.ranking(), self.pictures());
+        let pixels = format_ident!("{}", self.pixels.name());
+        let pixels_doc = format!(" What the model takes for the pixels of a picture: {}.", self.pixels.describe());
         quote! {
             #[allow(dead_code, clippy::unnecessary_box_returns)]
             impl #name {
-                /// Shape of the input as the ONNX model has it, batch included, row-major.
+                /// Shape of the input, batch and options included, row-major.
                 pub const INPUT_SHAPE: [usize; #input_rank] = [#(#input_shape),*];
-                /// Shape of the output as the ONNX model has it, batch included, row-major.
+                /// Shape of the output, batch and options included, row-major.
                 pub const OUTPUT_SHAPE: [usize; #output_rank] = [#(#output_shape),*];
                 /// Order of the input's axes.
                 pub const INPUT_LAYOUT: #runtime::Layout = #runtime::Layout::#layout;
+                #[doc = #pixels_doc]
+                pub const PIXELS: #runtime::image::Pixels = #runtime::image::Pixels::#pixels;
                 /// Images per inference.
                 pub const BATCH: usize = #batch;
                 /// Elements of the input, the whole batch.
@@ -79,6 +86,8 @@ impl Surface {
                 #run
 
                 #ranking
+
+                #pictures
 
                 #runtime::__if_alloc! {
                     /// Working memory on the heap, without passing through the stack.
@@ -120,8 +129,87 @@ impl Surface {
 
             /// The best classes of one image's row of scores: the largest first, equal ones by class, NaN behind every number.
             #[must_use]
-            pub fn top_k(scores: &[#output]) -> #runtime::TopK<#k> {
+            pub fn top_k(scores: &(impl #runtime::Elements<#output> + ?Sized)) -> #runtime::TopK<#k> {
                 #runtime::top_k::<Self, #k>(scores)
+            }
+        })
+    }
+
+    /// From a picture to the input, the output and the classes, for models that take pictures.
+    fn pictures(&self) -> Option<TokenStream> {
+        let Self { name, runtime, elements: [input, output], .. } = self;
+        let &[_, a, b, c] = &self.shapes[0][..] else { return None };
+        if a * b * c == 0 {
+            return None;
+        }
+        let [input_len, output_len] = self.lengths.map(size);
+        let arena = format_ident!("{name}Arena");
+        let axes = if self.layout == Layout::Nchw { "[channel][row][column]" } else { "[row][column][channel]" };
+        let view_doc = format!(" The input as images `{axes}`, one after the other.");
+        let (inner, rows, outer) = (size(c), size(b), size(a));
+        let view = quote! {
+            #[doc = #view_doc]
+            #[must_use]
+            pub fn images_mut(input: &mut [#input; #input_len]) -> &mut [[[[#input; #inner]; #rows]; #outer]] {
+                input.as_chunks_mut::<#inner>().0.as_chunks_mut::<#rows>().0.as_chunks_mut::<#outer>().0
+            }
+        };
+        if self.batch != 1 {
+            return Some(view);
+        }
+        let (parameter, argument, told) = if self.pixels.are_folded() {
+            (quote!(), quote!(&#runtime::image::Folded), "nothing is left to be said of its pixels")
+        } else {
+            let parameter = quote!(normalization: &#runtime::image::Normalization<'static>,);
+            (parameter, quote!(normalization), "normalised as the model was trained")
+        };
+        let prepare_doc = format!(" Writes a picture into the input: resized, its axes in order, {told}.");
+        Some(quote! {
+            #view
+
+            #[doc = #prepare_doc]
+            ///
+            /// # Errors
+            /// Where the channels of the picture don't fit.
+            pub fn prepare(
+                picture: &#runtime::image::Image<'_>,
+                #parameter
+                input: &mut [#input; #input_len],
+            ) -> ::core::result::Result<(), #runtime::image::ImageError> {
+                #runtime::image::prepare::<Self>(picture, #argument, input)
+            }
+
+            #runtime::__if_alloc! {
+                /// One inference on a picture, prepared in memory of the heap.
+                ///
+                /// # Errors
+                /// Where the channels of the picture don't fit.
+                pub fn run_image(
+                    picture: &#runtime::image::Image<'_>,
+                    #parameter
+                    output: &mut [#output; #output_len],
+                    arena: &mut #arena,
+                ) -> ::core::result::Result<(), #runtime::image::ImageError> {
+                    let mut input = Self::new_input();
+                    #runtime::image::prepare::<Self>(picture, #argument, &mut input)?;
+                    Self::run(&input, output, arena);
+                    ::core::result::Result::Ok(())
+                }
+
+                /// The `K` best classes of a picture, best first, in memory of the heap.
+                ///
+                /// # Errors
+                /// Where the channels of the picture don't fit.
+                pub fn classify<const K: usize>(
+                    picture: &#runtime::image::Image<'_>,
+                    #parameter
+                ) -> ::core::result::Result<#runtime::TopK<K>, #runtime::image::ImageError> {
+                    let (mut output, mut arena) = (Self::new_output(), Self::new_arena());
+                    let mut input = Self::new_input();
+                    #runtime::image::prepare::<Self>(picture, #argument, &mut input)?;
+                    Self::run(&input, &mut output, &mut arena);
+                    ::core::result::Result::Ok(#runtime::top_k::<Self, K>(&output))
+                }
             }
         })
     }
@@ -131,6 +219,10 @@ impl Surface {
         let Self { name, runtime, elements: [input, output], .. } = self;
         let arena = format_ident!("{name}Arena");
         let [input_len, output_len] = self.lengths.map(size);
+        let normalization = match self.pixels.are_folded() {
+            true => quote!(#runtime::image::Folded),
+            false => quote!(#runtime::image::Normalization<'static>),
+        };
         let labels = self.labels.as_ref().map(|_| quote!(const LABELS: &'static [&'static str] = &#name::LABELS;));
         quote! {
             impl #runtime::Model for #name {
@@ -139,9 +231,11 @@ impl Surface {
                 type InputArray = [#input; #input_len];
                 type OutputArray = [#output; #output_len];
                 type Arena = #arena;
+                type Normalization = #normalization;
                 const INPUT_SHAPE: &'static [usize] = &#name::INPUT_SHAPE;
                 const OUTPUT_SHAPE: &'static [usize] = &#name::OUTPUT_SHAPE;
                 const INPUT_LAYOUT: #runtime::Layout = #name::INPUT_LAYOUT;
+                const PIXELS: #runtime::image::Pixels = #name::PIXELS;
                 const BATCH: usize = #name::BATCH;
                 const INPUT_LEN: usize = #name::INPUT_LEN;
                 const OUTPUT_LEN: usize = #name::OUTPUT_LEN;
