@@ -14,6 +14,94 @@ fn transcript<'a>(readme: &'a str, command: &str) -> (Vec<&'a str>, Vec<&'a str>
     (words, lines.map(str::trim_end).filter(|line| !line.is_empty()).collect())
 }
 
+/// The first block of this language behind a place.
+fn block<'a>(text: &'a str, language: &str) -> &'a str {
+    let start = text.find(&format!("```{language}\n")).expect("a block") + language.len() + 4;
+    text[start..].split("```").next().unwrap_or_default()
+}
+
+/// The commands of a transcript as a script that stops at the first failure, and what they print.
+fn script(transcript: &str) -> (String, String) {
+    let (mut commands, mut printed, mut goes_on) = (String::from("set -eu\n"), String::new(), false);
+    for line in transcript.lines() {
+        let command = line.strip_prefix("$ ").or(goes_on.then_some(line));
+        match command {
+            Some(command) => commands += &format!("{command}\n"),
+            None => printed += &format!("{line}\n"),
+        }
+        goes_on = command.is_some_and(|command| command.ends_with('\\'));
+    }
+    (commands, printed)
+}
+
+/// Runs a script where `mobilenetc` is installed.
+fn bash(script: &str, folder: &Path) -> String {
+    let installed = Path::new(env!("CARGO_BIN_EXE_mobilenetc")).parent().expect("a folder");
+    let path = std::env::join_paths(
+        std::iter::once(installed.to_path_buf())
+            .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())),
+    );
+    let mut command = Command::new("bash");
+    command.args(["-c", script]).current_dir(folder).env("PATH", path.expect("a path"));
+    // One folder for all runs of the test, which is not that of this build.
+    command
+        .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("readme"))
+        .env("CARGO_NET_OFFLINE", "true");
+    let output = command.env_remove("RUSTFLAGS").output().expect("bash starts");
+    let [printed, said] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    assert!(output.status.success(), "{script}\n{printed}\n{said}");
+    printed
+}
+
+/// Whether all tools are there; where the machine is said to have every tool, it is a failure that they are not.
+fn have(tools: &[&str]) -> bool {
+    let there = |tool: &&str| Command::new(tool).arg("--version").output().is_ok_and(|output| output.status.success());
+    let all = tools.iter().all(there);
+    assert!(all || std::env::var_os("MOBILENET_CROSS").is_none(), "absent: one of {tools:?}");
+    all
+}
+
+/// A new user in an empty folder does what the first screen says, and sees what it shows.
+#[test]
+fn the_first_screen_is_true() {
+    if !have(&["bash", "cargo"]) {
+        return;
+    }
+    let root = fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).expect("the repository");
+    let readme = fs::read_to_string(root.join("README.md")).expect("the README");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name);
+    let (start, _) = script(block(&readme, "console"));
+    let (clone, rest): (Vec<_>, Vec<_>) = start.lines().partition(|line| line.starts_with("git clone"));
+    assert_eq!(clone.len(), 1);
+    std::os::unix::fs::symlink(&root, path("mobilenet-compiler")).expect("a clone");
+    bash(&rest.join("\n"), folder.path());
+
+    let manifest = fs::read_to_string(path("garments/Cargo.toml")).expect("of a new crate");
+    let package = manifest.split("[dependencies]").next().unwrap_or_default();
+    fs::write(path("garments/Cargo.toml"), format!("{package}{}", block(&readme, "toml"))).expect("writable");
+    fs::write(path("garments/src/main.rs"), block(&readme, "rust")).expect("writable");
+    fs::copy(root.join("Cargo.lock"), path("garments/Cargo.lock"))
+        .expect("what a new crate would find in the registry");
+    let behind = &readme[readme.find("```rust").expect("a program")..];
+    let (run, shown) = script(block(behind, "console"));
+    assert_eq!(bash(&run, folder.path()), shown);
+}
+
+/// Firmware from the model's file to a self-test on an emulated board.
+#[test]
+fn the_transcript_of_firmware_is_true() {
+    if !have(&["bash", "arm-none-eabi-gcc", "qemu-system-arm"]) {
+        return;
+    }
+    let examples = fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples")).expect("the examples");
+    let readme = fs::read_to_string(examples.join("cortex-m/README.md")).expect("the README");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::os::unix::fs::symlink(examples, folder.path().join("examples")).expect("a link");
+    let (commands, shown) = script(block(&readme, "console"));
+    assert_eq!(bash(&commands, folder.path()), shown);
+}
+
 #[test]
 fn transcripts_are_true() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");

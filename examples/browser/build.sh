@@ -16,9 +16,35 @@ fail() {
     exit 1
 }
 
-for tool in clang wasm-ld; do
-    command -v "$tool" >/dev/null || fail "$tool is not installed (Debian: apt-get install clang lld)"
+missing=()
+for tool in clang wasm-ld awk sed base64; do
+    command -v "$tool" >/dev/null || missing+=("$tool")
 done
+if [ -n "${MOBILENETC:-}" ]; then
+    command -v "$MOBILENETC" >/dev/null || missing+=("MOBILENETC=$MOBILENETC")
+else
+    command -v cargo >/dev/null || missing+=("cargo (or MOBILENETC, the command line tool)")
+fi
+if [ ${#missing[@]} -gt 0 ]; then
+    fail "not installed: $(printf '%s, ' "${missing[@]}" | sed 's/, $//') (Debian: apt-get install clang lld, Rust from rustup.rs)"
+fi
+
+# The command that builds the Rust half; empty where there is no Rust for WebAssembly.
+target=wasm32-unknown-unknown
+rust_build=()
+if command -v cargo >/dev/null && command -v rustc >/dev/null; then
+    library=$(cd "$here/rust" && rustc --print target-libdir --target $target 2>/dev/null || true)
+    if [ -n "$library" ] && compgen -G "$library/libcore-*" >/dev/null; then
+        rust_build=(cargo build)
+    elif [ -x /usr/bin/cargo ] && [ -d /usr/lib/rustlib/src/rust/library ]; then
+        rust_build=(env -u RUSTUP_TOOLCHAIN RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1
+            CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=wasm-ld /usr/bin/cargo build -Zbuild-std=core)
+    fi
+fi
+if [ ${#rust_build[@]} -eq 0 ]; then
+    printf 'build.sh: no Rust for %s, so the page has C alone; for both: rustup target add %s, or on Debian: %s\n' \
+        $target $target 'apt-get install cargo-web rustc-web rust-web-src' >&2
+fi
 
 emit_c() {
     local model=$classify/model/fashion_a025_64.onnx
@@ -39,16 +65,7 @@ compile_c() {
 
 # compile_rust NAME RUSTFLAGS
 compile_rust() {
-    local target=wasm32-unknown-unknown library
-    local command=(cargo build)
-    library=$(cd "$here/rust" && rustc --print target-libdir --target $target)
-    if ! compgen -G "$library/libcore-*" >/dev/null; then
-        [ -x /usr/bin/cargo ] && [ -d /usr/lib/rustlib/src/rust/library ] || fail "no Rust for $target:" \
-            "rustup target add $target, or on Debian: apt-get install cargo-web rustc-web rust-web-src"
-        command=(env -u RUSTUP_TOOLCHAIN RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1
-            CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=wasm-ld /usr/bin/cargo build -Zbuild-std=core)
-    fi
-    RUSTFLAGS=$2 "${command[@]}" --quiet --release --target $target --target-dir "$work/rust" \
+    RUSTFLAGS=$2 "${rust_build[@]}" --quiet --release --target $target --target-dir "$work/rust" \
         --manifest-path "$here/rust/Cargo.toml"
     cp "$work/rust/$target/release/browser.wasm" "$work/$1.wasm"
 }
@@ -58,8 +75,9 @@ base64_of() { base64 <"$1" | tr -d '\n'; }
 # A browser refuses to fetch files, but not to run scripts.
 embed() { printf 'embedded["%s"] = "%s";\n' "$1" "$(base64_of "$work/$1.wasm")" >"$out/$1.js"; }
 
-# The labels, and the first two pictures of each class.
+# The languages, the labels, and the first two pictures of each class.
 write_data() {
+    printf 'const built = ["c"%s];\n' "$([ ${#rust_build[@]} -eq 0 ] || printf ', "rust"')"
     printf 'const labels = ['
     sed 's/.*/"&", /' "$classify/pictures/labels.txt" | tr -d '\n'
     printf '];\nconst examples = [\n'
@@ -73,9 +91,14 @@ write_data() {
 emit_c
 compile_c c-simd -msimd128
 compile_c c-scalar
-compile_rust rust-simd '-C target-feature=+simd128'
-compile_rust rust-scalar ''
-for module in c-simd c-scalar rust-simd rust-scalar; do embed $module; done
+modules=(c-simd c-scalar)
+if [ ${#rust_build[@]} -gt 0 ]; then
+    compile_rust rust-simd '-C target-feature=+simd128'
+    compile_rust rust-scalar ''
+    modules+=(rust-simd rust-scalar)
+fi
+rm -f "$out"/{c,rust}-{simd,scalar}.js
+for module in "${modules[@]}"; do embed "$module"; done
 write_data >"$out/data.js"
 cp "$here"/page/* "$out"
 printf 'open %s/index.html\n' "$out"

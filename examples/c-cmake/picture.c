@@ -92,7 +92,7 @@ static const char *read_pixel(FILE *file, const struct header *header, size_t ch
         }
     }
     if (channels == 1) {
-        to[0] = (uint8_t)((rgb[0] * 2126 + rgb[1] * 7152 + rgb[2] * 722 + 5000) / 10000); /* luma of ITU-R BT.709 */
+        to[0] = (uint8_t)((rgb[0] * 19595 + rgb[1] * 38470 + rgb[2] * 7471 + 0x8000) >> 16); /* luma of ITU-R BT.601 */
     } else {
         for (i = 0; i < 3; i++) {
             to[i] = (uint8_t)rgb[i];

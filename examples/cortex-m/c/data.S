@@ -1,11 +1,8 @@
-/* The pictures, and the names of the classes, one a line. */
+/* The pictures. */
     .section .rodata
     .balign 4
-    .globl pictures, pictures_end, labels, labels_end
+    .globl pictures, pictures_end
 pictures:
     .incbin "pictures.bin"
 pictures_end:
-labels:
-    .incbin "labels.txt"
-labels_end:
     .byte 0

@@ -57,7 +57,9 @@ fn example_in_c() -> Result<(), Stop> {
         normalise: Some(Normalise { mean: vec![0.5], std: vec![0.5] }),
         ..Options::default()
     };
-    let case = Case::read_as("fashion", &fashion(), &options)?;
+    let mut case = Case::read_as("fashion", &fashion(), &options)?;
+    let labels = Labels::read(&workspace().join("examples/classify/pictures/labels.txt")).map_err(|e| e.to_string())?;
+    case.plan = case.plan.with_classes(&Options { labels: Some(labels), top_k: Some(1), ..options })?;
     let boards = [(board::M4, Target::CortexM4), (board::M7, Target::CortexM7), (board::M55, Target::CortexM55)];
     for (Board { machine, .. }, target) in boards {
         let dry = make(machine, Path::new("absent")).args(["--always-make", "--dry-run"]).output();

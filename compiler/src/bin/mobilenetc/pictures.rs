@@ -67,11 +67,6 @@ impl Known {
         let right = answers.labels_from.map(|LabelsFrom::Folders| by_folder(pictures, labels.as_deref(), count));
         Ok(Self { right: right.transpose()?, labels })
     }
-
-    /// The name of a class.
-    pub fn label(&self, class: usize) -> Option<&str> {
-        self.labels.as_ref()?.get(class).map(String::as_str)
-    }
 }
 
 /// The class of each picture by the name of its folder.
