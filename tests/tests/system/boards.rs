@@ -5,7 +5,7 @@ use crate::{Stop, scratch, trial};
 use libtest_mimic::Trial;
 use mobilenet_compiler::Options;
 use mobilenet_compiler::emit::c::{COptions, Target};
-use mobilenet_compiler::options::{InputType, Normalise};
+use mobilenet_compiler::options::{InputType, Labels, Normalise};
 use mobilenet_tests::case::Case;
 use mobilenet_tests::program::board::{self, Board};
 use mobilenet_tests::program::object::{Section, sections};
