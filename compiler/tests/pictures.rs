@@ -163,7 +163,7 @@ fn folders_of_pictures_give_an_accuracy() {
     for (folder, name, colour) in [
         ("0", "red.png", [200, 0, 0]),
         ("2", "blue.PNG", [0, 0, 200]),
-        ("1", "not_green.png", [200, 0, 0]),
+        ("1", "not_green.png", [200, 0, 9]),
         ("2", "x.png", [0, 9, 8]),
     ] {
         fs::create_dir_all(scene.path("all").join(folder)).expect("writable");
