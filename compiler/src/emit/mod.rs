@@ -1,6 +1,7 @@
 //! Back ends: each spells a [`Plan`](crate::plan::Plan) in its language.
 
 pub mod c;
+pub(crate) mod descriptor;
 mod files;
 mod provenance;
 pub mod rust;

@@ -9,7 +9,6 @@ impl StageKind {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Stem(_) => "Stem",
-            Self::Separable { .. } => "Separable",
             Self::Depthwise(_) => "Depthwise",
             Self::Pointwise(_) => "Pointwise",
             Self::Conv(_) => "Conv",
@@ -81,10 +80,6 @@ impl Network {
                 if conv.pad_values.iter().any(|&v| v != 0.0) {
                     write!(f, " border {:?}", conv.pad_values)?;
                 }
-            }
-            StageKind::Separable { depthwise, activation, .. } => {
-                let (window, inner) = (Spelt(&depthwise.window), Activated(*activation));
-                write!(f, "  {window}{inner}, 1x1{}", stage.epilogue)?;
             }
             StageKind::Depthwise(depthwise) => write!(f, "  {}{}", Spelt(&depthwise.window), stage.epilogue)?,
             StageKind::Pointwise(_) => write!(f, "  1x1{}", stage.epilogue)?,

@@ -108,7 +108,7 @@ impl Network {
         self.stages.iter().flat_map(|stage| self.layers(stage)).map(|layer| layer.mult_adds).sum()
     }
 
-    /// The layers of a stage: two of a separable one, none of one without weights.
+    /// The layers of a stage: none of one without weights.
     pub(crate) fn layers(&self, stage: &Stage) -> Vec<Layer> {
         let FeatureMap { height, width, .. } = self.maps[stage.output.0 as usize];
         let pixels = (height * width) as u64;
@@ -127,7 +127,6 @@ impl Network {
         let pointwise = |pw: &Pointwise| layer(Kind::Pointwise, pw.weights.len(), pw.bias.len(), pixels);
         match &stage.kind {
             StageKind::Stem(body) | StageKind::Conv(body) => vec![conv(body)],
-            StageKind::Separable { depthwise: dw, pointwise: pw, .. } => vec![depthwise(dw), pointwise(pw)],
             StageKind::Depthwise(dw) => vec![depthwise(dw)],
             StageKind::Pointwise(pw) => vec![pointwise(pw)],
             StageKind::Dense(dense) => vec![layer(Kind::Dense, dense.weights.len(), dense.bias.len(), 1)],
@@ -138,8 +137,8 @@ impl Network {
     /// Channels of the convolutions' results, depthwise ones aside.
     fn channels(&self) -> Vec<usize> {
         let is = |stage: &&Stage| {
-            use StageKind::{Conv, Pointwise, Separable, Stem};
-            matches!(stage.kind, Stem(_) | Conv(_) | Pointwise(_) | Separable { .. })
+            use StageKind::{Conv, Pointwise, Stem};
+            matches!(stage.kind, Stem(_) | Conv(_) | Pointwise(_))
         };
         self.stages.iter().filter(is).map(|stage| self.maps[stage.output.0 as usize].channels).collect()
     }

@@ -7,7 +7,6 @@ mod operators;
 mod outputs;
 mod recognise;
 mod refuse;
-pub mod separable;
 #[cfg(all(test, feature = "cli"))]
 mod spellings;
 #[cfg(test)]
@@ -224,18 +223,9 @@ pub struct Dense {
 pub enum StageKind {
     /// The first convolution; reads the model's input (floats or bytes) in its own layout.
     Stem(Conv),
-    /// Depthwise + activation fused into the pointwise that consumes it: the compiler's heart.
-    Separable {
-        /// First half.
-        depthwise: Depthwise,
-        /// Between the halves.
-        activation: Activation,
-        /// Second half.
-        pointwise: Pointwise,
-    },
-    /// A depthwise convolution that could not be fused (the stage's `note` says why).
+    /// A depthwise convolution.
     Depthwise(Depthwise),
-    /// A pointwise convolution with no depthwise in front.
+    /// A pointwise convolution.
     Pointwise(Pointwise),
     /// Any other convolution on a feature map.
     Conv(Conv),
@@ -287,7 +277,7 @@ pub struct Stage {
     pub epilogue: Epilogue,
     /// Names of the ONNX nodes it came from.
     pub origin: Vec<String>,
-    /// Why it is what it is: what was fused and why, or why not.
+    /// Why it is what it is.
     pub note: String,
 }
 

@@ -161,7 +161,7 @@ impl Builder<'_> {
             batch: self.batch.unwrap_or(1),
             maps: self.maps,
             input_map,
-            stages: super::separable::fuse(self.stages),
+            stages: self.stages,
         })
     }
 }

@@ -69,12 +69,6 @@ fn compute(stage: &Stage, inputs: &[(&Values, FeatureMap)], to: FeatureMap) -> V
     let (input, from) = inputs[0];
     match &stage.kind {
         StageKind::Stem(body) | StageKind::Conv(body) => conv(body, input, from, to),
-        StageKind::Separable { depthwise: dw, activation, pointwise: pw } => {
-            let between = FeatureMap { channels: from.channels, ..to };
-            let mut middle = depthwise(dw, input, from, between);
-            apply(&Epilogue::from(*activation), None, from.channels, &mut middle);
-            dense(&pw.weights, &pw.bias, &middle)
-        }
         StageKind::Depthwise(body) => depthwise(body, input, from, to),
         StageKind::Pointwise(body) => dense(&body.weights, &body.bias, input),
         StageKind::Dense(body) => dense(&body.weights, &body.bias, input),

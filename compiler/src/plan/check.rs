@@ -1,18 +1,20 @@
 //! What planning relies on: shapes that agree, weights of the right length, kernels that exist. Everything that does not
 //! hold is reported at once.
 
-use super::{Clamp, Source};
+use super::{Element, ImageSource, Target};
 use crate::diagnostic::{Error, Problem};
 use crate::graph::{Activation, DType, Window};
-use crate::network::{Epilogue, FeatureMap, MapId, Network, Output, Port, Stage, StageKind};
+use crate::network::{Epilogue, FeatureMap, Finish, MapId, Network, Output, Port, Stage, StageKind};
 
 /// Facts about a network that has passed.
 pub(super) struct Check {
     /// The model's input.
-    pub source: Source,
-    at_output: Vec<bool>,
+    pub source: ImageSource,
+    at_output: Vec<Option<Target>>,
+    is_output: Vec<bool>,
     summed: Vec<bool>,
-    readers: Vec<u32>,
+    readers: Vec<Vec<usize>>,
+    writers: Vec<Option<usize>>,
     names: Vec<(String, &'static str)>,
 }
 
@@ -21,33 +23,33 @@ impl Check {
         let names: Vec<_> = network.stages.iter().map(|s| (node_name(s), s.kind.name())).collect();
         let mut problems = Vec::new();
         let readers = readers(network);
-        let mut written = vec![false; network.maps.len()];
-        if let Some(input) = written.get_mut(network.input_map.0 as usize) {
-            *input = true;
-        }
-        for (stage, (node, op)) in network.stages.iter().zip(&names) {
-            if let Err(problem) = check_stage(network, stage, &readers, &mut written) {
+        let mut writers = vec![None; network.maps.len()];
+        for (index, (stage, (node, op))) in network.stages.iter().zip(&names).enumerate() {
+            if let Err(problem) = check_stage(network, index, stage, &mut writers) {
                 problems.push(problem.at(node, *op));
             }
         }
-        let (output, output_map) = output(network)?;
         let source = source(network);
         if let Err(problem) = &source {
             problems.push(problem.clone());
         }
-        if network.stages.is_empty() || written.get(output_map.0 as usize) != Some(&true) {
+        if network.outputs.is_empty() || network.stages.is_empty() {
             problems.push(Problem::new("no stage computes the model's output"));
         }
-        for (port, map) in [(&network.input, network.input_map), (output, output_map)] {
-            if !holds_batch(network, port, map) {
-                let problem = internal("the model's shapes don't agree with its maps");
-                problems.push(problem.expected(format!("{} images", network.batch), format!("{:?}", port.shape)));
-            }
+        for output in &network.outputs {
+            problems.extend(check_output(network, output, &writers).err());
+        }
+        if !holds_batch(network, &network.input, &[network.input_map]) {
+            problems.push(disagreeing(network, &network.input));
         }
         match source {
             Ok(source) if problems.is_empty() => {
-                let (at_output, summed) = (at_output(network, output_map, &readers), summed(network));
-                Ok(Self { source, at_output, summed, readers, names })
+                let mut is_output = vec![false; network.maps.len()];
+                for piece in network.outputs.iter().flat_map(|output| &output.pieces) {
+                    is_output[piece.map.0 as usize] = true;
+                }
+                let (at_output, summed) = (at_output(network, &readers, &writers), summed(network));
+                Ok(Self { source, at_output, is_output, summed, readers, writers, names })
             }
             _ => Err(Error { problems }),
         }
@@ -61,9 +63,14 @@ impl Check {
         self.names[stage].1
     }
 
-    /// Whether the map is written straight to the caller's output.
-    pub(super) fn at_output(&self, map: MapId) -> bool {
+    /// Where in the caller's output the map is written straight to, if it is.
+    pub(super) fn at_output(&self, map: MapId) -> Option<Target> {
         self.at_output[map.0 as usize]
+    }
+
+    /// Whether the map is one of the model's outputs, or part of one.
+    pub(super) fn is_output(&self, map: MapId) -> bool {
+        self.is_output[map.0 as usize]
     }
 
     /// Whether a mean or a dense layer sums over the map: its groups decide the order of that sum, which must not depend on
@@ -73,8 +80,27 @@ impl Check {
     }
 
     /// How often the map is read.
-    pub(super) fn readers(&self, map: MapId) -> u32 {
-        self.readers[map.0 as usize]
+    pub(super) fn readers(&self, map: MapId) -> usize {
+        self.readers[map.0 as usize].len()
+    }
+
+    /// The only stage that reads the map, once; no output has it.
+    pub(super) fn only_reader(&self, map: MapId) -> Option<usize> {
+        match self.readers[map.0 as usize][..] {
+            [reader] if !self.is_output(map) => Some(reader),
+            _ => None,
+        }
+    }
+
+    /// The stage that writes the map.
+    pub(super) fn writer(&self, map: MapId) -> Option<usize> {
+        self.writers[map.0 as usize]
+    }
+
+    /// Whether the map has one pixel.
+    pub(super) fn is_vector(&self, network: &Network, map: MapId) -> bool {
+        let map = network.maps[map.0 as usize];
+        (map.height, map.width) == (1, 1)
     }
 
     /// A dense layer over a map whose channels leave padding lanes between pixels.
@@ -88,26 +114,9 @@ impl Check {
     }
 }
 
-/// The only output that kernels write: one map, nothing done to it.
-fn output(network: &Network) -> Result<(&Port, MapId), Error> {
-    match &network.outputs[..] {
-        [Output { port, pieces, finish }] if pieces.len() == 1 && finish.is_empty() => Ok((port, pieces[0].map)),
-        outputs => {
-            let names: Vec<&str> = outputs.iter().map(|output| output.port.name.as_str()).collect();
-            Err(Problem::new("several outputs, or outputs of several parts, can't be compiled yet")
-                .expected("one map or vector", format!("{names:?}"))
-                .into())
-        }
-    }
-}
-
-/// The bounds of an activation that the kernels know.
-pub(super) fn clamp(activation: Activation) -> Result<Clamp, Problem> {
-    match activation {
-        Activation::Clamp { lo, hi } => Ok(Clamp { lo, hi }),
-        other => Err(Problem::new(format!("{} can't be compiled yet", other.words()))
-            .expected("no activation, Relu or Clip", other.to_string())),
-    }
+/// The activation, if the kernels know it.
+pub(super) fn known(activation: Activation) -> Result<Activation, Problem> {
+    Ok(activation)
 }
 
 fn node_name(stage: &Stage) -> String {
@@ -123,79 +132,130 @@ fn dense_as_conv(network: &Network, stage: &Stage) -> bool {
 
 fn pointwise_as_dense(network: &Network, stage: &Stage) -> bool {
     let input = network.maps[stage.inputs[0].0 as usize];
-    matches!(stage.kind, StageKind::Pointwise(_)) && (input.height, input.width) == (1, 1)
+    matches!(stage.kind, StageKind::Pointwise(_))
+        && (input.height, input.width) == (1, 1)
+        && stage.epilogue.add.is_none()
 }
 
-/// Reads of each map.
-fn readers(network: &Network) -> Vec<u32> {
-    let mut readers = vec![0_u32; network.maps.len()];
-    for map in network.stages.iter().flat_map(|s| &s.inputs) {
-        if let Some(count) = readers.get_mut(map.0 as usize) {
-            *count += 1;
+/// The stages that read each map, once for each time.
+fn readers(network: &Network) -> Vec<Vec<usize>> {
+    let mut readers = vec![Vec::new(); network.maps.len()];
+    for (index, stage) in network.stages.iter().enumerate() {
+        for map in &stage.inputs {
+            if let Some(readers) = readers.get_mut(map.0 as usize) {
+                readers.push(index);
+            }
         }
     }
     readers
 }
 
-/// Maps that are summed whole, themselves or by way of pointwise stages, which keep the groups of their input.
+/// Maps that are summed whole.
 fn summed(network: &Network) -> Vec<bool> {
     let mut summed = vec![false; network.maps.len()];
-    for stage in network.stages.iter().rev() {
-        let grouped_alike = match stage.kind {
-            StageKind::GlobalAveragePool | StageKind::Dense(_) => true,
-            StageKind::Pointwise(_) => summed[stage.output.0 as usize],
-            _ => false,
-        };
-        if grouped_alike {
-            stage.inputs.iter().for_each(|map| summed[map.0 as usize] = true);
+    for stage in &network.stages {
+        if matches!(stage.kind, StageKind::GlobalAveragePool | StageKind::Dense(_)) {
+            summed[stage.inputs[0].0 as usize] = true;
         }
     }
     summed
 }
 
-/// Maps that live in the caller's output: the last one, and what a softmax there works on in place.
-fn at_output(network: &Network, output: MapId, readers: &[u32]) -> Vec<bool> {
-    let mut at_output = vec![false; network.maps.len()];
-    let mut chain = Vec::new();
-    let (mut map, mut allowed_readers) = (output, 0);
-    while let Some(stage) = network.stages.iter().rfind(|s| s.output == map) {
-        if readers[map.0 as usize] != allowed_readers {
-            return at_output;
+/// Vectors that live in the caller's output: what an output ends in, and what a softmax there works on in place.
+fn at_output(network: &Network, readers: &[Vec<usize>], writers: &[Option<usize>]) -> Vec<Option<Target>> {
+    let mut at_output = vec![None; network.maps.len()];
+    let pieces = || network.outputs.iter().flat_map(|output| &output.pieces);
+    for (port, output) in network.outputs.iter().enumerate() {
+        if output.finish.iter().any(|finish| matches!(finish, Finish::ArgMax { .. })) {
+            continue;
         }
-        chain.push(map);
-        let direct = match stage.kind {
-            StageKind::Softmax { .. } => {
-                (map, allowed_readers) = (stage.inputs[0], 1);
-                continue;
+        for piece in &output.pieces {
+            let (mut map, mut allowed_readers, mut chain) = (piece.map, 0, Vec::new());
+            while let Some(stage) = writers[map.0 as usize].map(|writer| &network.stages[writer]) {
+                let in_outputs = pieces().filter(|piece| piece.map == map).count();
+                if readers[map.0 as usize].len() != allowed_readers || in_outputs != 1 - allowed_readers {
+                    break;
+                }
+                chain.push(map);
+                let plain = stage.epilogue == Epilogue::NONE;
+                let direct = match stage.kind {
+                    StageKind::Softmax { .. } | StageKind::LpNormalize { .. } => {
+                        (map, allowed_readers) = (stage.inputs[0], 1);
+                        continue;
+                    }
+                    StageKind::GlobalAveragePool => plain,
+                    StageKind::Dense(_) => !dense_as_conv(network, stage) && stage.epilogue.add.is_none(),
+                    StageKind::Pointwise(_) => pointwise_as_dense(network, stage),
+                    _ => false,
+                };
+                if direct {
+                    let target = Target::Output { port, offset: piece.offset };
+                    chain.iter().for_each(|map| at_output[map.0 as usize] = Some(target));
+                }
+                break;
             }
-            StageKind::GlobalAveragePool => true,
-            StageKind::Dense(_) => !dense_as_conv(network, stage),
-            StageKind::Pointwise(_) => pointwise_as_dense(network, stage),
-            _ => false,
-        };
-        if direct {
-            chain.iter().for_each(|m| at_output[m.0 as usize] = true);
         }
-        return at_output;
     }
     at_output
 }
 
-fn holds_batch(network: &Network, port: &Port, map: MapId) -> bool {
-    let Ok(FeatureMap { height, width, channels, .. }) = feature(network, map) else { return true };
-    network.batch > 0
-        && product(&port.shape).is_some_and(|n| product(&[network.batch, height, width, channels]) == Some(n))
+fn disagreeing(network: &Network, port: &Port) -> Problem {
+    internal("the model's shapes don't agree with its maps")
+        .expected(format!("{} images", network.batch), format!("{:?}", port.shape))
 }
 
-fn source(network: &Network) -> Result<Source, Problem> {
+/// Whether the pieces lie side by side, are computed, and what is done to them fits.
+fn check_output(network: &Network, output: &Output, writers: &[Option<usize>]) -> Result<(), Problem> {
+    let mut end = 0;
+    for piece in &output.pieces {
+        let FeatureMap { height, width, channels, .. } = feature(network, piece.map)?;
+        if writers.get(piece.map.0 as usize).copied().flatten().is_none() {
+            return Err(Problem::new("no stage computes the model's output"));
+        }
+        if piece.offset != end {
+            return Err(internal("an output's pieces don't lie side by side"));
+        }
+        end = product(&[height, width, channels]).and_then(|n| n.checked_add(end)).unwrap_or(usize::MAX);
+    }
+    let mut len = end;
+    let mut dtype = DType::F32;
+    for finish in &output.finish {
+        let extents = match *finish {
+            Finish::Activate(_) => continue,
+            Finish::Softmax { outer, n, inner, .. } | Finish::LpNormalize { outer, n, inner, .. } => [outer, n, inner],
+            Finish::ArgMax { outer, n, inner, .. } => {
+                (len, dtype) = (outer.saturating_mul(inner), DType::I64);
+                [outer, n, inner]
+            }
+        };
+        if product(&extents) != Some(end) {
+            return Err(internal("what is done to an output doesn't fit its values"));
+        }
+    }
+    if network.batch == 0 || product(&output.port.shape) != len.checked_mul(network.batch) || output.port.dtype != dtype {
+        return Err(disagreeing(network, &output.port));
+    }
+    Ok(())
+}
+
+fn holds_batch(network: &Network, port: &Port, maps: &[MapId]) -> bool {
+    let elements = |map: &MapId| {
+        let FeatureMap { height, width, channels, .. } = feature(network, *map).ok()?;
+        product(&[network.batch, height, width, channels])
+    };
+    let all = maps.iter().map(elements).try_fold(0_usize, |sum, n| sum.checked_add(n?));
+    network.batch > 0 && all.is_none_or(|n| product(&port.shape) == Some(n))
+}
+
+fn source(network: &Network) -> Result<ImageSource, Problem> {
     let map = feature(network, network.input_map)?;
     let port = &network.input;
-    if !matches!(port.dtype, DType::F32 | DType::U8 | DType::I8) {
+    let Some(element) = Element::of(port.dtype) else {
         return Err(Problem::new(format!("the input {:?} has a type that can't be compiled", port.name))
             .expected("float32, uint8 or int8", format!("{:?}", port.dtype)));
-    }
+    };
     let FeatureMap { height, width, channels, .. } = map;
-    Ok(Source { height, width, channels, layout: port.layout, element: port.dtype })
+    Ok(ImageSource { height, width, channels, layout: port.layout, element })
 }
 
 fn feature(network: &Network, id: MapId) -> Result<FeatureMap, Problem> {
@@ -217,78 +277,112 @@ impl Problem {
     }
 }
 
-fn check_stage(network: &Network, stage: &Stage, readers: &[u32], written: &mut [bool]) -> Result<(), Problem> {
-    let &[input_id] = &stage.inputs[..] else {
-        return Err(Problem::new("stages with several inputs can't be compiled yet"));
-    };
-    let (input, output) = (feature(network, input_id)?, feature(network, stage.output)?);
+fn holds(condition: bool) -> Result<(), Problem> {
+    if condition { Ok(()) } else { Err(internal("the stage's shapes don't agree")) }
+}
+
+fn check_stage(
+    network: &Network,
+    index: usize,
+    stage: &Stage,
+    writers: &mut [Option<usize>],
+) -> Result<(), Problem> {
+    let Some(&input_id) = stage.inputs.first() else { return Err(internal("a stage reads nothing")) };
+    let mut inputs = Vec::with_capacity(stage.inputs.len());
+    for &id in &stage.inputs {
+        inputs.push(feature(network, id)?);
+        if id != network.input_map && writers[id.0 as usize].is_none() {
+            return Err(internal("a map is read before it is written"));
+        }
+    }
+    let output = feature(network, stage.output)?;
     let from_model = input_id == network.input_map;
-    if from_model != matches!(stage.kind, StageKind::Stem(_) | StageKind::Import) {
+    if from_model != matches!(stage.kind, StageKind::Stem(_) | StageKind::Import)
+        || stage.inputs.iter().skip(1).any(|&id| id == network.input_map)
+    {
         return Err(internal("the model's input is read by the wrong kind of stage"));
     }
-    if !written[input_id.0 as usize] {
-        return Err(internal("a map is read before it is written"));
-    }
-    if std::mem::replace(&mut written[stage.output.0 as usize], true) {
+    if stage.output == network.input_map || writers[stage.output.0 as usize].replace(index).is_some() {
         return Err(internal("a map is written twice"));
     }
-    let same_size = (input.height, input.width) == (output.height, output.width);
-    let holds = |condition: bool| if condition { Ok(()) } else { Err(internal("the stage's shapes don't agree")) };
-    clamp(stage.epilogue.activation)?;
-    use StageKind::{Conv, Dense, Depthwise, Pointwise, Separable, Stem};
-    let activates =
-        matches!(&stage.kind, Stem(_) | Conv(_) | Depthwise(_) | Pointwise(_) | Dense(_) | Separable { .. });
-    let activation = if activates { stage.epilogue.activation } else { Activation::NONE };
-    if stage.epilogue != Epilogue::from(activation) {
-        return Err(Problem::new("an epilogue of more than an activation can't be compiled yet"));
+    check_epilogue(network, stage, &output)?;
+    check_kind(stage, &inputs, &output)
+}
+
+fn check_epilogue(network: &Network, stage: &Stage, output: &FeatureMap) -> Result<(), Problem> {
+    let Epilogue { add, activation, slopes, affine } = &stage.epilogue;
+    known(*activation)?;
+    let vectors = affine.iter().flat_map(|affine| [&affine.scale, &affine.offset]).chain(slopes);
+    holds(vectors.into_iter().all(|vector| vector.len() == output.channels))?;
+    if let Some(add) = add {
+        holds(feature(network, *add)? == *output && stage.inputs.last() == Some(add))?;
+    }
+    let none = matches!(
+        stage.kind,
+        StageKind::Softmax { .. } | StageKind::LpNormalize { .. } | StageKind::Import | StageKind::Concat
+    );
+    if none && stage.epilogue != Epilogue::NONE {
+        return Err(internal("the stage has an epilogue that its kernel has not"));
+    }
+    Ok(())
+}
+
+fn check_kind(stage: &Stage, inputs: &[FeatureMap], output: &FeatureMap) -> Result<(), Problem> {
+    let input = &inputs[0];
+    let operands = inputs.len() - usize::from(stage.epilogue.add.is_some());
+    let same_size = |map: &FeatureMap| (map.height, map.width) == (output.height, output.width);
+    let vector = |map: &FeatureMap| (map.height, map.width) == (1, 1);
+    match &stage.kind {
+        StageKind::Concat => {
+            let channels = inputs.iter().try_fold(0_usize, |sum, map| sum.checked_add(map.channels));
+            return holds(inputs.iter().all(same_size) && channels == Some(output.channels));
+        }
+        StageKind::Scale => holds(operands == 2 && vector(&inputs[1]) && inputs[1].channels == output.channels)?,
+        _ => holds(operands == 1)?,
     }
     match &stage.kind {
         StageKind::Stem(conv) | StageKind::Conv(conv) => {
-            if conv.groups != 1 {
-                return Err(Problem::new("grouped convolutions can't be compiled yet"));
-            }
-            let taps = product(&[input.channels, conv.window.kernel[0], conv.window.kernel[1]]);
-            holds(windowed(&conv.window, &input, &output))?;
+            let groups = conv.groups;
+            holds(groups > 0 && input.channels.is_multiple_of(groups) && output.channels.is_multiple_of(groups))?;
+            let taps = product(&[input.channels / groups, conv.window.kernel[0], conv.window.kernel[1]]);
+            holds(windowed(&conv.window, input, output, false))?;
             holds(lengths(&conv.weights, &conv.bias, taps, output.channels))?;
             holds(conv.pad_values.is_empty() || conv.pad_values.len() == input.channels)?;
-            if matches!(stage.kind, StageKind::Conv(_)) && conv.pad_values.iter().any(|&v| v != 0.0) {
+            let stem = matches!(stage.kind, StageKind::Stem(_));
+            holds(!stem || groups == 1)?;
+            if !stem && conv.pad_values.iter().any(|&v| v != 0.0) {
                 return Err(Problem::new("a border that is not zero can be compiled for the first convolution only"));
             }
             Ok(())
         }
-        StageKind::Separable { depthwise, activation, pointwise } => {
-            clamp(*activation)?;
-            let taps = product(&depthwise.window.kernel);
-            holds(windowed(&depthwise.window, &input, &output))?;
-            holds(lengths(&depthwise.weights, &depthwise.bias, taps, input.channels))?;
-            holds(lengths(&pointwise.weights, &pointwise.bias, Some(input.channels), output.channels))
-        }
         StageKind::Depthwise(depthwise) => {
             let taps = product(&depthwise.window.kernel);
-            holds(input.channels == output.channels && windowed(&depthwise.window, &input, &output))?;
+            holds(input.channels == output.channels && windowed(&depthwise.window, input, output, false))?;
             holds(lengths(&depthwise.weights, &depthwise.bias, taps, input.channels))
         }
         StageKind::Pointwise(pointwise) => {
-            holds(same_size && lengths(&pointwise.weights, &pointwise.bias, Some(input.channels), output.channels))
+            let taps = Some(input.channels);
+            holds(same_size(input) && lengths(&pointwise.weights, &pointwise.bias, taps, output.channels))
         }
-        StageKind::GlobalAveragePool => {
-            holds(input.channels == output.channels && (output.height, output.width) == (1, 1))
+        StageKind::MaxPool(window) | StageKind::AveragePool { window, .. } => {
+            holds(input.channels == output.channels && windowed(window, input, output, true))
         }
+        StageKind::GlobalAveragePool => holds(input.channels == output.channels && vector(output)),
         StageKind::Dense(dense) => {
             let taps = product(&[input.height, input.width, input.channels]);
-            holds((output.height, output.width) == (1, 1))?;
-            holds(lengths(&dense.weights, &dense.bias, taps, output.channels))
+            holds(vector(output) && lengths(&dense.weights, &dense.bias, taps, output.channels))
         }
-        StageKind::Softmax { .. } => {
-            holds(same_size && input.channels == output.channels && (input.height, input.width) == (1, 1))?;
-            if readers[input_id.0 as usize] > 1 {
-                Err(Problem::new("the softmax's input is used elsewhere too"))
-            } else {
-                Ok(())
+        StageKind::Scale | StageKind::Elementwise | StageKind::Import => {
+            holds(same_size(input) && input.channels == output.channels)
+        }
+        StageKind::Softmax { .. } | StageKind::LpNormalize { .. } => {
+            if !vector(input) {
+                return Err(Problem::new("the operator can be compiled over a vector or an output only")
+                    .expected("one pixel", format!("{} x {}", input.height, input.width)));
             }
+            holds(input == output)
         }
-        StageKind::Import => holds(same_size && input.channels == output.channels),
-        kind => Err(Problem::new(format!("{} stages can't be compiled yet", kind.name()))),
+        StageKind::Concat => Ok(()),
     }
 }
 
@@ -300,15 +394,23 @@ fn lengths(weights: &[f32], bias: &[f32], taps: Option<usize>, columns: usize) -
     bias.len() == columns && taps.and_then(|t| t.checked_mul(columns)) == Some(weights.len())
 }
 
-/// Whether the window takes the input's size to the output's.
-fn windowed(window: &Window, input: &FeatureMap, output: &FeatureMap) -> bool {
+/// Whether the window takes the input's size to the output's. A pool's may hang over the far border, but each begins and ends
+/// where there is something to look at.
+fn windowed(window: &Window, input: &FeatureMap, output: &FeatureMap, pool: bool) -> bool {
     let axis = |axis: usize, size: usize, result: usize| {
         let [kernel, stride, dilation] = [window.kernel[axis], window.stride[axis], window.dilation[axis]];
         let before = usize::try_from(window.pads[axis]).ok()?;
         let after = usize::try_from(window.pads[axis + 2]).ok()?;
         let span = kernel.checked_sub(1)?.checked_mul(dilation)?.checked_add(1)?;
+        if stride == 0 || dilation == 0 {
+            return None;
+        }
+        let last = result.checked_sub(1)?.checked_mul(stride)?;
+        if pool {
+            return Some(before < span && last < size.checked_add(before)?);
+        }
         let padded = size.checked_add(before)?.checked_add(after)?;
-        Some(stride > 0 && dilation > 0 && padded.checked_sub(span)? / stride + 1 == result)
+        Some(padded.checked_sub(span)? / stride + 1 == result)
     };
     axis(0, input.height, output.height) == Some(true) && axis(1, input.width, output.width) == Some(true)
 }

@@ -1,7 +1,6 @@
 //! What a stage costs on the modelled core, in cycles: enough to rank plans, not to predict times.
 
-use super::Map;
-use crate::network::{Depthwise, FeatureMap};
+use super::{Element, Map};
 
 /// Shapes fused and split stages are ranked by. Constants, never the building machine's, so that plans are reproducible.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,21 +78,11 @@ pub(super) struct Shape {
     pub taps: usize,
 }
 
+/// Bytes of what a stage computes with.
+const FLOAT: f64 = 4.0;
+
 /// Rows per block at most.
 const MAX_ROWS: usize = 1024;
-
-impl Shape {
-    /// The shape of a depthwise convolution and the pointwise one behind it.
-    pub(super) fn new(depthwise: &Depthwise, output: &FeatureMap) -> Self {
-        Self {
-            height: output.height,
-            width: output.width,
-            k: depthwise.bias.len(),
-            n: output.channels,
-            taps: depthwise.window.kernel[0] * depthwise.window.kernel[1],
-        }
-    }
-}
 
 impl CostModel {
     /// Cycles of a separable stage in blocks of `rows`.
@@ -109,21 +98,24 @@ impl CostModel {
 
     /// Cycles of the same stage as two steps: the depthwise map is written whole and read again.
     pub(super) fn split(&self, shape: &Shape, rows: usize) -> f64 {
-        let bytes = shape.height as f64 * shape.width as f64 * shape.k as f64 * 4.0;
+        let bytes = shape.height as f64 * shape.width as f64 * shape.k as f64 * FLOAT;
         self.fused(shape, rows) + 2.0 * self.exposed * bytes / self.bandwidth(bytes) + self.block_overhead
     }
 
-    /// The fewest rows per block that cost at most `1 + slack` times the best of `1..=most`.
-    pub(super) fn rows(&self, shape: &Shape, slack: f64, most: usize) -> usize {
-        let most = most.min(MAX_ROWS).clamp(1, shape.height.max(1));
-        let costs: Vec<f64> = (1..=most).map(|rows| self.fused(shape, rows)).collect();
-        let best = costs.iter().copied().fold(f64::INFINITY, f64::min);
-        costs.iter().position(|&cost| cost <= best * (1.0 + slack)).unwrap_or(0) + 1
+    /// Cycles to write a map of this many bytes and read it again, through a ring or whole.
+    pub(super) fn passed(&self, bytes: usize, kept: usize) -> f64 {
+        self.transfer(2.0 * bytes as f64, kept as f64)
+    }
+
+    /// Cycles of a stage by rows per block, from 1.
+    pub(super) fn by_rows(&self, shape: &Shape) -> Vec<f64> {
+        let most = MAX_ROWS.min(shape.height.max(1));
+        (1..=most).map(|rows| self.fused(shape, rows)).collect()
     }
 
     /// Rows per block at most where a stage shares the second-level cache with the rest of a stream.
     pub(super) fn most_stream_rows(&self, shape: &Shape) -> usize {
-        self.l2_bytes / 8 / shape.width.saturating_mul(shape.k).saturating_mul(4).max(1)
+        self.l2_bytes / 8 / shape.width.saturating_mul(shape.k).saturating_mul(Element::F32.bytes()).max(1)
     }
 
     /// Cycles to write a map and read it again where it does not stay in the second-level cache.
@@ -133,7 +125,7 @@ impl CostModel {
 
     /// The same for a map that passes through a ring while `working_set` bytes are in use.
     pub(super) fn stream_spill(&self, map: &Map, working_set: usize) -> f64 {
-        let bytes = map.height as f64 * map.width as f64 * map.channels as f64 * 4.0;
+        let bytes = map.height as f64 * map.width as f64 * map.channels as f64 * map.element.bytes() as f64;
         if working_set <= self.l2_bytes { 0.0 } else { 2.0 * bytes / self.l3_bandwidth }
     }
 
@@ -147,8 +139,8 @@ impl CostModel {
         let (k, panels) = (shape.k as f64, shape.n.div_ceil(16) as f64);
         let tiles = pixels.div_ceil(self.tile_rows);
         let busy = pixels.max(tiles * self.busy_rows) as f64;
-        let block_bytes = pixels as f64 * k * 4.0;
-        let weight_bytes = k * shape.n as f64 * 4.0;
+        let block_bytes = pixels as f64 * k * FLOAT;
+        let weight_bytes = k * shape.n as f64 * FLOAT;
         let arithmetic = busy * k * panels + pixels as f64 * k * shape.taps as f64 / self.depthwise_rate;
         let block_reads = panels * self.transfer(block_bytes, block_bytes);
         let weight_reads = self.transfer(weight_bytes, weight_bytes + block_bytes);

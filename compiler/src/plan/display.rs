@@ -1,6 +1,7 @@
 //! The plan as text, for `inspect --stage plan` and snapshots.
 
-use super::{Kernel, Map, Plan, Source, Step, Target};
+use super::facts::UNIT;
+use super::{Chain, Epilogue, ImageSource, Link, Map, Op, Plan, Source, Step, Target};
 use crate::network::Layout;
 use std::fmt;
 
@@ -8,20 +9,19 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "plan {:?}, {} image(s) per inference", self.network.name, self.network.batch)?;
         for (i, step) in self.steps.iter().enumerate() {
-            write_step(f, &format!("{i:>3}"), step)?;
-            if let Kernel::Stream { steps } = &step.kernel {
-                for (j, inner) in steps.iter().enumerate() {
-                    write_step(f, &format!("{i:>3}.{j}"), inner)?;
-                }
-            }
+            write_step(f, i, step)?;
         }
-        let scratch = self.flat_steps().filter_map(|s| s.kernel.scratch()).map(|r| r.len()).max().unwrap_or(0);
+        let block = self.steps.iter().filter_map(|step| match &step.op {
+            Op::Chain(chain) => Some(chain.block_bytes()),
+            _ => None,
+        });
+        let block = block.max().unwrap_or(0);
         writeln!(
             f,
             "total: {} mult-adds, arena {} B (largest row block {} B), weights {} B",
             thousands(self.mult_adds()),
             thousands(self.arena_bytes as u64),
-            thousands(scratch as u64),
+            thousands(block as u64),
             thousands(self.weights.len() as u64),
         )?;
         writeln!(f, "executed besides: {}", executed(self))
@@ -31,10 +31,10 @@ impl fmt::Display for Plan {
 /// Says which data movements run, so that their absence is visible too.
 fn executed(plan: &Plan) -> String {
     let mut kinds: Vec<&str> = Vec::new();
-    for step in plan.flat_steps() {
-        match step.kernel {
-            Kernel::Import { .. } => kinds.push("import of the input"),
-            Kernel::Export { .. } => kinds.push("export of the output"),
+    for step in &plan.steps {
+        match step.op {
+            Op::Import { .. } => kinds.push("import of the input"),
+            Op::Export { .. } => kinds.push("export of the output"),
             _ => {}
         }
     }
@@ -42,56 +42,116 @@ fn executed(plan: &Plan) -> String {
     kinds.join(", ")
 }
 
-fn write_step(f: &mut fmt::Formatter<'_>, number: &str, step: &Step) -> fmt::Result {
-    let kernel = &step.kernel;
-    write!(f, "{number}  {:<11}", kernel.name())?;
-    match kernel {
-        Kernel::Stem { input, output, .. } | Kernel::Import { input, output } => {
-            write!(f, " {} -> {}", source(input), map(output))?;
+fn write_step(f: &mut fmt::Formatter<'_>, index: usize, step: &Step) -> fmt::Result {
+    write!(f, "{index:>3}  {:<11}", step.op.name())?;
+    match &step.op {
+        Op::Chain(chain) => write_ends(f, chain)?,
+        Op::Dense { input, k, n, output, weights, .. } => {
+            write!(f, " {k} @{input} -> {n} {}, weights @{weights}", target(output))?;
         }
-        Kernel::Separable { input, output, .. }
-        | Kernel::Depthwise { input, output, .. }
-        | Kernel::Pointwise { input, output, .. }
-        | Kernel::Conv { input, output, .. } => {
-            write!(f, " {} -> {}, {}", map(input), map(output), sharing(input, output))?;
+        Op::Copy { input, output, channel } => {
+            write!(f, " {} -> channels from {channel} of {}", map(input), map(output))?;
         }
-        Kernel::GlobalAveragePool { input, output } => write!(f, " {} -> {}", map(input), target(output))?,
-        Kernel::Dense { input, k, n, output, .. } => write!(f, " {k} @{input} -> {n} {}", target(output))?,
-        Kernel::Softmax { at, n, .. } => write!(f, " {n} {}", target(at))?,
-        Kernel::Export { input, layout } => write!(f, " {} -> output {}", map(input), axes(*layout))?,
-        Kernel::Stream { steps } => {
-            let last = kernel.output().map(map).unwrap_or_default();
-            write!(f, " {} stages -> {last}", steps.len())?;
+        Op::Activate { at, n, activation } => write!(f, " {activation:?} {n} {}", target(at))?,
+        Op::Softmax { at, outer, n, inner, .. } | Op::LpNormalize { at, outer, n, inner, .. } => {
+            write!(f, " {} {}", extents(*outer, *n, *inner), target(at))?;
+        }
+        Op::ArgMax { input, outer, n, inner, output, .. } => {
+            write!(f, " {} @{input} -> {}", extents(*outer, *n, *inner), target(output))?;
+        }
+        Op::Import { source: from, output } => write!(f, " {} -> {}", source(from), map(output))?,
+        Op::Export { input, layout, output } => {
+            write!(f, " {} -> {} {}", map(input), target(output), axes(*layout))?;
         }
     }
-    if let Some(scratch) = kernel.scratch() {
-        write!(f, ", scratch @{}+{}", scratch.start, scratch.len())?;
+    let links = step.op.links();
+    if let [only] = links {
+        write_details(f, only)?;
     }
-    match kernel {
-        Kernel::Stem { window, weights, .. }
-        | Kernel::Depthwise { window, weights, .. }
-        | Kernel::Conv { window, weights, .. } => {
-            write!(f, ", {}x{}/{}", window.kernel[0], window.kernel[1], window.stride[0])?;
-            write!(f, ", weights @{weights}")?;
-        }
-        Kernel::Separable { window, depthwise, pointwise, .. } => {
-            write!(f, ", {}x{}/{}", window.kernel[0], window.kernel[1], window.stride[0])?;
-            write!(f, ", weights @{depthwise} @{pointwise}")?;
-        }
-        Kernel::Pointwise { weights, .. } | Kernel::Dense { weights, .. } => write!(f, ", weights @{weights}")?,
-        _ => {}
-    }
-    if kernel.mult_adds() > 0 {
-        write!(f, ", {} mult-adds", thousands(kernel.mult_adds()))?;
+    if step.op.mult_adds() > 0 {
+        write!(f, ", {} mult-adds", thousands(step.op.mult_adds()))?;
     }
     if !step.reason.is_empty() {
         write!(f, "; {}", step.reason)?;
     }
+    writeln!(f)?;
+    if links.len() > 1 {
+        links.iter().enumerate().try_for_each(|(i, link)| write_link(f, &format!("{index:>3}.{i}"), link))?;
+    }
+    Ok(())
+}
+
+/// What a chain reads first and what it writes last.
+fn write_ends(f: &mut fmt::Formatter<'_>, chain: &Chain) -> fmt::Result {
+    let (Some(first), Some(last)) = (chain.first(), chain.last()) else { return Ok(()) };
+    write!(f, " {} -> {}", read(first), written(last))?;
+    if let (Some(input), None) = (&first.input, last.target()) {
+        write!(f, ", {}", sharing(input, &last.output))?;
+    }
+    Ok(())
+}
+
+fn write_link(f: &mut fmt::Formatter<'_>, number: &str, link: &Link) -> fmt::Result {
+    write!(f, "{number} {:<11} -> {}", link.op.name(), written(link))?;
+    write_details(f, link)?;
+    if link.mult_adds() > 0 {
+        write!(f, ", {} mult-adds", thousands(link.mult_adds()))?;
+    }
+    if !link.reason.is_empty() {
+        write!(f, "; {}", link.reason)?;
+    }
     writeln!(f)
 }
 
+/// Scratch, window, weights and what happens behind them.
+fn write_details(f: &mut fmt::Formatter<'_>, link: &Link) -> fmt::Result {
+    if let Some(scratch) = link.scratch() {
+        write!(f, ", scratch @{}+{}", scratch.start, scratch.len())?;
+    }
+    if link.window != UNIT {
+        write!(f, ", {}x{}/{}", link.window.kernel[0], link.window.kernel[1], link.window.stride[0])?;
+    }
+    if let Some(weights) = link.weights {
+        write!(f, ", weights @{weights}")?;
+    }
+    let Epilogue { gate, add, slopes, affine, .. } = &link.epilogue;
+    if let Some(gate) = gate {
+        write!(f, ", times gate @{gate}")?;
+    }
+    if let Some(add) = add {
+        let place = if add.offset == link.output.offset { "in place over " } else { "" };
+        write!(f, ", plus {place}{}", map(add))?;
+    }
+    if let Some(slopes) = slopes {
+        write!(f, ", slopes @{slopes}")?;
+    }
+    if let Some(affine) = affine {
+        write!(f, ", affine @{affine}")?;
+    }
+    Ok(())
+}
+
+fn read(link: &Link) -> String {
+    match (link.source(), &link.input) {
+        (Some(from), _) => source(from),
+        (None, Some(input)) => map(input),
+        (None, None) => String::new(),
+    }
+}
+
+fn written(link: &Link) -> String {
+    link.target().map_or_else(|| map(&link.output), |to| target(&to))
+}
+
+fn extents(outer: usize, n: usize, inner: usize) -> String {
+    match (outer, inner) {
+        (1, 1) => n.to_string(),
+        _ => format!("{outer}x{n}x{inner}"),
+    }
+}
+
 fn map(map: &Map) -> String {
-    let Map { offset, height, width, channels, group, ring } = map;
+    let Map { offset, height, width, channels, group, ring, .. } = map;
     let ring = if map.is_whole() { String::new() } else { format!(", ring of {ring}") };
     format!("{height}x{width}x{channels} @{offset} (by {group}{ring})")
 }
@@ -110,8 +170,8 @@ fn sharing(input: &Map, output: &Map) -> String {
 }
 
 fn source(source: &Source) -> String {
-    let Source { height, width, channels, layout, element } = source;
-    format!("input {height}x{width}x{channels} {} {element:?}", axes(*layout))
+    let ImageSource { height, width, channels, layout, element } = source.image();
+    format!("input {height}x{width}x{channels} {} {}", axes(*layout), element.name())
 }
 
 fn axes(layout: Layout) -> &'static str {
@@ -124,7 +184,8 @@ fn axes(layout: Layout) -> &'static str {
 fn target(target: &Target) -> String {
     match target {
         Target::Arena(offset) => format!("@{offset}"),
-        Target::Output => "output".into(),
+        Target::Output { port: 0, offset: 0 } => "output".into(),
+        Target::Output { port, offset } => format!("output {port} from {offset}"),
     }
 }
 

@@ -22,31 +22,34 @@
 //! Lanes beyond N are zero.
 
 mod arena;
+mod chains;
 mod check;
 mod classes;
 mod cost;
 mod decisions;
 mod display;
 mod facts;
+mod groups;
 mod lower;
+mod outputs;
 mod pack;
 mod pixels;
-#[cfg(test)]
-mod shadow;
 mod stream;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod units;
 
 pub use classes::Classes;
 pub use cost::{Choice, CostModel};
 pub use decisions::{Blocks, Decisions};
 pub use display::thousands;
 pub use pixels::Pixels;
+pub(crate) use facts::UNIT;
 
 use crate::diagnostic::{Error, Problem};
-use crate::graph::{DType, Window};
+use crate::graph::{Activation, Window};
 use crate::network::{Layout, Network};
 
 /// Channels of a map or panel set as stored: full blocks of 16, then one of 8 if that holds the rest, else 16.
@@ -54,7 +57,18 @@ pub fn padded_channels(channels: usize) -> usize {
     channels.checked_next_multiple_of(8).unwrap_or(usize::MAX)
 }
 
-/// A feature map in the arena.
+/// Type of the elements of a map, a vector or the model's input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Element {
+    /// 32-bit floating point.
+    F32,
+    /// Unsigned bytes.
+    U8,
+    /// Signed bytes.
+    I8,
+}
+
+/// A feature map in the arena. What it takes in bytes, only its methods say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Map {
     /// Byte offset in the arena, a multiple of 64.
@@ -69,29 +83,50 @@ pub struct Map {
     pub group: usize,
     /// Groups kept: group `q` lives in slot `q % ring`. `height.div_ceil(group)` when the map is whole.
     pub ring: usize,
+    /// Type of the elements.
+    pub element: Element,
 }
 
-/// Bounds of an activation: `min(hi, max(lo, x))`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Clamp {
-    /// Lower bound; `-inf` for none.
-    pub lo: f32,
-    /// Upper bound; `inf` for none.
-    pub hi: f32,
-}
-
-/// Where a vector is written.
+/// Where a vector or an array is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
     /// At a byte offset of the arena.
     Arena(usize),
     /// To the caller's output.
-    Output,
+    Output {
+        /// Index in [`Network::outputs`].
+        port: usize,
+        /// Element of one image's part of the port.
+        offset: usize,
+    },
 }
 
-/// The model's input as the first step reads it.
+/// What happens to each value before it is stored, in this order: times the gate, plus the residual, activation, slopes,
+/// affine.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Epilogue {
+    /// Arena offset of a factor per channel, [`padded_channels`] floats.
+    pub gate: Option<usize>,
+    /// A map of the output's shape that is added.
+    pub add: Option<Map>,
+    /// Activation.
+    pub activation: Activation,
+    /// Blob offset of a slope per channel, [`padded_channels`] floats: values below zero are multiplied by it.
+    pub slopes: Option<usize>,
+    /// Blob offset of a scale per channel, then an offset per channel, each [`padded_channels`] floats.
+    pub affine: Option<usize>,
+}
+
+/// Where the first step's rows come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Source {
+pub enum Source {
+    /// The caller's whole image.
+    Image(ImageSource),
+}
+
+/// The caller's image as the first step reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImageSource {
     /// Rows.
     pub height: usize,
     /// Columns.
@@ -100,140 +135,181 @@ pub struct Source {
     pub channels: usize,
     /// Axis order in memory.
     pub layout: Layout,
-    /// F32, U8 or I8; bytes are converted as integers (scales are folded into the weights).
-    pub element: DType,
+    /// Bytes are converted as integers (scales are folded into the weights).
+    pub element: Element,
 }
 
-/// Which kernel runs, on what.
+/// What a link computes.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Kernel {
-    /// First convolution, straight from the model's input.
+pub enum LinkOp {
+    /// First convolution, straight from the model's input: the first link of its chain.
     Stem {
         /// The model's input.
-        input: Source,
-        /// The window.
-        window: Window,
-        /// Byte offset of the panels in the blob.
-        weights: usize,
+        source: Source,
         /// Border value per input channel.
         pad_values: Vec<f32>,
-        /// Epilogue.
-        clamp: Clamp,
-        /// Result; `group` is the number of rows computed at a time.
-        output: Map,
-        /// Byte offset of the staging rows in the arena: `kh_span` padded input rows as f32, see [`stem_scratch_bytes`].
+        /// Arena offset of the staging rows: `kh_span` padded input rows as f32.
         scratch: usize,
+        /// Their size, see [`stem_scratch_bytes`].
+        scratch_bytes: usize,
     },
-    /// Depthwise into a block of rows, then pointwise over it.
-    Separable {
-        /// Input map.
-        input: Map,
-        /// Window of the depthwise half.
-        window: Window,
-        /// Byte offset of the depthwise panels.
-        depthwise: usize,
-        /// Epilogue of the depthwise half.
-        depthwise_clamp: Clamp,
-        /// Byte offset of the pointwise panels.
-        pointwise: usize,
-        /// Epilogue of the pointwise half.
-        clamp: Clamp,
-        /// Result; `group` is the rows per block.
-        output: Map,
-        /// Byte offset of the block `[K/16][group * width][16]` in the arena.
-        scratch: usize,
-    },
-    /// Depthwise alone.
-    Depthwise {
-        /// Input map.
-        input: Map,
-        /// The window.
-        window: Window,
-        /// Byte offset of the panels.
-        weights: usize,
-        /// Epilogue.
-        clamp: Clamp,
-        /// Result.
-        output: Map,
-    },
-    /// Pointwise alone; input and output have the same group.
-    Pointwise {
-        /// Input map.
-        input: Map,
-        /// Byte offset of the panels.
-        weights: usize,
-        /// Epilogue.
-        clamp: Clamp,
-        /// Result.
-        output: Map,
-    },
-    /// Any other convolution on a blocked map; the border is zero.
+    /// A convolution; the border is zero.
     Conv {
-        /// Input map.
-        input: Map,
-        /// The window.
-        window: Window,
-        /// Byte offset of the panels.
-        weights: usize,
-        /// Epilogue.
-        clamp: Clamp,
-        /// Result.
-        output: Map,
+        /// Groups of input channels; 1 for a dense convolution.
+        groups: usize,
     },
-    /// Mean over the whole map.
-    GlobalAveragePool {
-        /// Input map.
-        input: Map,
-        /// The vector of C means.
-        output: Target,
+    /// One filter per channel; the border is zero.
+    Depthwise,
+    /// A 1x1 convolution of stride 1: reads group `q` to write group `q`.
+    Pointwise,
+    /// Largest value under the window; the border never wins.
+    MaxPool,
+    /// Mean under the window.
+    AveragePool {
+        /// Whether the border counts as zeros, or not at all.
+        count_include_pad: bool,
     },
-    /// `output[n] = clamp(bias[n] + sum_k w[n][k] input[k])`.
+    /// The epilogue alone: reads group `q` to write group `q`.
+    Elementwise,
+    /// Mean over the whole map: the last link of its chain. The sums are kept, the map in front need not exist whole.
+    /// The link's `output` is the map of one pixel.
+    Mean {
+        /// Where the vector of means goes; in the arena, at the offset of the link's `output`.
+        to: Target,
+    },
+}
+
+/// One computation in a chain, by groups of rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Link {
+    /// What it computes.
+    pub op: LinkOp,
+    /// The map it reads: of a chain's first link a whole map, of any other what the link before it writes. A stem has none.
+    pub input: Option<Map>,
+    /// Window; 1x1 of stride 1 for what has none.
+    pub window: Window,
+    /// Blob offset of the panels.
+    pub weights: Option<usize>,
+    /// What happens to each value before it is stored.
+    pub epilogue: Epilogue,
+    /// Result; its group is the number of rows computed at a time.
+    pub output: Map,
+    /// Index of the stage in [`Network::stages`].
+    pub stage: usize,
+    /// The decision and why, for `inspect --stage plan`.
+    pub reason: String,
+}
+
+/// Links executed depth-first: the last one computes its groups in order, each earlier one just far enough ahead, over maps
+/// that keep a ring of groups.
+///
+/// Before a link computes its group `q`, the one in front has computed the rows below [`Link::rows_needed`], in whole
+/// groups. Only then does it write, so that the blocks between the links of a chain may share memory.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chain {
+    /// At least one, at most [`MAX_LINKS`].
+    pub links: Vec<Link>,
+}
+
+/// Links in a chain at most: the runtime's limit.
+pub const MAX_LINKS: usize = 64;
+
+/// Which call runs, on what.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Op {
+    /// Links by groups of rows.
+    Chain(Chain),
+    /// `output[n] = epilogue(bias[n] + sum_k w[n][k] input[k])`.
     Dense {
-        /// Byte offset of the input vector in the arena.
+        /// Arena offset of the input vector.
         input: usize,
         /// Length of the input vector, padding lanes of the map included.
         k: usize,
         /// Length of the output.
         n: usize,
-        /// Byte offset of the panels.
+        /// Blob offset of the panels.
         weights: usize,
-        /// Epilogue.
-        clamp: Clamp,
+        /// Epilogue; no gate and no residual.
+        epilogue: Epilogue,
         /// Where the n values go.
         output: Target,
     },
-    /// In place over a vector.
-    Softmax {
-        /// The vector.
+    /// A map into some of another's channels: an operand of a concatenation.
+    Copy {
+        /// Input map.
+        input: Map,
+        /// The map that holds all operands.
+        output: Map,
+        /// First channel written.
+        channel: usize,
+    },
+    /// In place over an array.
+    Activate {
+        /// The array.
         at: Target,
         /// Its length.
         n: usize,
+        /// Activation.
+        activation: Activation,
+    },
+    /// In place over `[outer][n][inner]`, along `n`.
+    Softmax {
+        /// The array.
+        at: Target,
+        /// Outer extent.
+        outer: usize,
+        /// Extent of the axis.
+        n: usize,
+        /// Inner extent.
+        inner: usize,
         /// Logarithm of the softmax.
         log: bool,
+    },
+    /// In place over `[outer][n][inner]`, along `n`: `x / max(norm(x), epsilon)`.
+    LpNormalize {
+        /// The array.
+        at: Target,
+        /// Outer extent.
+        outer: usize,
+        /// Extent of the axis.
+        n: usize,
+        /// Inner extent.
+        inner: usize,
+        /// 1 or 2.
+        p: u32,
+        /// Smallest divisor.
+        epsilon: f32,
+    },
+    /// Index of the largest along `n` of `[outer][n][inner]`, as i64.
+    ArgMax {
+        /// Arena offset of the array.
+        input: usize,
+        /// Outer extent.
+        outer: usize,
+        /// Extent of the axis.
+        n: usize,
+        /// Inner extent.
+        inner: usize,
+        /// Of equal ones the last.
+        select_last: bool,
+        /// Where the `outer * inner` indices go: a port.
+        output: Target,
     },
     /// The model's input into a blocked map.
     Import {
         /// The model's input.
-        input: Source,
+        source: Source,
         /// Result.
         output: Map,
     },
-    /// A blocked map to the caller's output.
+    /// A blocked map as a plain array.
     Export {
         /// Input map.
         input: Map,
-        /// Axis order of the output.
+        /// Axis order of the array.
         layout: Layout,
-    },
-    /// Several stages depth-first: the last one block of rows at a time, each earlier one just far enough ahead, over maps
-    /// that keep a ring of groups.
-    ///
-    /// Block `q` of a stage first makes sure that its input holds the rows below
-    /// `min(H, ((q + 1) * group - 1) * stride - pad + (kh - 1) * dilation + 1)`, in whole groups, and only then uses its
-    /// scratch: the separables of a stream share one scratch. The stem's staging rows are its own for the whole stream.
-    Stream {
-        /// A [`Kernel::Stem`] (first, if at all), then [`Kernel::Separable`]s, each reading what the one before it writes.
-        steps: Vec<Step>,
+        /// Where the array goes.
+        output: Target,
     },
 }
 
@@ -241,8 +317,8 @@ pub enum Kernel {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
     /// What runs.
-    pub kernel: Kernel,
-    /// Index of the stage in [`Network::stages`].
+    pub op: Op,
+    /// Index of the stage in [`Network::stages`] (of a chain: of its last link).
     pub stage: usize,
     /// The decision and why, for `inspect --stage plan`.
     pub reason: String,
@@ -304,7 +380,7 @@ where
         let (decisions, (mut draft, offsets, arena_bytes)) = lower(&network, &check)?;
         let (sections, weights) = pack::pack(&draft.sections).ok_or_else(too_large)?;
         for step in &mut draft.steps {
-            step.kernel.visit_offsets(&mut |slot| *slot = offsets[*slot], &mut |slot| *slot = sections[*slot]);
+            step.op.visit_offsets(&mut |slot| *slot = offsets[*slot], &mut |slot| *slot = sections[*slot]);
         }
         (draft.steps, weights, arena_bytes, decisions, draft.cycles)
     };

@@ -1,7 +1,7 @@
 //! Weights into panels; the layouts are documented in the [module above](super). Plain loops over chunks, one pass over the
 //! data: macros run this unoptimised on millions of elements.
 
-use super::{Map, padded_channels};
+use super::{Element, Map, padded_channels};
 use crate::network::{Conv, Layout};
 
 /// Alignment of a section, and bytes of one full panel row.
@@ -15,6 +15,8 @@ pub(super) enum Section<'a> {
     Conv { conv: &'a Conv, channels: usize, layout: Layout },
     /// `[N][H][W][C]` and `[N]` over a map, put in the order of its memory. C is a multiple of 8: no lane is padding.
     Dense { weights: &'a [f32], bias: &'a [f32], input: Map },
+    /// Vectors of one length behind each other, each with padding lanes: what an epilogue reads.
+    Vectors(Vec<&'a [f32]>),
 }
 
 impl Section<'_> {
@@ -22,6 +24,7 @@ impl Section<'_> {
         match self {
             Self::Matrix { bias, .. } | Self::Dense { bias, .. } => bias.len(),
             Self::Conv { conv, .. } => conv.bias.len(),
+            Self::Vectors(vectors) => vectors.first().map_or(0, |vector| vector.len()),
         }
     }
 
@@ -30,11 +33,20 @@ impl Section<'_> {
             Self::Matrix { taps, .. } => *taps,
             Self::Conv { conv, channels, .. } => channels * conv.window.kernel[0] * conv.window.kernel[1],
             Self::Dense { input, .. } => input.height * input.width * input.channels,
+            Self::Vectors(_) => 0,
+        }
+    }
+
+    /// Rows of a panel: the bias and the taps.
+    fn rows(&self) -> Option<usize> {
+        match self {
+            Self::Vectors(vectors) => Some(vectors.len()),
+            _ => self.taps().checked_add(1),
         }
     }
 
     fn bytes(&self) -> Option<usize> {
-        padded_channels(self.columns()).checked_mul(4)?.checked_mul(self.taps().checked_add(1)?)
+        padded_channels(self.columns()).checked_mul(Element::F32.bytes())?.checked_mul(self.rows()?)
     }
 
     fn fill(&self, section: &mut [u8]) {
@@ -49,6 +61,14 @@ impl Section<'_> {
             }
             Self::Conv { conv, channels, layout } => {
                 scatter(section, &conv.bias, &conv.weights, &conv_order(conv, *channels, *layout));
+            }
+            Self::Vectors(vectors) => {
+                let padded = section.len() / vectors.len().max(1);
+                for (part, vector) in section.chunks_mut(padded.max(1)).zip(vectors) {
+                    for (at, value) in part.chunks_exact_mut(4).zip(*vector) {
+                        at.copy_from_slice(&value.to_le_bytes());
+                    }
+                }
             }
             Self::Dense { weights, bias, input } => scatter(section, bias, weights, &memory_order(input)),
         }
@@ -204,7 +224,15 @@ mod tests {
     #[test]
     fn dense_weights_follow_the_map() {
         for (channels, group) in [(24, 2), (16, 3), (40, 1), (8, 5)] {
-            let map = Map { offset: 0, height: 5, width: 3, channels, group, ring: 5_usize.div_ceil(group) };
+            let map = Map {
+                offset: 0,
+                height: 5,
+                width: 3,
+                channels,
+                group,
+                ring: 5_usize.div_ceil(group),
+                element: Element::F32,
+            };
             let mut order = memory_order(&map);
             // Element [y][x][c] of the map, found as the module's documentation says.
             let (y, x, c) = (4, 1, channels - 1);

@@ -2,17 +2,14 @@
 
 use super::arena;
 use super::check::Check;
-use super::cost::{Choice, CostModel, Shape};
+use super::cost::{Choice, CostModel};
 use super::decisions::{Blocks, Decisions};
-use super::display::{self, cycles, thousands};
-use super::lower::{Draft, Lowering, bytes, first_row, lower};
-use super::{Kernel, Map, Step};
-use crate::diagnostic::{Error, Problem};
-use crate::graph::Window;
-use crate::network::{Network, StageKind};
-
-/// Separables in a stream at most: the runtime's limit.
-const MAX_DEPTH: usize = 16;
+use super::display::{cycles, thousands};
+use super::lower::{Draft, Shared, lower};
+use super::units::Unit;
+use super::{Chain, MAX_LINKS, Op, Step};
+use crate::diagnostic::Error;
+use crate::network::{Network, Stage, StageKind};
 
 /// A plan may cost this much more than the fastest, where it needs less memory.
 const TOLERANCE: f64 = 1.005;
@@ -30,15 +27,16 @@ pub(super) fn choose<'a>(
     check: &Check,
     cost: &CostModel,
 ) -> Result<(Decisions, Placed<'a>), Error> {
-    let deepest = match (cost.stream, cost.separable) {
-        (Choice::Never, _) | (_, Choice::Never) => 0,
-        _ => depth_limit(network, check),
+    let shared = Shared::new(network, check, cost);
+    let depths = match (cost.stream, cost.separable) {
+        (Choice::Never, _) | (_, Choice::Never) => Vec::new(),
+        _ => depths(&shared, shared.units(&Decisions::whole(cost))),
     };
     let mut drafts = Vec::new();
-    for depth in 0..=deepest {
+    for depth in [0].into_iter().chain(depths.iter().copied()) {
         for slack in SLACKS {
             let decisions = Decisions { depth, slack, blocks: Blocks::Modelled, separable: cost.separable };
-            drafts.push((decisions, lower(network, check, cost, decisions)?));
+            drafts.push((decisions, lower(&shared, decisions)?));
         }
     }
     let limit = match cost.stream {
@@ -47,7 +45,7 @@ pub(super) fn choose<'a>(
     };
     let mut best: Option<(Decisions, Placed)> = None;
     for (decisions, draft) in drafts {
-        let unwanted = cost.stream == Choice::Always && deepest > 0 && decisions.depth == 0;
+        let unwanted = cost.stream == Choice::Always && !depths.is_empty() && decisions.depth == 0;
         if draft.cycles > limit || unwanted {
             continue;
         }
@@ -57,7 +55,7 @@ pub(super) fn choose<'a>(
         }
     }
     let (decisions, mut best) = best.ok_or_else(super::too_large)?;
-    compare_with_whole(&mut best, network, check, cost)?;
+    compare_with_whole(&mut best, &shared)?;
     Ok((decisions, best))
 }
 
@@ -68,18 +66,26 @@ pub(super) fn follow<'a>(
     cost: &CostModel,
     decisions: &Decisions,
 ) -> Result<(Decisions, Placed<'a>), Error> {
-    let deepest = if decisions.separable == Choice::Never { 0 } else { depth_limit(network, check) };
-    let decisions = Decisions { depth: decisions.depth.min(deepest), ..*decisions };
-    let mut plan = placed(lower(network, check, cost, decisions)?)?;
-    compare_with_whole(&mut plan, network, check, cost)?;
+    let shared = Shared::new(network, check, cost);
+    let possible = match decisions.separable {
+        Choice::Never => Vec::new(),
+        _ => depths(&shared, shared.units(decisions)),
+    };
+    let depth = possible.into_iter().rfind(|&depth| depth <= decisions.depth).unwrap_or(0);
+    let decisions = Decisions { depth, ..*decisions };
+    let mut plan = placed(lower(&shared, decisions)?)?;
+    compare_with_whole(&mut plan, &shared)?;
     Ok((decisions, plan))
 }
 
 /// Says of a stream what the same network comes to without.
-fn compare_with_whole(plan: &mut Placed, network: &Network, check: &Check, cost: &CostModel) -> Result<(), Error> {
+fn compare_with_whole(plan: &mut Placed, shared: &Shared) -> Result<(), Error> {
     let (draft, _, arena) = plan;
-    let Some(Step { kernel: Kernel::Stream { .. }, reason, .. }) = draft.steps.first_mut() else { return Ok(()) };
-    let (whole, _, whole_arena) = placed(lower(network, check, cost, Decisions::whole(cost))?)?;
+    let Some(Step { op: Op::Chain(Chain { links }), reason, .. }) = draft.steps.first_mut() else { return Ok(()) };
+    if !reason.is_empty() || links[0].source().is_none() {
+        return Ok(());
+    }
+    let (whole, _, whole_arena) = placed(lower(shared, Decisions::whole(shared.cost))?)?;
     *reason = format!(
         "arena {} B, {} cycles; with whole maps {} B, {} cycles",
         thousands(*arena as u64),
@@ -97,94 +103,39 @@ fn placed(draft: Draft) -> Result<Placed, Error> {
     Ok((draft, offsets, arena_bytes))
 }
 
-/// Separables that follow the stem in a chain without other readers, up to a map that is summed whole.
-fn depth_limit(network: &Network, check: &Check) -> usize {
-    let mut stages = network.stages.iter();
-    let Some(stem) = stages.next().filter(|stage| matches!(stage.kind, StageKind::Stem(_))) else { return 0 };
-    let mut map = stem.output;
-    let chained = |stage: &&crate::network::Stage| {
-        let chained =
-            matches!(stage.kind, StageKind::Separable { .. }) && stage.inputs == [map] && check.readers(map) == 1;
-        let chained = chained && !check.summed(stage.output);
-        map = stage.output;
-        chained
-    };
-    stages.take_while(chained).take(MAX_DEPTH).count()
-}
-
-impl Lowering<'_, '_> {
-    /// The first `count` stages, a stem and separables, as one step.
-    pub fn stream(&mut self, count: usize) -> Result<(), Problem> {
-        let stages = &self.network.stages[..count];
-        let groups = stages.iter().map(|stage| match &stage.kind {
-            StageKind::Separable { depthwise, .. } => {
-                let shape = Shape::new(depthwise, &self.network.maps[stage.output.0 as usize]);
-                let rows = self.cost.rows(&shape, self.decisions.slack, self.cost.most_stream_rows(&shape));
-                self.decisions.blocks.apply(rows, shape.height)
+/// How many units behind the stem can run by rows with it: those whose maps nothing else reads, as far as maps are not summed
+/// whole.
+fn depths(shared: &Shared, units: &[Unit]) -> Vec<usize> {
+    let Shared { network, check, .. } = *shared;
+    let starts = units.first().is_some_and(|unit| matches!(network.stages[unit.first()].kind, StageKind::Stem(_)));
+    let (mut depths, mut links, mut inside, mut open) = (Vec::new(), 0, Vec::new(), 0);
+    for (depth, unit) in units.iter().enumerate().take_while(|_| starts) {
+        let stages = || unit.stages.iter().map(|&stage| &network.stages[stage]);
+        let follows = depth == 0 || network.stages[unit.first()].inputs.first() == inside.last();
+        let by_rows = |stage: &Stage| {
+            use StageKind::{AveragePool, Conv, Depthwise, Elementwise, MaxPool, Pointwise, Stem};
+            let kind = &stage.kind;
+            let stem = matches!(kind, Stem(_)) && depth == 0;
+            stem || matches!(kind, Conv(_) | Depthwise(_) | Pointwise(_) | MaxPool(_) | AveragePool { .. } | Elementwise)
+        };
+        links += unit.stages.len();
+        let all = |test: &dyn Fn(&Stage) -> bool| stages().all(test);
+        let free = |stage: &Stage| !shared.groups.fixed(stage.output) && !check.is_vector(network, stage.output);
+        if !follows || links > MAX_LINKS || !all(&by_rows) || !all(&free) {
+            break;
+        }
+        for stage in stages() {
+            let reads = stage.inputs.iter().filter(|map| inside.contains(*map)).count();
+            open = open - reads + check.readers(stage.output);
+            if check.is_output(stage.output) {
+                open = usize::MAX / 2;
             }
-            _ if self.decisions.slack > 0.01 => 1,
-            _ => self.row_map_rows(stage.output),
-        });
-        let groups: Vec<usize> = groups.collect();
-        let mut maps = Vec::with_capacity(count);
-        for (i, stage) in stages.iter().enumerate() {
-            maps.push(match stages.get(i + 1).map(|next| &next.kind) {
-                Some(StageKind::Separable { depthwise, .. }) => {
-                    let next = self.network.maps[stages[i + 1].output.0 as usize];
-                    let feature = self.network.maps[stage.output.0 as usize];
-                    let ring = ring(&depthwise.window, feature.height, groups[i], next.height, groups[i + 1]);
-                    let rows = ring.saturating_mul(groups[i]).min(feature.height);
-                    let offset = self.buffer(bytes(rows, feature.width, feature.channels)?)?;
-                    let (height, width, channels) = (feature.height, feature.width, feature.channels);
-                    Map { offset, height, width, channels, group: groups[i], ring }
-                }
-                _ => self.new_map(stage.output, groups[i])?,
-            });
+            inside.push(stage.output);
         }
-        let mut scratch_bytes = 0;
-        for (stage, output) in stages.iter().zip(&maps) {
-            if let StageKind::Separable { depthwise, .. } = &stage.kind {
-                scratch_bytes = scratch_bytes.max(bytes(output.group, output.width, depthwise.bias.len())?);
-            }
+        let last = &network.stages[unit.last()];
+        if depth > 0 && open == check.readers(last.output) {
+            depths.push(depth);
         }
-        let scratch = self.buffer(scratch_bytes)?;
-        let rings: usize = maps[..count - 1].iter().map(Map::bytes).sum();
-        let mut steps = Vec::with_capacity(count);
-        for (index, stage) in stages.iter().enumerate() {
-            let output = maps[index];
-            let (kernel, reason) = match &stage.kind {
-                StageKind::Separable { depthwise, activation, pointwise } => {
-                    let shape = Shape::new(depthwise, &self.network.maps[stage.output.0 as usize]);
-                    let fused = self.cost.fused(&shape, output.group);
-                    self.draft.cycles += fused + self.cost.stream_spill(&maps[index - 1], rings + scratch_bytes);
-                    let activations = [*activation, stage.epilogue.activation];
-                    let kernel =
-                        self.separable_kernel(depthwise, pointwise, activations, maps[index - 1], output, scratch)?;
-                    (kernel, format!("fused in blocks of {}: {} cycles", display::rows(output.group), cycles(fused)))
-                }
-                StageKind::Stem(conv) => {
-                    let kernel = self.stem_kernel(conv, stage.epilogue.activation, output)?;
-                    (kernel, "reads the input where it lies".into())
-                }
-                _ => return Err(Problem::new("only a stem and separables can run by rows")),
-            };
-            steps.push(Step { kernel, stage: index, reason });
-        }
-        self.push(Kernel::Stream { steps }, 0, String::new());
-        Ok(())
     }
-}
-
-/// Groups of `group` rows that the producer of a map of `height` rows must keep for a consumer in blocks of `block` rows:
-/// from the first row that a block still reads to the end of the group of the last one it needs.
-fn ring(window: &Window, height: usize, group: usize, consumer_height: usize, block: usize) -> usize {
-    let span = (window.kernel[0] - 1) * window.dilation[0] + 1;
-    let mut most = 1;
-    for q in 0..consumer_height.div_ceil(block) {
-        let last = ((q + 1) * block).min(consumer_height) - 1;
-        let end = (last * window.stride[0] + span).saturating_sub(window.pads[0] as usize).min(height);
-        let first = first_row(window, q * block).min(height);
-        most = most.max(end.div_ceil(group).saturating_sub(first / group));
-    }
-    most.min(height.div_ceil(group))
+    depths
 }

@@ -1,4 +1,4 @@
-//! The layers of a network as the literature counts them: a fused stage is two.
+//! The layers of a network as the literature counts them.
 
 use crate::network::{FeatureMap, MapId, Network, Stage, StageKind};
 
@@ -69,13 +69,6 @@ fn of_stage(
     let bare = |label: &str| vec![labelled(label)];
     let strided = |stride| counted.iter().cloned().map(|layer| Layer { stride, ..layer }).collect();
     layers.extend(match (&stage.kind, counted.as_slice()) {
-        (StageKind::Separable { depthwise, pointwise, .. }, [first, second]) => {
-            let between = FeatureMap { channels: input.channels, ..output };
-            let stride = depthwise.window.stride;
-            let first = Layer { name: named(&depthwise.origin), output: between, stride, ..first.clone() };
-            let second = Layer { name: named(&pointwise.origin), input: between, ..second.clone() };
-            vec![first, second]
-        }
         (StageKind::Stem(conv) | StageKind::Conv(conv), _) => strided(conv.window.stride),
         (StageKind::Depthwise(half), _) => strided(half.window.stride),
         (StageKind::GlobalAveragePool, _) => bare("Average pool"),

@@ -3,7 +3,7 @@
 use super::json::map;
 use crate::graph::{Graph, Node};
 use crate::network::{MapId, Network, Stage, StageKind};
-use crate::plan::{Kernel, Map, Plan, Step};
+use crate::plan::{Link, Map, Plan, Step};
 use serde_json::{Value, json};
 use std::ops::Range;
 
@@ -52,7 +52,6 @@ pub fn network(network: &Network) -> Value {
 fn kind(kind: &StageKind) -> &'static str {
     match kind {
         StageKind::Stem(_) => "stem",
-        StageKind::Separable { .. } => "separable",
         StageKind::Depthwise(_) => "depthwise",
         StageKind::Pointwise(_) => "pointwise",
         StageKind::Conv(_) => "conv",
@@ -82,20 +81,32 @@ pub fn plan(plan: &Plan) -> Value {
 }
 
 fn step(one: &Step) -> Value {
-    let kernel = &one.kernel;
+    let op = &one.op;
     let mut value = json!({
-        "kernel": kernel.name(),
+        "kernel": op.name(),
         "network_stage": one.stage,
-        "input": kernel.input().map(placed),
-        "output": kernel.output().map(placed),
-        "scratch": kernel.scratch().map(range),
-        "mult_adds": kernel.mult_adds(),
+        "input": op.input().map(placed),
+        "output": op.output().map(placed),
+        "mult_adds": op.mult_adds(),
         "reason": one.reason,
     });
-    if let Kernel::Stream { steps } = kernel {
-        value["steps"] = steps.iter().map(step).collect();
+    if !op.links().is_empty() {
+        value["links"] = op.links().iter().map(link).collect();
     }
     value
+}
+
+fn link(link: &Link) -> Value {
+    json!({
+        "kind": link.op.name(),
+        "network_stage": link.stage,
+        "input": link.input.as_ref().map(placed),
+        "output": placed(&link.output),
+        "added": link.epilogue.add.as_ref().map(placed),
+        "scratch": link.scratch().map(range),
+        "mult_adds": link.mult_adds(),
+        "reason": link.reason,
+    })
 }
 
 fn placed(map: &Map) -> Value {

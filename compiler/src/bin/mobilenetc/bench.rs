@@ -9,7 +9,7 @@ use crate::progress::Progress;
 use crate::session::Session;
 use crate::terminal::{Style, Terminal};
 use mobilenet_compiler::host::Compiler;
-use mobilenet_compiler::plan::{Kernel, Plan, Step};
+use mobilenet_compiler::plan::{Plan, Step};
 use mobilenet_compiler::report::table::Table;
 use mobilenet_compiler::text;
 use serde_json::json;
@@ -88,12 +88,12 @@ impl Measured {
         let mut table = Table::new(&["step", "output", ">us", ">%", ">GMAC/s", ">% of peak", "first ONNX node"]);
         let all: Duration = self.steps.iter().sum();
         for (step, &time) in plan.steps.iter().zip(&self.steps) {
-            let rate = rate(step.kernel.mult_adds(), plan, time);
-            let computes = step.kernel.mult_adds() > 0;
+            let rate = rate(step.op.mult_adds(), plan, time);
+            let computes = step.op.mult_adds() > 0;
             let figure = |text: String| if computes { text } else { String::new() };
             table.row([
-                label(step),
-                step.kernel
+                step.label(),
+                step.op
                     .output()
                     .map_or_else(String::new, |map| format!("{}x{}x{}", map.height, map.width, map.channels)),
                 format!("{:.1}", 1e6 * time.as_secs_f64()),
@@ -122,11 +122,11 @@ impl Measured {
     fn to_json(&self, plan: &Plan, via: Via) -> serde_json::Value {
         let step = |(step, time): (&Step, &Duration)| {
             json!({
-                "step": label(step),
+                "step": step.label(),
                 "node": origin(plan, step),
                 "microseconds": 1e6 * time.as_secs_f64(),
-                "mult_adds": step.kernel.mult_adds(),
-                "share_of_peak": rate(step.kernel.mult_adds(), plan, *time) / self.peak,
+                "mult_adds": step.op.mult_adds(),
+                "share_of_peak": rate(step.op.mult_adds(), plan, *time) / self.peak,
             })
         };
         json!({
@@ -146,13 +146,6 @@ impl Measured {
 /// Multiply-adds per second of a whole batch.
 fn rate(mult_adds: u64, plan: &Plan, time: Duration) -> f64 {
     mult_adds as f64 * plan.network.batch as f64 / time.as_secs_f64().max(1e-9)
-}
-
-fn label(step: &Step) -> String {
-    match &step.kernel {
-        Kernel::Stream { steps } => format!("stream of {}", steps.len()),
-        kernel => kernel.name().to_string(),
-    }
 }
 
 fn origin(plan: &Plan, step: &Step) -> String {

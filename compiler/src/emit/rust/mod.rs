@@ -5,6 +5,7 @@
 
 mod file;
 mod literals;
+mod outputs;
 mod stages;
 mod surface;
 #[cfg(test)]
@@ -13,11 +14,13 @@ mod tests;
 pub use file::files;
 pub use surface::Surface;
 
-use crate::plan::{Plan, thousands};
+use crate::graph::DType;
+use crate::plan::{Element, Plan, thousands};
 use literals::size;
+use outputs::Outputs;
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
-use stages::{Stages, element};
+use stages::Stages;
 
 /// The version of the contract with the runtime that emitted code keeps, [`rt::ABI`] there.
 ///
@@ -54,7 +57,7 @@ pub enum Weights {
 /// that scope.
 pub fn expand(plan: &Plan, options: &RustOptions) -> TokenStream {
     let RustOptions { name, visibility, attributes, runtime, tracked, .. } = options;
-    let Stages { items, calls } = Stages::new(plan);
+    let Stages { items, calls } = Stages::new(plan, &Outputs::new(plan));
     let arena = format_ident!("{name}Arena");
     let arena_bytes = size(plan.arena_bytes);
     let [summary, arena_summary] = summaries(plan, name);
@@ -172,4 +175,9 @@ fn body(plan: &Plan, input_len: usize, output_len: usize, calls: &TokenStream) -
             #calls
         }
     }
+}
+
+/// The Rust type of a port's elements.
+fn element(dtype: DType) -> &'static str {
+    Element::of(dtype).map_or("f32", Element::name)
 }

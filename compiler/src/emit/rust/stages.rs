@@ -1,9 +1,9 @@
 //! The plan's steps as statics and calls.
 
 use super::literals::{float, size};
-use crate::graph::{DType, Window};
-use crate::network::Layout;
-use crate::plan::{Clamp, Kernel, Map, Plan, Source, Step, Target};
+use super::outputs::Outputs;
+use crate::emit::descriptor::{self, Value};
+use crate::plan::{Chain, Map, Op, Plan, Step};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
@@ -14,183 +14,171 @@ pub(super) struct Stages {
 }
 
 impl Stages {
-    pub(super) fn new(plan: &Plan) -> Self {
-        let mut writer = Writer { maps: Vec::new(), items: TokenStream::new(), calls: TokenStream::new() };
-        for (index, step) in plan.steps.iter().enumerate() {
-            writer.step(index, step);
-        }
-        Self { items: writer.items, calls: writer.calls }
+    pub(super) fn new(plan: &Plan, outputs: &Outputs) -> Self {
+        let mut writer = Writer { outputs, maps: Vec::new(), items: TokenStream::new() };
+        let calls = plan.steps.iter().enumerate().map(|(index, step)| writer.step(index, step)).collect();
+        Self { items: writer.items, calls }
     }
 }
 
-struct Writer {
+struct Writer<'a> {
+    outputs: &'a Outputs,
     maps: Vec<(Map, Ident)>,
     items: TokenStream,
-    calls: TokenStream,
 }
 
-impl Writer {
-    fn step(&mut self, index: usize, step: &Step) {
-        match &step.kernel {
-            Kernel::Stem { input, .. } => {
-                let value = self.stem(&step.kernel);
-                let name = self.item(index, "STEM", &quote!(Stem), &value);
-                let method = format_ident!("stem_{}", element(input.element));
-                self.calls.extend(quote!(run.#method(&#name, input);));
-            }
-            Kernel::Separable { .. } => {
-                let value = self.separable(&step.kernel);
-                let name = self.item(index, "SEPARABLE", &quote!(Separable), &value);
-                self.calls.extend(quote!(run.separable(&#name);));
-            }
-            Kernel::Depthwise { input, window, weights, clamp, output } => {
-                let value = self.windowed(&quote!(Depthwise), [input, output], window, *weights, clamp);
-                let name = self.item(index, "DEPTHWISE", &quote!(Depthwise), &value);
-                self.calls.extend(quote!(run.depthwise(&#name);));
-            }
-            Kernel::Conv { input, window, weights, clamp, output } => {
-                let value = self.windowed(&quote!(Conv), [input, output], window, *weights, clamp);
-                let name = self.item(index, "CONV", &quote!(Conv), &value);
-                self.calls.extend(quote!(run.conv(&#name);));
-            }
-            Kernel::Pointwise { input, weights, clamp, output } => {
-                let (input, output) = (self.map(input), self.map(output));
-                let (weights, clamp) = (size(*weights), clamp_value(clamp));
-                let value = quote!(rt::Pointwise { input: #input, weights: #weights, clamp: #clamp, output: #output });
-                let name = self.item(index, "POINTWISE", &quote!(Pointwise), &value);
-                self.calls.extend(quote!(run.pointwise(&#name);));
-            }
-            Kernel::GlobalAveragePool { input, output } => {
-                let map = self.map(input);
-                self.calls.extend(match output {
-                    Target::Output => quote!(run.global_average_pool_out(&#map, output);),
-                    Target::Arena(offset) => {
-                        let offset = size(*offset);
-                        quote!(run.global_average_pool(&#map, #offset);)
-                    }
-                });
-            }
-            Kernel::Dense { input, k, n, weights, clamp, output } => {
-                let (input, k, n, weights) = (size(*input), size(*k), size(*n), size(*weights));
-                let epilogue = epilogue_value(clamp);
-                let value = quote!(rt::Dense { input: #input, k: #k, n: #n, weights: #weights, epilogue: #epilogue });
-                let name = self.item(index, "DENSE", &quote!(Dense), &value);
-                self.calls.extend(match output {
-                    Target::Output => quote!(run.dense_out(&#name, output);),
-                    Target::Arena(offset) => {
-                        let offset = size(*offset);
-                        quote!(run.dense(&#name, #offset);)
-                    }
-                });
-            }
-            Kernel::Softmax { at, n, log } => self.calls.extend(match at {
-                Target::Output => {
-                    let n = size(*n);
-                    quote!(run.softmax(output, #n, 1, #log);)
+impl Writer<'_> {
+    /// The call of a step; what it refers to becomes an item.
+    fn step(&mut self, index: usize, step: &Step) -> TokenStream {
+        match &step.op {
+            Op::Chain(chain) => self.chain(index, chain),
+            Op::Dense { input, k, n, weights, epilogue, output } => {
+                let value = self.value(&descriptor::dense(*input, *k, *n, *weights, epilogue));
+                let name = self.item(format_ident!("DENSE_{index}"), &quote!(Dense), &value);
+                match self.outputs.slice(*output, *n) {
+                    Ok(output) => quote!(run.dense_out(&#name, #output);),
+                    Err(offset) => quote!(run.dense(&#name, #offset);),
                 }
-                Target::Arena(offset) => {
-                    let (offset, n) = (size(*offset), size(*n));
-                    quote!(run.softmax_at(#offset, 1, #n, 1, #log);)
+            }
+            Op::Copy { input, output, channel } => {
+                let (input, output, channel) = (self.map(input), self.map(output), size(*channel));
+                quote!(run.copy(&#input, &#output, #channel);)
+            }
+            Op::Activate { at, n, activation } => {
+                let activation = self.value(&descriptor::activation(*activation));
+                match self.outputs.slice(*at, *n) {
+                    Ok(output) => quote!(run.activate(#output, #activation);),
+                    Err(offset) => {
+                        let n = size(*n);
+                        quote!(run.activate_at(#offset, #n, #activation);)
+                    }
                 }
-            }),
-            Kernel::Import { input, output } => {
-                let map = self.map(output);
-                let method = format_ident!("import_{}", element(input.element));
-                let value = source(input);
-                let name = self.item(index, "SOURCE", &quote!(Source), &value);
-                self.calls.extend(quote!(run.#method(&#name, &#map, input);));
             }
-            Kernel::Export { input, layout } => {
-                let (map, layout) = (self.map(input), layout_value(*layout));
-                self.calls.extend(quote!(run.export(&#map, #layout, output);));
+            Op::Softmax { at, outer, n, inner, log } => {
+                let [outer_size, n_size, inner_size] = [*outer, *n, *inner].map(size);
+                match self.outputs.slice(*at, outer * n * inner) {
+                    Ok(output) => quote!(run.softmax(#output, #n_size, #inner_size, #log);),
+                    Err(offset) => quote!(run.softmax_at(#offset, #outer_size, #n_size, #inner_size, #log);),
+                }
             }
-            Kernel::Stream { steps } => self.stream(index, steps),
-        }
-    }
-
-    fn stream(&mut self, index: usize, steps: &[Step]) {
-        let (first, rest) = match steps.split_first() {
-            Some((first, rest)) if matches!(first.kernel, Kernel::Stem { .. }) => (Some(&first.kernel), rest),
-            _ => (None, steps),
-        };
-        let stem = match first {
-            Some(kernel) => {
-                let value = self.stem(kernel);
-                quote!(::core::option::Option::Some(#value))
+            Op::LpNormalize { at, outer, n, inner, p, epsilon } => {
+                let ([outer_size, n_size, inner_size], epsilon) = ([*outer, *n, *inner].map(size), float(*epsilon));
+                let p = size(*p as usize);
+                match self.outputs.slice(*at, outer * n * inner) {
+                    Ok(output) => quote!(run.normalize(#output, #n_size, #inner_size, #p, #epsilon);),
+                    Err(offset) => {
+                        quote!(run.normalize_at(#offset, #outer_size, #n_size, #inner_size, #p, #epsilon);)
+                    }
+                }
             }
-            None => quote!(::core::option::Option::None),
-        };
-        let stages: Vec<_> = rest.iter().map(|step| self.separable(&step.kernel)).collect();
-        let value = quote!(rt::Stream { stem: #stem, stages: &[#(#stages),*] });
-        let name = self.item(index, "STREAM", &quote!(Stream), &value);
-        self.calls.extend(match first.and_then(Kernel::source) {
-            Some(source) => {
-                let method = format_ident!("stream_{}", element(source.element));
-                quote!(run.#method(&#name, input);)
+            Op::ArgMax { input, outer, n, inner, select_last, output } => {
+                let [input, outer_size, n, inner_size] = [*input, *outer, *n, *inner].map(size);
+                self.outputs.slice(*output, outer * inner).map_or_else(
+                    |_| TokenStream::new(),
+                    |output| quote!(run.argmax(#input, #outer_size, #n, #inner_size, #select_last, #output);),
+                )
             }
-            None => quote!(run.stream_f32(&#name, &[]);),
-        });
-    }
-
-    fn stem(&mut self, kernel: &Kernel) -> TokenStream {
-        let Kernel::Stem { input, window, weights, pad_values, clamp, output, scratch } = kernel else {
-            return TokenStream::new();
-        };
-        let (input, window, weights) = (source(input), window_value(window), size(*weights));
-        let pad_values = pad_values.iter().map(|&value| float(value));
-        let (epilogue, output, scratch) = (epilogue_value(clamp), self.map(output), size(*scratch));
-        quote! {
-            rt::Stem {
-                input: #input,
-                window: #window,
-                weights: #weights,
-                pad_values: &[#(#pad_values),*],
-                epilogue: #epilogue,
-                output: #output,
-                scratch: #scratch
+            Op::Import { source, output } => {
+                let source = source.image();
+                let (map, method) = (self.map(output), format_ident!("import_{}", source.element.name()));
+                let value = self.value(&descriptor::source(source));
+                let name = self.item(format_ident!("SOURCE_{index}"), &quote!(Source), &value);
+                quote!(run.#method(&#name, &#map, input);)
+            }
+            Op::Export { input, layout, output } => {
+                let (map, layout) = (self.map(input), self.value(&descriptor::layout(*layout)));
+                match self.outputs.slice(*output, input.shape().iter().product()) {
+                    Ok(output) => quote!(run.export(&#map, #layout, #output);),
+                    Err(offset) => quote!(run.export_at(&#map, #layout, #offset);),
+                }
             }
         }
     }
 
-    fn separable(&mut self, kernel: &Kernel) -> TokenStream {
-        let Kernel::Separable { input, window, depthwise, depthwise_clamp, pointwise, clamp, output, scratch } = kernel
-        else {
-            return TokenStream::new();
-        };
-        let (input, output, window) = (self.map(input), self.map(output), window_value(window));
-        let (depthwise_clamp, clamp) = (clamp_value(depthwise_clamp), clamp_value(clamp));
-        let (depthwise, pointwise, scratch) = (size(*depthwise), size(*pointwise), size(*scratch));
-        quote! {
-            rt::Separable {
-                input: #input,
-                window: #window,
-                depthwise: #depthwise,
-                depthwise_clamp: #depthwise_clamp,
-                pointwise: #pointwise,
-                clamp: #clamp,
-                output: #output,
-                scratch: #scratch
+    fn chain(&mut self, index: usize, chain: &Chain) -> TokenStream {
+        let (stem, links) = descriptor::chain(chain);
+        let element = chain.first().and_then(|first| first.source()).map_or("f32", |from| from.image().element.name());
+        let input = if stem.is_some() { quote!(input) } else { quote!(&[]) };
+        let stem = stem.map(|stem| self.value(&stem)).map_or_else(|| quote!(None), |stem| quote!(Some(#stem)));
+        let links: Vec<TokenStream> = links.iter().map(|link| self.value(link)).collect();
+        let value = quote!(rt::Chain { stem: #stem, links: &[#(#links),*] });
+        let name = self.item(format_ident!("CHAIN_{index}"), &quote!(Chain), &value);
+        let vector = chain.last().and_then(|last| Some((last.target()?, last.output.channels)));
+        match vector.map(|(to, n)| self.outputs.slice(to, n)) {
+            Some(Ok(output)) => {
+                let method = format_ident!("chain_{element}_mean_out");
+                quote!(run.#method(&#name, #input, #output);)
+            }
+            _ => {
+                let method = format_ident!("chain_{element}");
+                quote!(run.#method(&#name, #input);)
             }
         }
     }
 
-    fn windowed(
-        &mut self,
-        ty: &TokenStream,
-        [input, output]: [&Map; 2],
-        window: &Window,
-        weights: usize,
-        clamp: &Clamp,
-    ) -> TokenStream {
-        let (input, output, window) = (self.map(input), self.map(output), window_value(window));
-        let (weights, clamp) = (size(weights), clamp_value(clamp));
-        quote!(rt::#ty { input: #input, window: #window, weights: #weights, clamp: #clamp, output: #output })
-    }
-
-    fn item(&mut self, index: usize, name: &str, ty: &TokenStream, value: &TokenStream) -> Ident {
-        let name = format_ident!("{name}_{index}");
+    fn item(&mut self, name: Ident, ty: &TokenStream, value: &TokenStream) -> Ident {
         self.items.extend(quote!(static #name: rt::#ty = #value;));
         name
+    }
+
+    fn value(&mut self, value: &Value) -> TokenStream {
+        match value {
+            Value::Size(value) => {
+                let value = size(*value);
+                quote!(#value)
+            }
+            Value::Nowhere => quote!(rt::NONE),
+            Value::Float(value) => float(*value),
+            Value::Pair(pair) => {
+                let [rows, columns] = pair.map(size);
+                quote!([#rows, #columns])
+            }
+            Value::Floats(values) => {
+                let values = values.iter().map(|&value| float(value));
+                quote!(&[#(#values),*])
+            }
+            Value::Constant(ty, name) => {
+                let [ty, name] = [ty, name].map(|part| format_ident!("{part}"));
+                quote!(rt::#ty::#name)
+            }
+            Value::Map(None) => quote!(rt::Map::NONE),
+            Value::Map(Some(map)) => {
+                let map = self.map(map);
+                quote!(#map)
+            }
+            Value::Struct("Epilogue", fields) => self.epilogue(fields),
+            Value::Struct("Activation", fields) => match &fields[..] {
+                [(_, Value::Constant(_, "Clamp")), (_, lo), (_, hi)] => {
+                    let (lo, hi) = (self.value(lo), self.value(hi));
+                    quote!(rt::Activation::clamp(#lo, #hi))
+                }
+                _ => self.structure("Activation", fields),
+            },
+            Value::Struct("Window", _) if *value == descriptor::window(&crate::plan::UNIT) => quote!(rt::Window::ONE),
+            Value::Struct(ty, fields) => self.structure(ty, fields),
+        }
+    }
+
+    fn structure(&mut self, ty: &str, fields: &[(&str, Value)]) -> TokenStream {
+        let ty = format_ident!("{ty}");
+        let fields = fields.iter().map(|(name, value)| {
+            let (name, value) = (format_ident!("{name}"), self.value(value));
+            quote!(#name: #value)
+        });
+        let fields: Vec<TokenStream> = fields.collect();
+        quote!(rt::#ty { #(#fields),* })
+    }
+
+    /// In short where there is nothing but an activation.
+    fn epilogue(&mut self, fields: &[(&str, Value)]) -> TokenStream {
+        let mut present = fields.iter().filter(|(_, value)| !matches!(value, Value::Nowhere | Value::Map(None)));
+        match (present.next(), present.next()) {
+            (Some((_, activation)), None) => {
+                let activation = self.value(activation);
+                quote!(rt::Epilogue::of(#activation))
+            }
+            _ => self.structure("Epilogue", fields),
+        }
     }
 
     /// The constant that holds a map, shared by its writer and its readers.
@@ -199,60 +187,12 @@ impl Writer {
             return name.clone();
         }
         let name = format_ident!("MAP_{}", self.maps.len());
-        let Map { offset, height, width, channels, group, ring } = *map;
-        let [offset, height, width] = [offset, height, width].map(size);
-        let [channels, group, ring] = [channels, group, ring].map(size);
-        self.items.extend(quote! {
-            const #name: rt::Map = rt::Map {
-                offset: #offset,
-                height: #height,
-                width: #width,
-                channels: #channels,
-                group: #group,
-                ring: #ring
-            };
+        let fields = descriptor::map(map).map(|(field, value)| {
+            let (field, value) = (format_ident!("{field}"), size(value));
+            quote!(#field: #value)
         });
+        self.items.extend(quote!(const #name: rt::Map = rt::Map { #(#fields),* };));
         self.maps.push((*map, name.clone()));
         name
     }
-}
-
-/// The Rust type of an input's elements.
-pub(super) fn element(dtype: DType) -> &'static str {
-    match dtype {
-        DType::U8 => "u8",
-        DType::I8 => "i8",
-        _ => "f32",
-    }
-}
-
-fn source(source: &Source) -> TokenStream {
-    let [height, width, channels] = [source.height, source.width, source.channels].map(size);
-    let layout = layout_value(source.layout);
-    quote!(rt::Source { height: #height, width: #width, channels: #channels, layout: #layout })
-}
-
-fn layout_value(layout: Layout) -> TokenStream {
-    match layout {
-        Layout::Nchw => quote!(rt::Layout::Nchw),
-        Layout::Nhwc => quote!(rt::Layout::Nhwc),
-    }
-}
-
-fn window_value(window: &Window) -> TokenStream {
-    let [kh, kw] = window.kernel.map(size);
-    let [sh, sw] = window.stride.map(size);
-    let [dh, dw] = window.dilation.map(size);
-    let [top, left] = [window.pads[0], window.pads[1]].map(|pad| size(usize::try_from(pad).unwrap_or(0)));
-    quote!(rt::Window { kernel: [#kh, #kw], stride: [#sh, #sw], dilation: [#dh, #dw], pad: [#top, #left] })
-}
-
-fn epilogue_value(clamp: &Clamp) -> TokenStream {
-    let (lo, hi) = (float(clamp.lo), float(clamp.hi));
-    quote!(rt::Epilogue::clamp(#lo, #hi))
-}
-
-fn clamp_value(clamp: &Clamp) -> TokenStream {
-    let (lo, hi) = (float(clamp.lo), float(clamp.hi));
-    quote!(rt::Clamp { lo: #lo, hi: #hi })
 }

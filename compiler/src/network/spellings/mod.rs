@@ -62,9 +62,8 @@ fn parts(stage: &Stage) -> (Vec<Window>, Vec<Activation>, Vec<&[f32]>) {
         StageKind::Stem(c) | StageKind::Conv(c) => {
             (vec![c.window], vec![activation], vec![&c.weights, &c.bias, &c.pad_values])
         }
-        StageKind::Separable { depthwise: d, activation: inner, pointwise: p } => {
-            (vec![d.window], vec![*inner, activation], vec![&d.weights, &d.bias, &p.weights, &p.bias])
-        }
+        StageKind::Depthwise(d) => (vec![d.window], vec![activation], vec![&d.weights, &d.bias]),
+        StageKind::Pointwise(p) => (vec![], vec![activation], vec![&p.weights, &p.bias]),
         StageKind::Dense(d) => (vec![], vec![activation], vec![&d.weights, &d.bias]),
         _ => (vec![], vec![], vec![]),
     }
@@ -89,7 +88,7 @@ fn assert_same(spelling: Spelling) {
 #[test]
 fn the_plain_one_is_a_mobilenet() {
     let names: Vec<&str> = network(PLAIN).stages.iter().map(|stage| stage.kind.name()).collect();
-    assert_eq!(names, ["Stem", "Separable", "Separable", "GlobalAveragePool", "Dense", "Softmax"]);
+    assert_eq!(names, ["Stem", "Depthwise", "Pointwise", "Depthwise", "Pointwise", "GlobalAveragePool", "Dense", "Softmax"]);
 }
 
 #[test]

@@ -1,0 +1,154 @@
+//! How many rows a map's groups have. Maps whose groups must agree are of one class: what a pointwise convolution or an
+//! elementwise operator reads and writes, and a sum and what it may overwrite. A class has the rows that its pointwise
+//! convolutions cost least in.
+
+use super::check::Check;
+use super::cost::{CostModel, Shape};
+use super::decisions::Decisions;
+use super::units::Unit;
+use super::{Element, Map};
+use crate::network::{FeatureMap, MapId, Network, Stage, StageKind};
+
+/// The classes of a network's maps, and what their rows cost.
+pub(super) struct Groups {
+    class: Vec<usize>,
+    classes: Vec<Class>,
+}
+
+#[derive(Default, Clone)]
+struct Class {
+    height: usize,
+    /// A row's bytes in the widest map.
+    row_bytes: usize,
+    /// Cycles by rows per group, from 1; empty where nothing depends on them.
+    costs: Vec<f64>,
+    /// Rows at most where a stage shares the second-level cache with the rest of a stream.
+    most_streamed: usize,
+    /// A map of the class is summed whole.
+    summed: bool,
+}
+
+/// A map as it lies in memory when all its rows are there.
+pub(super) fn whole(feature: &FeatureMap, group: usize) -> Map {
+    let FeatureMap { height, width, channels, .. } = *feature;
+    let group = group.clamp(1, height.max(1));
+    Map { offset: 0, height, width, channels, group, ring: height.div_ceil(group), element: Element::F32 }
+}
+
+impl Groups {
+    pub fn new(network: &Network, check: &Check, cost: &CostModel) -> Self {
+        let mut ties = Ties((0..network.maps.len()).collect());
+        for stage in &network.stages {
+            if matches!(stage.kind, StageKind::Pointwise(_) | StageKind::Scale | StageKind::Elementwise) {
+                ties.join(stage.inputs[0], stage.output);
+            }
+            if let Some(add) = stage.epilogue.add {
+                ties.join(add, stage.output);
+            }
+        }
+        let class: Vec<usize> = (0..network.maps.len()).map(|map| ties.root(map)).collect();
+        let mut classes = vec![Class { most_streamed: usize::MAX, ..Class::default() }; network.maps.len()];
+        for (map, feature) in network.maps.iter().enumerate() {
+            let of = &mut classes[class[map]];
+            of.height = feature.height;
+            of.row_bytes = of.row_bytes.max(whole(feature, 1).row_bytes());
+            of.summed |= check.summed(MapId(map as u32));
+        }
+        for stage in &network.stages {
+            let Some(shape) = shape(network, check, stage) else { continue };
+            let of = &mut classes[class[stage.output.0 as usize]];
+            let costs = cost.by_rows(&shape);
+            if of.costs.is_empty() {
+                of.costs = costs;
+            } else {
+                of.costs.iter_mut().zip(costs).for_each(|(sum, cost)| *sum += cost);
+            }
+            of.most_streamed = of.most_streamed.min(cost.most_stream_rows(&shape));
+        }
+        Self { class, classes }
+    }
+
+    /// Whether the class of a map has its rows for good: a mean adds up in their order.
+    pub fn fixed(&self, map: MapId) -> bool {
+        self.of(map).summed
+    }
+
+    fn of(&self, map: MapId) -> &Class {
+        &self.classes[self.class[map.0 as usize]]
+    }
+
+    /// Rows per group of each map, with the first `streamed` units in a stream.
+    pub fn rows(&self, network: &Network, units: &[Unit], cost: &CostModel, decisions: &Decisions) -> Vec<usize> {
+        let bytes: Vec<u64> = units.iter().map(|unit| unit_bytes(network, unit)).collect();
+        let slack_from = bytes.iter().skip(decisions.depth).max().copied().unwrap_or(0) / 2;
+        let streamed_units = if decisions.depth > 0 { decisions.depth + 1 } else { 0 };
+        let (mut streamed, mut large) = (vec![false; self.classes.len()], vec![false; self.classes.len()]);
+        for (index, (unit, &bytes)) in units.iter().zip(&bytes).enumerate() {
+            for &stage in &unit.stages {
+                let class = self.class[network.stages[stage].output.0 as usize];
+                streamed[class] |= index < streamed_units;
+            }
+            large[self.class[network.stages[unit.last()].output.0 as usize]] |= bytes >= slack_from;
+        }
+        let rows = |index: usize, class: &Class| {
+            if class.costs.is_empty() {
+                let rows = cost.streaming_rows(class.height, class.row_bytes);
+                return if streamed[index] && decisions.slack > 0.01 { 1 } else { rows };
+            }
+            let most = if streamed[index] { class.most_streamed } else { usize::MAX };
+            let slack = if !class.summed && (streamed[index] || large[index]) { decisions.slack } else { 0.0 };
+            let rows = fewest(&class.costs, slack, most);
+            if class.summed { rows } else { decisions.blocks.apply(rows, class.height) }
+        };
+        let of_class: Vec<usize> = self.classes.iter().enumerate().map(|(index, class)| rows(index, class)).collect();
+        self.class.iter().map(|&class| of_class[class]).collect()
+    }
+}
+
+/// The fewest rows that cost at most `1 + slack` times the best of at most `most`.
+fn fewest(costs: &[f64], slack: f64, most: usize) -> usize {
+    let costs = &costs[..most.clamp(1, costs.len())];
+    let best = costs.iter().copied().fold(f64::INFINITY, f64::min);
+    costs.iter().position(|&cost| cost <= best * (1.0 + slack)).unwrap_or(0) + 1
+}
+
+/// What the cost of a pointwise stage depends on, the depthwise one that it alone reads included.
+pub(super) fn shape(network: &Network, check: &Check, stage: &Stage) -> Option<Shape> {
+    let StageKind::Pointwise(pointwise) = &stage.kind else { return None };
+    let FeatureMap { height, width, channels, .. } = network.maps[stage.output.0 as usize];
+    let input = stage.inputs[0];
+    let taps = match check.writer(input).map(|writer| &network.stages[writer].kind) {
+        Some(StageKind::Depthwise(half)) if check.readers(input) == 1 => half.window.kernel.iter().product(),
+        _ => 0,
+    };
+    Some(Shape { height, width, k: pointwise.weights.len() / pointwise.bias.len().max(1), n: channels, taps })
+}
+
+/// Bytes of the map that a unit reads first and of the one it writes.
+fn unit_bytes(network: &Network, unit: &Unit) -> u64 {
+    let maps = network.stages[unit.first()].inputs.iter().take(1).chain([&network.stages[unit.last()].output]);
+    maps.map(|map| {
+        let FeatureMap { height, width, channels, .. } = network.maps[map.0 as usize];
+        let elements = (height as u64).saturating_mul(width as u64).saturating_mul(channels as u64);
+        elements.saturating_mul(Element::F32.bytes() as u64)
+    })
+    .fold(0, u64::saturating_add)
+}
+
+/// Disjoint sets of maps.
+struct Ties(Vec<usize>);
+
+impl Ties {
+    fn root(&mut self, mut map: usize) -> usize {
+        while self.0[map] != map {
+            self.0[map] = self.0[self.0[map]];
+            map = self.0[map];
+        }
+        map
+    }
+
+    fn join(&mut self, a: MapId, b: MapId) {
+        let (a, b) = (self.root(a.0 as usize), self.root(b.0 as usize));
+        self.0[a.max(b)] = a.min(b);
+    }
+}

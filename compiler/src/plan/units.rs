@@ -1,0 +1,64 @@
+//! Which stages run as one chain: those between which a map need not exist whole.
+
+use super::check::Check;
+use super::cost::Choice;
+use crate::network::{Epilogue, MapId, Network, Stage, StageKind};
+
+/// Stages that run as one step: each reads first what the one before it writes, and nothing else reads that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unit {
+    /// Indices in [`Network::stages`]; at least one.
+    pub stages: Vec<usize>,
+}
+
+impl Unit {
+    pub fn first(&self) -> usize {
+        self.stages[0]
+    }
+
+    pub fn last(&self) -> usize {
+        self.stages[self.stages.len() - 1]
+    }
+}
+
+/// All stages in units, in an order in which they can run.
+pub(super) fn form(network: &Network, check: &Check, fuse: Choice) -> Vec<Unit> {
+    let mut taken = vec![false; network.stages.len()];
+    let mut units = Vec::new();
+    for first in 0..network.stages.len() {
+        if taken[first] {
+            continue;
+        }
+        let mut stages = vec![first];
+        while let Some(next) = follower(network, check, &stages).filter(|_| fuse != Choice::Never) {
+            stages.push(next);
+        }
+        stages.iter().for_each(|&stage| taken[stage] = true);
+        units.push(Unit { stages });
+    }
+    units.sort_by_key(Unit::last);
+    units
+}
+
+/// The stage that joins these: an expansion's depthwise convolution, the pointwise one behind a depthwise one or a scaling, the
+/// mean of a pointwise one's result.
+fn follower(network: &Network, check: &Check, stages: &[usize]) -> Option<usize> {
+    let last = &network.stages[*stages.last()?];
+    let next = check.only_reader(last.output)?;
+    let reader = &network.stages[next];
+    let joins = match (&last.kind, &reader.kind) {
+        (StageKind::Depthwise(_) | StageKind::Scale | StageKind::Elementwise, StageKind::Pointwise(_)) => true,
+        (StageKind::Pointwise(_), StageKind::Depthwise(_)) => stages.len() == 1 && expands(network, last),
+        (StageKind::Pointwise(_), StageKind::GlobalAveragePool) => {
+            stages.len() == 1 && reader.epilogue == Epilogue::NONE
+        }
+        _ => false,
+    };
+    let alone = !check.is_vector(network, last.output);
+    (joins && alone && reader.inputs.first() == Some(&last.output)).then_some(next)
+}
+
+fn expands(network: &Network, stage: &Stage) -> bool {
+    let channels = |map: MapId| network.maps[map.0 as usize].channels;
+    channels(stage.output) > channels(stage.inputs[0])
+}
