@@ -33,6 +33,68 @@ pub fn type_name(path: &Path) -> String {
     name
 }
 
+/// Words that no field may be called: keywords of Rust, C or C++, macros and types of their headers.
+const RESERVED: &[&str] = &[
+    "abstract", "alignas", "alignof", "and", "and_eq", "asm", "async", "auto", "await", "become", "bitand", "bitor",
+    "bool", "box", "break", "case", "catch", "char", "class", "compl", "const", "const_cast", "constexpr", "continue",
+    "crate", "decltype", "default", "delete", "do", "double", "dyn", "dynamic_cast", "else", "enum", "explicit",
+    "export", "extern", "false", "final", "float", "fn", "for", "friend", "gen", "goto", "if", "impl", "in", "inline",
+    "int", "let", "linux", "long", "loop", "macro", "match", "mod", "move", "mut", "mutable", "namespace", "new",
+    "noexcept", "not", "not_eq", "nullptr", "offsetof", "operator", "or", "or_eq", "override", "priv", "private",
+    "protected", "pub", "public", "ref", "register", "reinterpret_cast", "restrict", "return", "self", "short",
+    "signed", "sizeof", "static", "static_assert", "static_cast", "struct", "super", "switch", "template", "this",
+    "thread_local", "throw", "trait", "true", "try", "type", "typedef", "typeid", "typename", "typeof", "union",
+    "unix", "unsafe", "unsigned", "unsized", "use", "using", "virtual", "void", "volatile", "wchar_t", "where",
+    "while", "xor", "xor_eq", "yield",
+];
+
+/// Fields that hold a model's outputs, named after them: in small letters, anything but ASCII letters and digits separates words
+/// by one underscore. Where that gives no name or one that is reserved, `output` stands in front; equal ones get numbers.
+///
+/// ```
+/// let names = ["Identity:0", "class", "StatefulPartitionedCall/scores", "345", "identity.0"];
+/// let fields = mobilenet_compiler::naming::fields(names);
+/// assert_eq!(fields, ["identity_0", "output_class", "stateful_partitioned_call_scores", "output_345", "identity_0_2"]);
+/// ```
+pub fn fields<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let mut fields: Vec<String> = Vec::new();
+    for name in names {
+        let first = field(name);
+        let mut unique = first.clone();
+        let mut number = 2;
+        while fields.contains(&unique) {
+            unique = format!("{first}_{number}");
+            number += 1;
+        }
+        fields.push(unique);
+    }
+    fields
+}
+
+fn field(name: &str) -> String {
+    const LONGEST: usize = 60;
+    let mut field = String::new();
+    let mut before = ' ';
+    for c in name.chars() {
+        let begins = c.is_ascii_uppercase() && (before.is_ascii_lowercase() || before.is_ascii_digit());
+        if (begins || !c.is_ascii_alphanumeric()) && !field.is_empty() && !field.ends_with('_') {
+            field.push('_');
+        }
+        if c.is_ascii_alphanumeric() && field.len() < LONGEST {
+            field.push(c.to_ascii_lowercase());
+        }
+        before = c;
+    }
+    let field = field.trim_end_matches('_');
+    match field {
+        "" => "output".into(),
+        field if field.starts_with(|c: char| c.is_ascii_digit()) || RESERVED.binary_search(&field).is_ok() => {
+            format!("output_{field}")
+        }
+        field => field.into(),
+    }
+}
+
 /// Checks a type name that the user chose.
 ///
 /// # Errors
@@ -48,6 +110,20 @@ pub fn check_type_name(name: &str) -> Result<(), Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fields_are_different_identifiers() {
+        assert!(RESERVED.is_sorted());
+        let names = ["", "/", "é", "a b", "a/b", "A_B", "self", "int", "9", "__x__", "output"];
+        let expected =
+            ["output", "output_2", "output_3", "a_b", "a_b_2", "a_b_3", "output_self", "output_int", "output_9", "x"];
+        let fields = fields(names);
+        assert_eq!(fields[..10], expected);
+        assert_eq!(fields[10], "output_4");
+        for field in fields {
+            assert!(syn::parse_str::<syn::Ident>(&field).is_ok(), "{field}");
+        }
+    }
 
     #[test]
     fn every_file_gives_an_identifier() {

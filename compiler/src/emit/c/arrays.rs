@@ -2,11 +2,12 @@
 //! makes compilers turn them into vectors of whatever the processor has. Named sums (`tiles`) stay scalars with gcc.
 
 use super::compact::input_blocks;
+use super::kernels::pointwise_block;
 use super::isa::Isa;
-use super::needs::Needs;
+use super::needs::{Kind, Needs};
 use super::source::kernel;
 use super::text::list;
-use super::tiles::StemTaps;
+use super::tiles::{Row, StemTaps};
 use std::fmt::Write;
 
 /// Pixels of a pointwise tile and taps added at a time: with fewer, sums are loaded and stored more often than multiplied; with
@@ -35,9 +36,13 @@ fn begin(indent: &str, rows: usize, width: usize, bias: &str) -> String {
     format!("{indent}float {sums};\n{}", each(indent, width, [format!("{start}{bias}[v];")]))
 }
 
-/// The sums of a tile, clamped, where they belong.
-fn end(indent: &str, rows: usize, width: usize) -> String {
-    each(indent, width, (0..rows).map(|r| format!("out[{}] = f1_clamp(c{r}[v], lo, hi);", plus("v", r * width))))
+/// The sums of a tile, clamped, where they belong; on top of what is there, under the condition `sum`.
+fn end(indent: &str, rows: usize, width: usize, sum: Option<&str>) -> String {
+    let add = |sum: &str| {
+        let lines = (0..rows).map(|r| format!("c{r}[v] += out[{}];", plus("v", r * width)));
+        format!("{indent}if ({sum}) {{\n{}{indent}}}\n", each(&format!("{indent}    "), width, lines))
+    };
+    sum.map_or_else(String::new, add) + &each(indent, width, (0..rows).map(|r| format!("out[{}] = f1_clamp(c{r}[v], lo, hi);", plus("v", r * width))))
 }
 
 /// Adds `taps` products to each of the sums: `factor(row, tap)`, and `taps` rows of the panel from `b` on.
@@ -55,20 +60,21 @@ fn add(indent: &str, rows: usize, width: usize, taps: usize, factor: impl Fn(usi
 }
 
 pub(super) fn pointwise_kernels(isa: &Isa, needs: &Needs) -> String {
+    let sum = needs.adds(Kind::Pointwise);
     let widths: Vec<_> = [16, 8].into_iter().filter(|&width| !needs.tile_rows(isa, width).is_empty()).collect();
     let mut text = String::new();
     for &width in &widths {
-        text.extend(TILES.map(|(rows, taps)| pointwise_tile(rows, taps, width)));
+        text.extend(TILES.map(|(rows, taps)| pointwise_tile(rows, taps, width, sum)));
         text += &kernel!("arrays/panel").replace("%W%", &width.to_string());
     }
     let panel = match widths[..] {
         [width] => format!("        @panel{width}_$I(&g, pixels, panel, out);\n"),
         _ => kernel!("arrays/panels").into(),
     };
-    text + &kernel!("pointwise_panels").replace("        %PANEL%\n", &panel)
+    text + &pointwise_block(kernel!("pointwise_panels"), sum).replace("        %PANEL%\n", &panel)
 }
 
-fn pointwise_tile(rows: usize, taps: usize, width: usize) -> String {
+fn pointwise_tile(rows: usize, taps: usize, width: usize, sum: bool) -> String {
     let step = |taps: usize| list(rows, |r| format!("a{r} += {taps}"));
     let mut text = format!(
         "/* Pixels from m on, {rows} by {width} channels. */\n\
@@ -83,27 +89,28 @@ fn pointwise_tile(rows: usize, taps: usize, width: usize) -> String {
         text += &add("            ", rows, width, taps, |r, u| format!("a{r}[{u}]"));
         text += "        }\n";
     }
-    text += "        a += g->stride;\n    }\n";
-    text + &end("    ", rows, width) + "}\n\n"
+    text += "        a += g->pixels * block;\n    }\n";
+    text + &end("    ", rows, width, sum.then_some("g->sum")) + "}\n\n"
 }
 
 /// A tile of the first convolution, `count` times along a row.
 pub(super) fn stem(rows: usize, width: usize, taps: &StemTaps) -> String {
+    let (name, parameter) = (taps.name(), taps.parameter());
     let at_once = (1..=4).rev().find(|n| taps.length.is_multiple_of(*n)).unwrap_or(1);
     let mut text = format!(
         "/* {rows} pixels by {width} channels, count times from column m on. */\n\
-         static @@NOINLINE void @stem{rows}x{width}_$I(const float *const *rows, size_t m, size_t count, const float *panel,\n\
-         \x20                                      @clamp clamp, float *out)\n{{\n\
+         static @@NOINLINE void @{name}_{rows}x{width}_$I(const float *const *rows, size_t m, size_t count, const float *panel,\n\
+         \x20                                      @clamp clamp, {parameter}float *out)\n{{\n\
          \x20   const float lo = clamp.lo, hi = clamp.hi;\n    size_t v;\n"
     );
     let _ = writeln!(text, "    for (out += m * {width}; count > 0; count--, m += {rows}, out += {}) {{", rows * width);
     let _ = writeln!(text, "        const float *b = panel + {width};\n        size_t i, j, l, t;");
     text += &begin("        ", rows, width, "panel");
     let _ = writeln!(text, "        for (i = 0; i < {}; i++) {{", taps.rows);
-    let _ = writeln!(text, "            const float *line = rows[i] + m * {};", taps.pixel);
-    let _ = writeln!(text, "            for (j = 0; j < {}; j++, line += {}) {{", taps.planes, taps.plane);
-    text += "                const float *a = line;\n";
-    let _ = writeln!(text, "                for (l = 0; l < {}; l++, a += {}) {{", taps.chunks, taps.chunk);
+    let _ = writeln!(text, "            const float *const line = rows[i] + m * {};", taps.pixel);
+    let _ = writeln!(text, "            for (j = 0; j < {}; j++) {{", taps.planes);
+    let _ = writeln!(text, "                for (l = 0; l < {}; l++) {{", taps.chunks);
+    let _ = writeln!(text, "                    const float *const a = line + j * {} + l * {};", taps.plane, taps.chunk);
     let _ = writeln!(
         text,
         "                    for (t = 0; t < {}; t += {at_once}, b += {}) {{",
@@ -113,38 +120,39 @@ pub(super) fn stem(rows: usize, width: usize, taps: &StemTaps) -> String {
     let factor = |r, u| format!("a[{}]", plus("t", r * taps.pixel + u));
     text += &add("                        ", rows, width, at_once, factor);
     text += "                    }\n                }\n            }\n        }\n";
-    text + &end("        ", rows, width) + "    }\n}\n\n"
+    text + &end("        ", rows, width, taps.sum.then_some("sum")) + "    }\n}\n\n"
 }
 
-/// A tile of a depthwise row with a 3 wide kernel: borders are read as zeros from a constant.
-pub(super) fn depthwise(pixels: usize, stride: usize, width: usize) -> String {
-    let last = (pixels - 1) * stride + 2;
+/// A tile of a row of a depthwise convolution: borders are read as zeros from a constant.
+pub(super) fn depthwise(pixels: usize, row: Row, width: usize, sum: bool) -> String {
+    let Row { kernel, stride } = row;
+    let (name, count) = (row.name(), row.count());
+    let last = row.last(pixels);
     let mut text = format!(
         "/* {pixels} pixels of {width} channels, from column at on. */\n\
-         static @@NOINLINE void @depthwise_s{stride}_{pixels}x{width}_$I(const @depthwise_row *d, size_t at, int left, int right, float *out)\n{{\n\
+         static @@NOINLINE void @{name}_{pixels}x{width}_$I(const @depthwise_row *d, size_t at, {count} left, {count} right, float *out)\n{{\n\
          \x20   const float lo = d->clamp.lo, hi = d->clamp.hi, *w = d->weights;\n\
-         \x20   const size_t first = (at * {stride} + 1 - d->window->pad[1]) * {width};\n    size_t i, v;\n"
+         \x20   const size_t first = (at * {stride} + {} - d->window->pad[1]) * {width};\n    size_t i, v;\n",
+        row.half()
     );
     text += &begin("    ", pixels, width, "d->bias");
-    let _ = writeln!(text, "    for (i = 0; i < d->rows; i++, w += {}) {{", 3 * width);
-    let _ = writeln!(
-        text,
-        "        const float *const p = d->row[i] + first;\n\
-         \x20       const float *const before = left ? @zeros : p - {width}, *const behind = right ? @zeros : p + {};",
-        (last - 1) * width
-    );
+    let _ = writeln!(text, "    for (i = 0; i < d->rows; i++, w += {}) {{", kernel * width);
+    text += "        const float *const p = d->row[i] + first;\n";
+    let is_border = |q: usize| q < row.half() || q > last - row.half();
+    let borders = (0..=last).filter(|&q| is_border(q));
+    let borders = borders.map(|q| format!("*const x{q} = {}", row.column(q, pixels, |n| (n * width).to_string())));
+    let _ = writeln!(text, "        const float {};", borders.collect::<Vec<_>>().join(", "));
     let column = |q: usize| match q {
-        0 => "before[v]".into(),
-        q if q == last => "behind[v]".into(),
-        q => format!("p[{}]", plus("v", (q - 1) * width)),
+        q if is_border(q) => format!("x{q}[v]"),
+        q => format!("p[{}]", plus("v", (q - row.half()) * width)),
     };
     let sums = (0..pixels).map(|k| {
-        let products = (0..3).map(|j| [format!("w[{}]", plus("v", j * width)), column(k * stride + j)]);
+        let products = (0..kernel).map(|j| [format!("w[{}]", plus("v", j * width)), column(k * stride + j)]);
         format!("c{k}[v] = {};", chain(&format!("c{k}[v]"), products))
     });
     text += &each("        ", width, sums);
     text += "    }\n";
-    text + &end("    ", pixels, width) + "}\n\n"
+    text + &end("    ", pixels, width, sum.then_some("d->sum")) + "}\n\n"
 }
 
 /// One panel of a dense layer.
@@ -161,5 +169,5 @@ pub(super) fn dense(width: usize) -> String {
         text += &add("        ", 1, width, taps, |_, u| format!("a[{u}]"));
         text += "    }\n";
     }
-    text + &end("    ", 1, width) + "}\n\n"
+    text + &end("    ", 1, width, None) + "}\n\n"
 }

@@ -2,8 +2,8 @@
 //! runs.
 
 use super::isa::{Form, Isa};
-use super::kernels::depthwise_block;
-use super::needs::Needs;
+use super::kernels::{depthwise_link, pointwise_block};
+use super::needs::{Kind, Needs};
 use super::source::kernel;
 use super::text::list;
 use super::tiles;
@@ -16,15 +16,16 @@ const SIZES: [usize; 2] = [4, 1];
 /// Channels of a pointwise tile.
 const COLUMNS: usize = 4;
 
-pub(super) fn pointwise_kernels(isa: &Isa) -> String {
-    let tiles: String = SIZES.map(pointwise_tile).concat();
+pub(super) fn pointwise_kernels(isa: &Isa, needs: &Needs) -> String {
+    let sum = needs.adds(Kind::Pointwise);
+    let tiles: String = SIZES.map(|pixels| pointwise_tile(pixels, sum)).concat();
     debug_assert!(isa.form == Form::Compact && isa.lanes == 1);
     let call = "        @panel_$I(&g, width, pixels, panel, out);\n";
-    tiles + kernel!("compact/panel") + &kernel!("pointwise_panels").replace("        %PANEL%\n", call)
+    tiles + kernel!("compact/panel") + &pointwise_block(kernel!("pointwise_panels"), sum).replace("        %PANEL%\n", call)
 }
 
 /// The inputs of each pixel are read by a pointer of their own, as many processors load and step in one instruction.
-fn pointwise_tile(pixels: usize) -> String {
+fn pointwise_tile(pixels: usize, sum: bool) -> String {
     let mut text = format!(
         "/* Pixels from m on, {pixels} by {COLUMNS} channels of a panel; width floats from one input channel to the next. */\n\
          static @@NOINLINE void @pointwise{pixels}_$I(const @gemm *g, size_t m, size_t width, const float *b, float *out)\n{{\n\
@@ -42,8 +43,12 @@ fn pointwise_tile(pixels: usize) -> String {
         let fma: Vec<_> = (0..COLUMNS).map(|c| format!("c{row}{c} = f1_fma(x, b{c}, c{row}{c});")).collect();
         let _ = writeln!(text, "            x = *a{row}++; {}", fma.join(" "));
     }
-    text += "        }\n        a += g->stride;\n    }\n";
+    text += "        }\n        a += g->pixels * block;\n    }\n";
     for row in 0..pixels {
+        if sum {
+            let places: Vec<_> = (0..COLUMNS).map(|c| (format!("c{row}{c}"), format!("out + {c}"))).collect();
+            text += &tiles::sums("f1", "    ", "g->sum", &places);
+        }
         for c in 0..COLUMNS {
             let _ = writeln!(text, "    out[{c}] = f1_clamp(c{row}{c}, lo, hi);");
         }
@@ -65,13 +70,16 @@ pub(super) fn input_blocks(pixels: usize) -> String {
 }
 
 pub(super) fn depthwise_kernels(isa: &Isa, needs: &Needs) -> String {
-    let mut text = String::new();
+    let (mut text, sum) = (String::new(), needs.adds(Kind::Depthwise));
     let mut cases = Vec::new();
-    for stride in needs.rows.iter().map(|&(stride, ..)| stride).collect::<BTreeSet<_>>() {
-        text.extend(SIZES.map(|size| tiles::depthwise(isa, size, stride, None)));
-        text += &kernel!("compact/depthwise_row").replace("%S%", &stride.to_string());
-        let tiled = if needs.any_window { "w->tiled && " } else { "" };
-        cases.push((format!("{tiled}w->stride[1] == {stride}"), format!("@depthwise_s{stride}_$I(&d, block, out);")));
+    for row in needs.rows.iter().map(|&(row, ..)| row).collect::<BTreeSet<_>>() {
+        text.extend(SIZES.map(|size| tiles::depthwise(isa, size, row, None, sum)));
+        text += &kernel!("compact/depthwise_row")
+            .replace("%NAME%", &row.name())
+            .replace("%K%", &row.kernel.to_string())
+            .replace("%S%", &row.stride.to_string())
+            .replace("%OUTSIDE%", &row.outside("        "));
+        cases.push((needs.is_row(row), format!("@{}_$I(&d, block, out);", row.name())));
     }
-    text + &depthwise_block(needs, cases)
+    text + &depthwise_link(needs, cases)
 }

@@ -1,7 +1,8 @@
 //! `net.h`.
 
+use super::outputs::Outputs;
 use super::text::expand;
-use super::{COptions, Kernels, WeightStorage, classes, steps};
+use super::{COptions, Kernels, WeightStorage, classes, names, steps};
 use crate::graph::DType;
 use crate::network::Port;
 use crate::plan::Plan;
@@ -12,6 +13,7 @@ pub(super) fn c_type(dtype: DType) -> Option<&'static str> {
         DType::F32 => Some("float"),
         DType::U8 => Some("uint8_t"),
         DType::I8 => Some("int8_t"),
+        DType::I64 => Some("int64_t"),
         _ => None,
     }
 }
@@ -29,12 +31,12 @@ fn port(direction: &str, port: &Port, len: usize) -> String {
 }
 
 pub(super) fn header(plan: &Plan, options: &COptions, prefix: &str, banner: &str) -> String {
-    let (input_len, output_len) = plan.lengths();
+    let outputs = Outputs::of(plan);
     let mut text = String::from("#ifndef @@H\n#define @@H\n\n#include <stddef.h>\n#include <stdint.h>\n\n");
     text += "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n";
     text += &elements(plan);
-    text += &port("INPUT", &plan.network.input, input_len);
-    text += &port("OUTPUT", &plan.network.outputs[0].port, output_len);
+    text += &port("INPUT", &plan.network.input, plan.lengths().0);
+    text += &output_ports(&outputs);
     text += &format!(
         "#define @@BATCH {}\n#define @@ARENA_BYTES {}\n#define @@WEIGHT_BYTES {}\n\
          /* Multiplications with addition of one image: convolutions and dense layers. */\n#define @@MULT_ADDS {}u\n\n",
@@ -44,11 +46,12 @@ pub(super) fn header(plan: &Plan, options: &COptions, prefix: &str, banner: &str
         plan.mult_adds()
     );
     text += &errors(options);
-    text += &arena(options);
+    text += &structure(&outputs);
+    text += &arena(options, &outputs);
     if options.stage_hooks {
         text += &stages(plan);
     }
-    text += &functions(options, prefix);
+    text += &functions(options, &outputs, prefix);
     text += &classes::declarations(plan);
     text += "\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n";
     format!("{banner}{}", expand(&text, prefix))
@@ -86,16 +89,44 @@ fn errors(options: &COptions) -> String {
     text + "\n"
 }
 
-fn arena(options: &COptions) -> String {
+/// Element types, shapes and lengths of the outputs.
+fn output_ports(outputs: &Outputs) -> String {
+    if !outputs.are_several() {
+        return outputs.ports.iter().map(|one| port("OUTPUT", one, outputs.len(0))).collect();
+    }
+    let count = format!("#define @@OUTPUTS {}\n\n", outputs.ports.len());
+    let ports = outputs.ports.iter().enumerate();
+    count + &ports.map(|(i, one)| port(&format!("OUTPUT{i}"), one, outputs.len(i))).collect::<String>()
+}
+
+/// The structure of several outputs.
+fn structure(outputs: &Outputs) -> String {
+    if !outputs.are_several() {
+        return String::new();
+    }
+    let fields = outputs.fields.iter().zip(&outputs.ports).enumerate();
+    let fields = fields.map(|(i, (field, port))| {
+        format!("    @@OUTPUT{i}_TYPE {field}[@@OUTPUT{i}_LEN]; /* {} */\n", names::comment(&port.name).replace(['@', '$', '%'], "_"))
+    });
+    format!("/* The outputs, in the model's order. */\ntypedef struct @output {{\n{}}} @output;\n\n", fields.collect::<String>())
+}
+
+fn arena(options: &COptions, outputs: &Outputs) -> String {
     let mut text = String::from(
         "/* Scratch memory of one inference at a time; it may lie at any address. */\ntypedef struct @arena {\n",
     );
     if options.weights == WeightStorage::Bin {
         text += "    unsigned char weights[sizeof(const void *) + 8]; /* set by @load */\n";
     }
-    text += "    unsigned char bytes[@@ARENA_BYTES + 63];\n";
+    text += "    union {\n        unsigned char bytes[@@ARENA_BYTES + 63];\n        float floats[@@ARENA_BYTES / sizeof(float)];\n    } memory;\n";
     if options.self_test.is_some() {
-        text += "    unsigned char output[@@OUTPUT_LEN * sizeof(@@OUTPUT_TYPE) + 3]; /* of @self_test */\n";
+        let (ty, alignment) = match outputs.are_several() {
+            true => ("@output values;".to_string(), "sizeof(@output) + 7"),
+            false => ("@@OUTPUT_TYPE values[@@OUTPUT_LEN];".to_string(), "@@OUTPUT_LEN * sizeof(@@OUTPUT_TYPE) + 7"),
+        };
+        text += &format!(
+            "    union {{\n        unsigned char bytes[{alignment}];\n        {ty}\n    }} output; /* of @self_test */\n"
+        );
     }
     text + "} @arena;\n\n"
 }
@@ -110,12 +141,16 @@ fn stages(plan: &Plan) -> String {
     )
 }
 
-fn functions(options: &COptions, prefix: &str) -> String {
-    let mut text = String::from(
-        "/* Reads @@INPUT_LEN elements, writes @@OUTPUT_LEN. No allocation, no I/O, no failure. */\n\
-         void @run(const @@INPUT_TYPE *input, @@OUTPUT_TYPE *output, @arena *arena);\n\n\
+fn functions(options: &COptions, outputs: &Outputs, prefix: &str) -> String {
+    let (ty, writes) = match outputs.are_several() {
+        true => (outputs.ty(), "all @@OUTPUTS outputs"),
+        false => (outputs.ty(), "@@OUTPUT_LEN"),
+    };
+    let mut text = format!(
+        "/* Reads @@INPUT_LEN elements, writes {writes}. No allocation, no I/O, no failure. */\n\
+         void @run(const @@INPUT_TYPE *input, {ty} *output, @arena *arena);\n\n\
          /* The same, with a check of the arguments: @@OK or an error from above. */\n\
-         int @run_checked(const @@INPUT_TYPE *input, @@OUTPUT_TYPE *output, @arena *arena);\n",
+         int @run_checked(const @@INPUT_TYPE *input, {ty} *output, @arena *arena);\n",
     );
     if options.weights == WeightStorage::Bin {
         text += &format!(

@@ -201,6 +201,12 @@ impl Isa {
         }
     }
 
+    /// Pixels of a depthwise tile with a kernel of so many columns, each of which wants a register.
+    pub(super) fn pixels_of(&self, kernel: usize) -> usize {
+        let spare = if self.is_tight() { 3 } else { 5 };
+        self.pixels.min((self.pixels + spare).saturating_sub(kernel)).max(1)
+    }
+
     /// Rows of a tile of this width; 0 where there is none.
     pub(super) fn rows(&self, width: usize) -> usize {
         match width {

@@ -1,16 +1,16 @@
 //! The kernels of one instruction set, as far as the plan needs them.
 
 use super::isa::{Form, Isa};
-use super::needs::Needs;
+use super::needs::{Kind, Needs};
 use super::source::kernel;
 use super::stem::stem_kernels;
-use super::{arrays, compact, tiles};
+use super::{arrays, compact, passes, tiles};
 use std::fmt::Write;
 
 /// All kernels of an instruction set that the plan needs.
 pub(super) fn kernels(isa: &Isa, needs: &Needs) -> String {
     let mut text = String::new();
-    for stem in needs.stems.iter().take(1) {
+    for stem in &needs.stems {
         text += &stem_kernels(isa, stem, needs);
     }
     if needs.kernel_rows > 0 {
@@ -18,24 +18,23 @@ pub(super) fn kernels(isa: &Isa, needs: &Needs) -> String {
     }
     if !needs.products.is_empty() {
         text += &pointwise_kernels(isa, needs);
+        text += &kernel!("pointwise_link").replace("%SUM%", sum(needs, Kind::Pointwise, "s->add != @@NONE, "));
     }
-    if needs.separable {
-        text += kernel!("separable");
-        if needs.separable_alone {
-            text += kernel!("separable_all");
-        }
+    for kind in [Kind::Conv, Kind::GroupedConv].into_iter().filter(|kind| needs.kinds.contains(kind)) {
+        text += &conv(needs, kind);
     }
-    if needs.depthwise {
-        text += kernel!("depthwise_single");
+    for kind in [Kind::MaxPool, Kind::AveragePool].into_iter().filter(|kind| needs.kinds.contains(kind)) {
+        text += &pool(needs, kind);
     }
-    if needs.pointwise {
-        text += kernel!("pointwise_single");
+    if needs.kinds.contains(&Kind::Elementwise) {
+        text += &elementwise(needs);
     }
-    if needs.conv {
-        text += kernel!("conv");
+    if needs.whole_mean || needs.mean_by_parts {
+        text += &mean(needs);
     }
-    if needs.pool {
-        text += kernel!("pool");
+    text += &passes::functions(needs);
+    if !needs.kinds.is_empty() {
+        text += &chain(needs);
     }
     if !needs.dense.is_empty() {
         text += &dense_kernels(isa, needs);
@@ -43,37 +42,170 @@ pub(super) fn kernels(isa: &Isa, needs: &Needs) -> String {
     text
 }
 
+/// A text where links of a kind may add a map, nothing elsewhere.
+fn sum(needs: &Needs, kind: Kind, text: &'static str) -> &'static str {
+    if needs.adds(kind) { text } else { "" }
+}
+
+/// What is added to `name` before it is stored at `at`.
+fn summed(needs: &Needs, kind: Kind, indent: &str, condition: &str, name: &str, at: &str) -> String {
+    let places = [(name.to_string(), at.to_string())];
+    if needs.adds(kind) { tiles::sums("$F", indent, condition, &places) } else { String::new() }
+}
+
+/// What runs the links of chains, and the function of one link.
+fn chain(needs: &Needs) -> String {
+    let call = |kind: Kind| match kind {
+        Kind::Mean => format!("@{}_$I(s, image, q, q + 1);", kind.name()),
+        _ => format!("@{}_$I(s, image, q);", kind.name()),
+    };
+    let kinds: Vec<_> = needs.kinds.iter().copied().collect();
+    let mut body = String::new();
+    if needs.begins_sums() {
+        let others = if needs.adds(Kind::Elementwise) { " && s->kind != @@ELEMENTWISE" } else { "" };
+        let _ = write!(body, "    if (s->add != @@NONE{others}) {{\n        @begin_sum(s, image, q);\n    }}\n");
+    }
+    body += &match kinds[..] {
+        [kind] => format!("    {}\n", call(kind)),
+        _ => {
+            let case = |&kind: &Kind| format!("    case {}:\n        {}\n        break;\n", kind.constant(), call(kind));
+            let cases: String = kinds.iter().map(case).collect();
+            format!("    switch (s->kind) {{\n{cases}    default:\n        break;\n    }}\n")
+        }
+    };
+    if !needs.map_passes.is_empty() {
+        body += "    if (s->pass != @@NONE) {\n        @pass_group_$I(s, image, q);\n    }\n";
+    }
+    let run = if needs.longest > 1 { kernel!("chain") } else { kernel!("chain_single") };
+    let staged = if needs.stems.is_empty() { "" } else { "    image->staged = 0;\n" };
+    kernel!("link_group").replace("%BODY%", &body)
+        + &run.replace("%LINKS%", &needs.longest.to_string()).replace("%STAGED%", staged)
+}
+
+fn conv(needs: &Needs, kind: Kind) -> String {
+    let grouped = kind == Kind::GroupedConv;
+    let (name, own) = (kind.name(), needs.adds(kind));
+    let (groups, pixel) = match grouped {
+        false => (
+            "",
+            "                @conv_pixel_$I(s, image, panel, block, q * out->group + y, x, to);\n".to_string(),
+        ),
+        true => {
+            let added = if own { " + (s->add != @@NONE ? to[v] : 0.0f)" } else { "" };
+            (" / s->groups", kernel!("conv_lanes").replace("%SUM%", added))
+        }
+    };
+    let mut text = String::new();
+    if !grouped {
+        let added = summed(needs, kind, "        ", "s->add != @@NONE", "sum", "out + v");
+        text += &kernel!("conv").replace("%SUM%", &added);
+    }
+    text + &kernel!("conv_link").replace("%NAME%", &name).replace("%GROUPS%", groups).replace("%PIXEL%", &pixel)
+}
+
+fn pool(needs: &Needs, kind: Kind) -> String {
+    let indent = "                    ";
+    let added = summed(needs, kind, indent, "s->add != @@NONE", "value", "to + v");
+    let text = kernel!("pool").replace("%NAME%", &kind.name()).replace("%SUM%", &added);
+    if kind == Kind::MaxPool {
+        return text
+            .replace("%WHAT%", "The largest value")
+            .replace("%BORDER%", "never wins")
+            .replace("%START%", "-@@INFINITY")
+            .replace("%TAKE%", "$F_clamp($F_load(@row_block(&row, c, block) + (across - w->pad[1]) * block + v), value, $F_set(@@INFINITY))")
+            .replace("%COUNT%", "")
+            .replace("%COUNTED%", "")
+            .replace("%MEAN%", "");
+    }
+    text.replace("%WHAT%", "The mean")
+        .replace("%BORDER%", "counts as zeros where groups says so")
+        .replace("%START%", "0.0f")
+        .replace("%TAKE%", "$F_add(value, $F_load(@row_block(&row, c, block) + (across - w->pad[1]) * block + v))")
+        .replace("%COUNT%", &format!("{indent}size_t count = s->groups * w->kernel[0] * w->kernel[1];\n"))
+        .replace("%COUNTED%", &format!("{indent}        count += 1 - s->groups;\n"))
+        .replace("%MEAN%", &format!("{indent}value = $F_mul(value, $F_set(1.0f / (float)(count > 0 ? count : 1)));\n"))
+}
+
+fn elementwise(needs: &Needs) -> String {
+    let (gate, add) = (needs.gate, needs.adds(Kind::Elementwise));
+    let what = match (gate, add) {
+        (true, true) => ", times a factor of each channel, plus a map",
+        (true, false) => ", times a factor of each channel",
+        (false, true) => ", plus a map",
+        (false, false) => "",
+    };
+    let (mut addend, mut row, mut factor, mut value) = Default::default();
+    if add {
+        addend =
+            "        const @row plus = s->add != @@NONE ? @row_at(&@maps[s->add], image->arena, y) : from;\n".to_string();
+        row = "            const float *const d = @row_block(&plus, c, block);\n".to_string();
+    }
+    if gate {
+        factor = "                const $F by = s->gate != @@NONE ? $F_load(image->arena + s->gate + c + v) : $F_set(1.0f);\n"
+            .to_string();
+        value = "                    value = $F_mul(value, by);\n".to_string();
+    }
+    if add {
+        value += "                    if (s->add != @@NONE) {\n                        value = $F_add(value, $F_load(d + i));\n                    }\n";
+    }
+    let replace = |text: String, (from, to): (&str, &String)| text.replace(from, to);
+    [("%ADDEND%", &addend), ("%ROW%", &row), ("%FACTOR%", &factor), ("%VALUE%", &value)]
+        .into_iter()
+        .fold(kernel!("elementwise").replace("%WHAT%", what), replace)
+}
+
+fn mean(needs: &Needs) -> String {
+    let (parts, earlier, store) = if needs.mean_by_parts {
+        (
+            "; behind the last group the sums become means",
+            "        for (v = 0; v < block; v++) {\n            mean[v] = first > 0 && v < used ? out[c + v] : 0.0f;\n        }\n",
+            "            s0 = first > 0 ? $F_add($F_load(mean + v), s0) : s0;\n\
+             \x20           $F_store(mean + v, end < @groups(m) ? s0 : $F_mul(s0, $F_set(scale)));\n",
+        )
+    } else {
+        ("", "", "            $F_store(mean + v, $F_mul(s0, $F_set(scale)));\n")
+    };
+    kernel!("mean").replace("%PARTS%", parts).replace("%EARLIER%", earlier).replace("%STORE%", store)
+}
+
+/// The function of a block of pixels, which may add to what is there.
+pub(super) fn pointwise_block(text: &str, sum: bool) -> String {
+    let (parameter, set) = if sum { ("int sum, ", "    g.sum = sum;\n") } else { ("", "") };
+    text.replace("%SUM%", parameter).replace("%SET%", set)
+}
+
 fn depthwise_kernels(isa: &Isa, needs: &Needs) -> String {
     if isa.form == Form::Compact {
         return compact::depthwise_kernels(isa, needs);
     }
-    let tile = |size, stride, width| match isa.form {
-        Form::Arrays => arrays::depthwise(size, stride, width),
-        _ => tiles::depthwise(isa, size, stride, Some(width)),
+    let sum = needs.adds(Kind::Depthwise);
+    let tile = |size, row, width| match isa.form {
+        Form::Arrays => arrays::depthwise(size, row, width, sum),
+        _ => tiles::depthwise(isa, size, row, Some(width), sum),
     };
     let mut text = String::new();
     let mut cases = Vec::new();
-    let kinds: std::collections::BTreeSet<_> = needs.rows.iter().map(|&(s, w, _)| (s, w)).collect();
-    for (stride, width) in kinds {
-        let sizes: Vec<_> = needs.tile_pixels(isa, stride, width).into_iter().collect();
+    let kinds: std::collections::BTreeSet<_> = needs.rows.iter().map(|&(row, width, _)| (row, width)).collect();
+    for (row, width) in kinds {
+        let sizes: Vec<_> = needs.tile_pixels(isa, row, width).into_iter().collect();
         for &size in &sizes {
-            text += &tile(size, stride, width);
+            text += &tile(size, row, width);
         }
-        text += &tiles::depthwise_row(isa, &sizes, stride, width);
-        let tiled = if needs.any_window { "w->tiled && " } else { "" };
+        text += &tiles::depthwise_row(isa, &sizes, row, width);
         cases.push((
-            format!("{tiled}w->stride[1] == {stride} && block == {width}"),
-            format!("@depthwise_s{stride}x{width}_$I(&d, out);"),
+            format!("{} && block == {width}", needs.is_row(row)),
+            format!("@{}x{width}_$I(&d, out);", row.name()),
         ));
     }
-    text + &depthwise_block(needs, cases)
+    text + &depthwise_link(needs, cases)
 }
 
 /// The loop over rows and channels around what computes one row of one block: conditions and calls in order.
-pub(super) fn depthwise_block(needs: &Needs, mut cases: Vec<(String, String)>) -> String {
+pub(super) fn depthwise_link(needs: &Needs, mut cases: Vec<(String, String)>) -> String {
     let mut text = String::new();
     if needs.any_window {
-        text += kernel!("depthwise_any");
+        let added = summed(needs, Kind::Depthwise, "            ", "d->sum", "sum", "out + v");
+        text += &kernel!("depthwise_any").replace("%SUM%", &added);
         cases.push((String::new(), "@depthwise_any_$I(&d, block, out);".into()));
     }
     let last = cases.len().saturating_sub(1);
@@ -88,7 +220,8 @@ pub(super) fn depthwise_block(needs: &Needs, mut cases: Vec<(String, String)>) -
             _ => format!("                }} else if ({condition}) {{\n                    {call}\n"),
         };
     }
-    text + &kernel!("depthwise_block")
+    text + &kernel!("depthwise_link")
+        .replace("%SUM%", sum(needs, Kind::Depthwise, "    d.sum = s->add != @@NONE;\n"))
         .replace("%DISPATCH%", &dispatch)
         .replace("@@CHUNK", &needs.chunk().to_string())
         .replace("@@KERNEL_ROWS", &needs.kernel_rows.to_string())
@@ -97,9 +230,10 @@ pub(super) fn depthwise_block(needs: &Needs, mut cases: Vec<(String, String)>) -
 fn pointwise_kernels(isa: &Isa, needs: &Needs) -> String {
     match isa.form {
         Form::Tiles => {}
-        Form::Compact => return compact::pointwise_kernels(isa),
+        Form::Compact => return compact::pointwise_kernels(isa, needs),
         Form::Arrays => return arrays::pointwise_kernels(isa, needs),
     }
+    let sum = needs.adds(Kind::Pointwise);
     let mut text = String::new();
     let mut panels = String::new();
     for width in [32, 16, 8] {
@@ -109,7 +243,7 @@ fn pointwise_kernels(isa: &Isa, needs: &Needs) -> String {
         }
         let mut cases = String::new();
         for &rows in &sizes {
-            text += &tiles::pointwise(isa, rows, width, needs.tails);
+            text += &tiles::pointwise(isa, rows, width, needs.tails, sum);
             let _ = write!(
                 cases,
                 "    case {rows}:\n        @pointwise{rows}x{width}_$I(g, m, count, panel, out);\n        break;\n"
@@ -125,7 +259,7 @@ fn pointwise_kernels(isa: &Isa, needs: &Needs) -> String {
     if isa.prefetches == 0 {
         panels.insert_str(0, "    (void)then;\n");
     }
-    text + &kernel!("pointwise_block").replace("%PANELS%", &panels)
+    text + &pointwise_block(kernel!("pointwise_block"), sum).replace("%PANELS%", &panels)
 }
 
 fn panel_loop(isa: &Isa, width: usize) -> String {
@@ -162,8 +296,15 @@ fn panel_loop(isa: &Isa, width: usize) -> String {
 }
 
 fn dense_kernels(isa: &Isa, needs: &Needs) -> String {
+    let (padding, whole_blocks) = match needs.dense_inside {
+        true => ("int padding, ", true),
+        false => ("", false),
+    };
     if isa.form == Form::Compact && !needs.products.is_empty() {
-        return kernel!("compact/dense").into();
+        let sum = if needs.adds(Kind::Pointwise) { "0, " } else { "" };
+        let whole = if whole_blocks { "padding ? s->n : s->n / 16 * 16" } else { "s->n / 16 * 16" };
+        let text = kernel!("compact/dense").replace("%PADDING%", padding).replace("%SUM%", sum);
+        return text.replace("%WHOLE%", whole);
     }
     let mut text = String::new();
     let mut runs = String::new();
@@ -193,11 +334,14 @@ fn dense_kernels(isa: &Isa, needs: &Needs) -> String {
             (true, false) => first.into(),
             _ => second.into(),
         };
+        let rest = if whole_blocks { "(padding ? @block(s->n, c) : s->n - c)" } else { "(s->n - c)" };
         let _ = writeln!(
             runs,
-            "    if (c < s->n) {{\n        float last[16];\n        {call}\n        memcpy(out + c, last, (s->n - c) * sizeof(float));\n    }}"
+            "    if (c < s->n) {{\n        float last[16];\n        {call}\n        memcpy(out + c, last, {rest} * sizeof(float));\n    }}"
         );
+    } else if whole_blocks {
+        runs += "    (void)padding;\n";
     }
     let start = if wide || narrow || whole { "    size_t c = 0;\n" } else { "" };
-    text + &kernel!("dense_run").replace("%START%", start).replace("%RUNS%", &runs)
+    text + &kernel!("dense_run").replace("%PADDING%", padding).replace("%START%", start).replace("%RUNS%", &runs)
 }

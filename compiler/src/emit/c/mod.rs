@@ -6,18 +6,20 @@
 mod arrays;
 mod classes;
 mod compact;
-mod descriptors;
 mod header;
 mod integration;
 mod isa;
 mod kernels;
 mod names;
 mod needs;
+mod outputs;
+mod passes;
 mod runtime;
 mod self_test;
 mod source;
 mod stem;
 mod steps;
+mod tables;
 mod target;
 mod text;
 mod tiles;
@@ -26,7 +28,9 @@ mod weights;
 use crate::diagnostic::{Error, Problem};
 use crate::emit::provenance::GENERATED;
 use crate::emit::{Files, Provenance};
-use crate::plan::Plan;
+use crate::graph::DType;
+use crate::network::Port;
+use crate::plan::{Link, LinkOp, Plan};
 pub use integration::Project;
 pub use names::{LONGEST_PREFIX, prefix};
 pub use target::Target;
@@ -145,13 +149,19 @@ pub fn emit(plan: &Plan, options: &COptions) -> Result<Files, Error> {
 
 fn check(plan: &Plan, options: &COptions) -> Result<(), Error> {
     let mut problems = Vec::new();
-    for (port, what) in [(&plan.network.input, "input"), (&plan.network.outputs[0].port, "output")] {
-        if header::c_type(port.dtype).is_none() {
-            let found = format!("{:?}", port.dtype);
-            problems.push(
-                Problem::new(format!("no C code for the {what}'s element type")).expected("F32, U8 or I8", found),
-            );
-        }
+    let typed = |what: &str, port: &Port, known: &[DType]| {
+        let found = format!("{:?}", port.dtype);
+        let known_names = known.iter().map(|dtype| format!("{dtype:?}")).collect::<Vec<_>>().join(" or ");
+        let problem = || Problem::new(format!("no C code for the {what}'s element type")).expected(known_names, found);
+        (!known.contains(&port.dtype)).then(problem)
+    };
+    problems.extend(typed("input", &plan.network.input, &[DType::F32, DType::U8, DType::I8]));
+    for port in outputs::Outputs::of(plan).ports {
+        problems.extend(typed(&format!("output {}", port.name), port, &[DType::F32, DType::I64]));
+    }
+    let gated = |link: &&Link| link.epilogue.gate.is_some() && !matches!(link.op, LinkOp::Elementwise);
+    if options.kernels == Kernels::Inline && plan.links().any(|link| gated(&link)) {
+        problems.push(Problem::new("no C kernel multiplies by a gate while it computes something else"));
     }
     problems.extend(integration::check(options));
     problems.extend(options.self_test.as_ref().and_then(|test| self_test::check(plan, test)));

@@ -1,43 +1,96 @@
 //! What a plan asks of the kernels, so that only that is emitted.
 
 use super::isa::Isa;
-use super::tiles::Tails;
+use super::passes::Pass;
+use super::tiles::{Row, Tails};
 use crate::graph::Window;
-use crate::plan::{Kernel, Map, Plan, Source, Target};
+use crate::network::Layout;
+use crate::plan::{ImageSource, Link, LinkOp, Map, Op, Plan, Source, Target};
 use std::collections::BTreeSet;
 
 /// The first convolution with the numbers its loops are spelled with.
 #[derive(Debug, Clone)]
 pub(super) struct Stem<'a> {
-    pub input: Source,
+    pub number: usize,
+    pub input: ImageSource,
     pub window: Window,
     pub pad_values: &'a [f32],
+    pub scratch: usize,
     pub output: Map,
+}
+
+/// Kinds of links that have a function each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    /// By its number: each is spelled with its own numbers.
+    Stem(usize),
+    Conv,
+    GroupedConv,
+    Depthwise,
+    Pointwise,
+    MaxPool,
+    AveragePool,
+    Elementwise,
+    Mean,
+}
+
+impl Kind {
+    /// What its function's name begins with; in capitals, its constant's.
+    pub(super) fn name(self) -> String {
+        match self {
+            Self::Stem(number) => super::tiles::stem_name(number),
+            Self::Conv => "conv".into(),
+            Self::GroupedConv => "grouped_conv".into(),
+            Self::Depthwise => "depthwise".into(),
+            Self::Pointwise => "pointwise".into(),
+            Self::MaxPool => "max_pool".into(),
+            Self::AveragePool => "average_pool".into(),
+            Self::Elementwise => "elementwise".into(),
+            Self::Mean => "mean".into(),
+        }
+    }
+
+    pub(super) fn constant(self) -> String {
+        format!("@@{}", self.name().to_ascii_uppercase())
+    }
 }
 
 /// Kernels, shapes and bounds of one plan.
 #[derive(Debug, Default)]
 pub(super) struct Needs<'a> {
     pub stems: Vec<Stem<'a>>,
-    /// A stem outside a stream.
-    pub stem_alone: bool,
-    pub separable: bool,
-    /// A separable outside a stream.
-    pub separable_alone: bool,
-    pub depthwise: bool,
-    pub pointwise: bool,
-    pub conv: bool,
-    pub pool: bool,
-    pub softmax: bool,
-    pub log_softmax: bool,
-    pub stream: bool,
-    pub import: Option<Source>,
-    pub export: Option<(Map, crate::network::Layout)>,
+    /// Of links in chains.
+    pub kinds: BTreeSet<Kind>,
+    /// Of links that add a map.
+    sums: BTreeSet<Kind>,
+    /// A link multiplies by a vector.
+    pub gate: bool,
+    /// Links of the longest chain.
+    pub longest: usize,
+    /// A mean of a map that is there as a whole.
+    pub whole_mean: bool,
+    /// A mean in a chain.
+    pub mean_by_parts: bool,
+    /// What follows the clamping of maps, and of vectors.
+    pub map_passes: Vec<Pass>,
+    pub vector_passes: Vec<Pass>,
+    /// Whether a logarithm, and whether elements are apart.
+    pub softmaxes: BTreeSet<(bool, bool)>,
+    /// Degrees of norms.
+    pub norms: BTreeSet<u32>,
+    /// Whether the last of equal ones counts.
+    pub arg_maxes: BTreeSet<bool>,
+    pub import: Option<ImageSource>,
+    pub exports: BTreeSet<&'static str>,
+    pub copy: bool,
+    /// Lengths of the outputs of dense layers.
     pub dense: Vec<usize>,
+    /// A dense layer writes to the arena.
+    pub dense_inside: bool,
     /// Pixels of a block, input channels, output channels.
     pub products: BTreeSet<(usize, usize, usize)>,
-    /// Rows of depthwise convolutions that a 3 wide tile computes: stride, block width, row width.
-    pub rows: BTreeSet<(usize, usize, usize)>,
+    /// Rows of depthwise convolutions that a tile computes, with the widths of a block and of the row.
+    pub rows: BTreeSet<(Row, usize, usize)>,
     /// A depthwise convolution that no tile computes.
     pub any_window: bool,
     pub kernel_rows: usize,
@@ -50,30 +103,29 @@ fn group_pixels(map: &Map) -> impl Iterator<Item = usize> {
     [map.group.min(map.height) * map.width, last * map.width].into_iter()
 }
 
-/// Whether the 3 wide tiles compute this window.
-pub(super) fn is_tiled(window: &Window, input: &Map, output: &Map) -> bool {
-    let [_, left, ..] = window.pads;
-    let reach = (output.width - 1) * window.stride[1] + 3;
-    window.kernel[1] == 3
-        && window.dilation[1] == 1
-        && matches!(window.stride[1], 1 | 2)
-        && (0..=1).contains(&left)
-        && reach <= input.width + left as usize + 1
+/// The rows whose tiles compute this window: the middle of each window is inside the map.
+pub(super) fn tiled(window: &Window, input: &Map, output: &Map) -> Option<Row> {
+    let row = Row { kernel: window.kernel[1], stride: window.stride[1] };
+    let left = usize::try_from(window.pads[1]).ok()?;
+    let reach = (output.width - 1) * row.stride + row.kernel;
+    let fits = left <= row.half() && reach <= input.width + left + row.half();
+    let known = matches!(row.kernel, 3 | 5 | 7) && matches!(row.stride, 1 | 2) && window.dilation[1] == 1;
+    (fits && known).then_some(row)
+}
+
+/// How a layout's functions are called.
+pub(super) fn order(layout: Layout) -> &'static str {
+    match layout {
+        Layout::Nchw => "nchw",
+        Layout::Nhwc => "nhwc",
+    }
 }
 
 impl<'a> Needs<'a> {
     pub(super) fn of(plan: &'a Plan) -> Self {
         let mut needs = Needs::default();
         for step in &plan.steps {
-            match &step.kernel {
-                Kernel::Stem { .. } => needs.stem_alone = true,
-                Kernel::Separable { .. } => needs.separable_alone = true,
-                Kernel::Stream { .. } => needs.stream = true,
-                _ => {}
-            }
-        }
-        for step in plan.flat_steps() {
-            needs.add(&step.kernel);
+            needs.step(&step.op);
         }
         for &(_, k, _) in &needs.products {
             needs.tails.whole |= k >= 16;
@@ -84,35 +136,93 @@ impl<'a> Needs<'a> {
         needs
     }
 
-    fn add(&mut self, kernel: &'a Kernel) {
-        match kernel {
-            Kernel::Stem { input, window, pad_values, output, .. } => {
-                self.stems.push(Stem { input: *input, window: *window, pad_values, output: *output });
+    fn step(&mut self, op: &'a Op) {
+        match op {
+            Op::Chain(chain) => {
+                let whole_mean = matches!(&chain.links[..], [Link { op: LinkOp::Mean { .. }, .. }]);
+                self.whole_mean |= whole_mean;
+                if !whole_mean {
+                    self.longest = self.longest.max(chain.links.len());
+                }
+                for link in &chain.links {
+                    self.link(link, whole_mean);
+                }
             }
-            Kernel::Separable { input, window, output, .. } => {
-                self.separable = true;
-                self.depthwise(window, input, output);
-                self.product(output, input.channels);
+            Op::Dense { n, epilogue, output, .. } => {
+                self.dense.push(*n);
+                self.dense_inside |= matches!(output, Target::Arena(_));
+                self.vector_passes.extend(Pass::behind(epilogue, *n));
             }
-            Kernel::Depthwise { input, window, output, .. } => {
-                self.depthwise = true;
-                self.depthwise(window, input, output);
+            Op::Activate { activation, .. } => self.vector_passes.extend(Pass::activation(*activation)),
+            Op::Softmax { inner, log, .. } => {
+                self.softmaxes.insert((*log, *inner > 1));
             }
-            Kernel::Pointwise { input, output, .. } => {
-                self.pointwise = true;
-                self.product(output, input.channels);
+            Op::LpNormalize { p, .. } => {
+                self.norms.insert(*p);
             }
-            Kernel::Conv { .. } => self.conv = true,
-            Kernel::GlobalAveragePool { .. } => self.pool = true,
-            Kernel::Dense { n, .. } => self.dense.push(*n),
-            Kernel::Softmax { log, .. } => {
-                self.softmax |= !log;
-                self.log_softmax |= log;
+            Op::ArgMax { select_last, .. } => {
+                self.arg_maxes.insert(*select_last);
             }
-            Kernel::Import { input, .. } => self.import = Some(*input),
-            Kernel::Export { input, layout } => self.export = Some((*input, *layout)),
-            Kernel::Stream { .. } => {}
+            Op::Copy { .. } => self.copy = true,
+            Op::Import { source: Source::Image(image), .. } => self.import = Some(*image),
+            Op::Export { layout, .. } => {
+                self.exports.insert(order(*layout));
+            }
         }
+    }
+
+    fn link(&mut self, link: &'a Link, whole_mean: bool) {
+        let Link { window, epilogue, output, .. } = link;
+        let kind = self.kind(link);
+        match (&link.op, &link.input) {
+            (LinkOp::Stem { source: Source::Image(input), pad_values, scratch, .. }, _) => {
+                let number = self.stems.len();
+                let (input, scratch) = (*input, *scratch);
+                self.stems.push(Stem { number, input, window: *window, pad_values, scratch, output: *output });
+            }
+            (LinkOp::Depthwise, Some(input)) => self.depthwise(window, input, output),
+            (LinkOp::Pointwise, Some(input)) => self.product(output, input.channels),
+            (LinkOp::Mean { .. }, _) => {
+                self.mean_by_parts |= !whole_mean;
+                self.vector_passes.extend(Pass::of_vector(epilogue, output.channels));
+            }
+            _ => {}
+        }
+        if !whole_mean {
+            self.kinds.insert(kind);
+        }
+        if kind != Kind::Mean {
+            self.map_passes.extend(Pass::behind(epilogue, output.channels));
+        }
+        self.gate |= epilogue.gate.is_some();
+        if epilogue.add.is_some() {
+            self.sums.insert(kind);
+        }
+    }
+
+    /// The kind of a link; of a first convolution, the next one.
+    fn kind(&self, link: &Link) -> Kind {
+        kind(link, self.stems.len())
+    }
+
+    /// Whether links of this kind may add a map.
+    pub(super) fn adds(&self, kind: Kind) -> bool {
+        self.sums.contains(&kind)
+    }
+
+    /// Whether any link adds a map.
+    pub(super) fn sums(&self) -> bool {
+        !self.sums.is_empty()
+    }
+
+    /// Whether a link adds to what its own function does not read: a map that is put where its output goes.
+    pub(super) fn begins_sums(&self) -> bool {
+        self.sums.iter().any(|&kind| kind != Kind::Elementwise)
+    }
+
+    /// All that follows the clamping of values.
+    pub(super) fn passes(&self) -> impl Iterator<Item = &Pass> {
+        self.map_passes.iter().chain(&self.vector_passes)
     }
 
     fn product(&mut self, output: &Map, k: usize) {
@@ -121,13 +231,21 @@ impl<'a> Needs<'a> {
 
     fn depthwise(&mut self, window: &Window, input: &Map, output: &Map) {
         self.kernel_rows = self.kernel_rows.max(window.kernel[0]);
-        if !is_tiled(window, input, output) {
+        let Some(row) = tiled(window, input, output) else {
             self.any_window = true;
             return;
-        }
+        };
         for width in widths(input.channels) {
-            self.rows.insert((window.stride[1], width, output.width));
+            self.rows.insert((row, width, output.width));
         }
+    }
+
+    /// The condition under which a window is one of these rows.
+    pub(super) fn is_row(&self, row: Row) -> String {
+        let kernels: BTreeSet<_> = self.rows.iter().map(|(row, ..)| row.kernel).collect();
+        let tiled = if self.any_window { "w->tiled && " } else { "" };
+        let kernel = if kernels.len() > 1 { format!("w->kernel[1] == {} && ", row.kernel) } else { String::new() };
+        format!("{tiled}{kernel}w->stride[1] == {}", row.stride)
     }
 
     /// Output rows of a depthwise convolution whose input rows are looked up at a time: few, for the stack's sake.
@@ -141,10 +259,25 @@ impl<'a> Needs<'a> {
         uses.flat_map(|&(pixels, ..)| balanced(pixels, isa.rows(width))).collect()
     }
 
-    /// Pixels of depthwise tiles of a stride and block width.
-    pub(super) fn tile_pixels(&self, isa: &Isa, stride: usize, width: usize) -> BTreeSet<usize> {
-        let uses = self.rows.iter().filter(|(s, w, _)| (*s, *w) == (stride, width));
-        uses.flat_map(|&(.., pixels)| balanced(pixels, isa.pixels)).collect()
+    /// Pixels of depthwise tiles of a block width.
+    pub(super) fn tile_pixels(&self, isa: &Isa, row: Row, width: usize) -> BTreeSet<usize> {
+        let uses = self.rows.iter().filter(|(r, w, _)| (*r, *w) == (row, width));
+        uses.flat_map(|&(.., pixels)| balanced(pixels, isa.pixels_of(row.kernel))).collect()
+    }
+}
+
+/// The kind of a link, where it is a first convolution of this number.
+pub(super) fn kind(link: &Link, stem: usize) -> Kind {
+    match link.op {
+        LinkOp::Stem { .. } => Kind::Stem(stem),
+        LinkOp::Conv { groups: 1 } => Kind::Conv,
+        LinkOp::Conv { .. } => Kind::GroupedConv,
+        LinkOp::Depthwise => Kind::Depthwise,
+        LinkOp::Pointwise => Kind::Pointwise,
+        LinkOp::MaxPool => Kind::MaxPool,
+        LinkOp::AveragePool { .. } => Kind::AveragePool,
+        LinkOp::Elementwise => Kind::Elementwise,
+        LinkOp::Mean { .. } => Kind::Mean,
     }
 }
 
@@ -186,12 +319,4 @@ fn balanced(count: usize, most: usize) -> impl Iterator<Item = usize> {
     let parts = count.div_ceil(most).max(1);
     let (size, larger) = (count / parts, count % parts);
     [Some(size), (larger > 0).then_some(size + 1)].into_iter().flatten()
-}
-
-/// Where a vector lives, as an expression of floats.
-pub(super) fn target(target: Target) -> String {
-    match target {
-        Target::Arena(offset) => format!("arena + {}", offset / 4),
-        Target::Output => "output".into(),
-    }
 }

@@ -1,22 +1,22 @@
 //! `net.c` without kernels: descriptors for the static library of `mobilenet-runtime-capi`, and calls into it.
 
 use super::COptions;
-use super::source::{checked, kernel, overrides, weights_access, weights_address};
-use super::stem::pad;
+use super::outputs::Outputs;
+use super::source::{checked, entry_of, kernel, overrides, weights_access};
 use super::steps::hooked;
 use super::text::{expand, float};
+use crate::emit::descriptor::{self, Value};
 use crate::emit::rust::ABI;
-use crate::graph::{DType, Window};
-use crate::network::Layout;
-use crate::plan::{Clamp, Kernel, Map, Plan, Source, Step, Target};
+use crate::plan::{Chain, Map, Op, Plan, Step, Target};
 
 pub(super) fn source(plan: &Plan, options: &COptions, prefix: &str, banner: &str) -> String {
+    let outputs = Outputs::of(plan);
     let mut body = weights_access(plan, options);
     for (index, step) in plan.steps.iter().enumerate() {
-        body += &descriptor(&name(index), &step.kernel);
+        body += &constants(&name(index), &step.op);
     }
     body += "\n";
-    body += &run(plan, options);
+    body += &run(plan, options, &outputs);
     body += &checked(
         plan,
         options,
@@ -40,176 +40,175 @@ fn name(index: usize) -> String {
 }
 
 /// `net_infer` and `net_run`.
-fn run(plan: &Plan, options: &COptions) -> String {
-    let (input, output) = plan.lengths();
-    let batch = plan.network.batch.max(1);
-    let lengths = [input / batch, output / batch];
-    let steps = hooked(plan, options.stage_hooks, |index, step| format!("    {}\n", call(&name(index), step, lengths)));
+fn run(plan: &Plan, options: &COptions, outputs: &Outputs) -> String {
+    let input = plan.lengths().0 / plan.network.batch.max(1);
+    let steps = hooked(plan, options.stage_hooks, |index, step| {
+        format!("    {}\n", call(&name(index), step, input, outputs))
+    });
     let steps: String = steps.lines().map(|line| format!("    {line}\n")).collect();
-    kernel!("runtime")
-        .replace("%WEIGHTS%", &weights_address(plan, options))
-        .replace("%STEPS%", &steps)
-        .replace("%IN%", &lengths[0].to_string())
-        .replace("%OUT%", &lengths[1].to_string())
+    let image = if outputs.counts_images() { "n" } else { "image" };
+    entry_of(&kernel!("runtime").replace("%STEPS%", &steps).replace("%N%", image), plan, options, outputs)
 }
 
-fn call(name: &str, step: &Step, [input, output]: [usize; 2]) -> String {
-    let (function, arguments) = match &step.kernel {
-        Kernel::Stem { input: source, .. } => (typed("stem", source), format!("&{name}, input, {input}")),
-        Kernel::Stream { .. } => match step.kernel.source() {
-            Some(source) => (typed("stream", source), format!("&{name}, input, {input}")),
-            None => ("stream_f32".into(), format!("&{name}, NULL, 0")),
+fn call(name: &str, step: &Step, input: usize, outputs: &Outputs) -> String {
+    let place = |target: Target, len: usize| place(outputs, target, len);
+    let (function, arguments) = match &step.op {
+        Op::Chain(chain) => {
+            let element = chain.first().and_then(|first| first.source()).map(|source| source.image().element.name());
+            let read = if element.is_some() { format!("input, {input}") } else { "NULL, 0".into() };
+            let function = format!("chain_{}", element.unwrap_or("f32"));
+            let mean = chain.last().and_then(|last| Some((last.target()?, last.output.channels)));
+            match mean {
+                Some((to @ Target::Output { .. }, n)) => {
+                    (format!("{function}_mean_out"), format!("&{name}, {read}, {}", place(to, n).1))
+                }
+                _ => (function, format!("&{name}, {read}")),
+            }
+        }
+        Op::Dense { n, output, .. } => {
+            let (suffix, to) = place(*output, *n);
+            (format!("dense{suffix}"), format!("&{name}, {to}"))
+        }
+        Op::Copy { channel, .. } => ("copy".into(), format!("&{name}, &{name}_to, {channel}")),
+        Op::Activate { at, n, .. } => match at {
+            Target::Arena(offset) => ("activate".into(), format!("{offset}, {n}, &{name}")),
+            Target::Output { .. } => ("activate_out".into(), format!("{}, &{name}", place(*at, *n).1)),
         },
-        Kernel::Import { input: source, .. } => {
-            (typed("import", source), format!("&{name}_source, &{name}, input, {input}"))
+        Op::Softmax { at, outer, n, inner, log } => {
+            array("softmax", outputs, *at, [*outer, *n, *inner], &i32::from(*log).to_string())
         }
-        Kernel::Separable { .. } => ("separable".into(), format!("&{name}")),
-        Kernel::Depthwise { .. } => ("depthwise".into(), format!("&{name}")),
-        Kernel::Pointwise { .. } => ("pointwise".into(), format!("&{name}")),
-        Kernel::Conv { .. } => ("conv".into(), format!("&{name}")),
-        Kernel::GlobalAveragePool { output: to, .. } => vector("pool", &format!("&{name}"), *to, output),
-        Kernel::Dense { output: to, .. } => vector("dense", &format!("&{name}"), *to, output),
-        Kernel::Softmax { at: Target::Arena(offset), n, log } => {
-            ("softmax".into(), format!("{offset}, 1, {n}, 1, {}", i32::from(*log)))
+        Op::LpNormalize { at, outer, n, inner, p, epsilon } => {
+            array("normalize", outputs, *at, [*outer, *n, *inner], &format!("{p}, {}", float(*epsilon)))
         }
-        Kernel::Softmax { at: Target::Output, n, log } => {
-            ("softmax_out".into(), format!("output, {output}, {n}, 1, {}", i32::from(*log)))
+        Op::ArgMax { input, outer, n, inner, select_last, output } => {
+            let to = place(*output, outer * inner).1;
+            ("argmax".into(), format!("{input}, {outer}, {n}, {inner}, {}, {to}", i32::from(*select_last)))
         }
-        Kernel::Export { layout, .. } => {
-            ("export".into(), format!("&{name}, {}, output, {output}", layout_macro(*layout)))
+        Op::Import { source, .. } => {
+            let element = source.image().element.name();
+            (format!("import_{element}"), format!("&{name}_source, &{name}, input, {input}"))
+        }
+        Op::Export { input, layout, output } => {
+            let (suffix, to) = match output {
+                Target::Arena(offset) => ("_at", offset.to_string()),
+                Target::Output { .. } => ("", place(*output, input.shape().iter().product()).1),
+            };
+            (format!("export{suffix}"), format!("&{name}, {}, {to}", value(&descriptor::layout(*layout))))
         }
     };
     format!("mobilenet_rt_run_{function}(&run, {arguments});")
 }
 
-fn typed(function: &str, source: &Source) -> String {
-    let element = match source.element {
-        DType::U8 => "u8",
-        DType::I8 => "i8",
-        _ => "f32",
-    };
-    format!("{function}_{element}")
+/// Where a step writes a vector: what its function's name ends in, and the arguments.
+fn place(outputs: &Outputs, target: Target, len: usize) -> (&'static str, String) {
+    match target {
+        Target::Arena(offset) => ("", offset.to_string()),
+        Target::Output { .. } => ("_out", format!("{}, {len}", outputs.place(target))),
+    }
 }
 
-/// A step that writes a vector, to the arena or to the caller.
-fn vector(function: &str, descriptor: &str, to: Target, output: usize) -> (String, String) {
-    match to {
-        Target::Arena(offset) => (function.into(), format!("{descriptor}, {offset}")),
-        Target::Output => (format!("{function}_out"), format!("{descriptor}, output, {output}")),
+/// A step that works in place on an array.
+fn array(function: &str, outputs: &Outputs, at: Target, sizes: [usize; 3], rest: &str) -> (String, String) {
+    let [outer, n, inner] = sizes;
+    match at {
+        Target::Arena(offset) => (function.into(), format!("{offset}, {outer}, {n}, {inner}, {rest}")),
+        Target::Output { .. } => {
+            let to = place(outputs, at, outer * n * inner).1;
+            (format!("{function}_out"), format!("{to}, {n}, {inner}, {rest}"))
+        }
     }
 }
 
 /// The constants that a step's call refers to.
-fn descriptor(name: &str, kernel: &Kernel) -> String {
-    let constant = |ty: &str, fields: &str| format!("static const mobilenet_rt_{ty} {name} = {fields};\n");
-    match kernel {
-        Kernel::Stem { .. } => stem(name, kernel),
-        Kernel::Separable { .. } => constant("separable", &separable(kernel)),
-        Kernel::Depthwise { input, window: w, weights, clamp: c, output } => {
-            constant("depthwise", &fields(&[map(input), window(w), weights.to_string(), clamp(c), map(output)]))
+fn constants(name: &str, op: &Op) -> String {
+    let constant = |ty: &str, name: &str, value: &Value| {
+        format!("static const mobilenet_rt_{ty} {name} = {};\n", self::value(value))
+    };
+    let one_map = |name: &str, map: &Map| constant("map", name, &Value::Map(Some(*map)));
+    match op {
+        Op::Chain(chain) => self::chain(name, chain),
+        Op::Dense { input, k, n, weights, epilogue, .. } => {
+            constant("dense", name, &descriptor::dense(*input, *k, *n, *weights, epilogue))
         }
-        Kernel::Conv { input, window: w, weights, clamp: c, output } => {
-            constant("conv", &fields(&[map(input), window(w), weights.to_string(), clamp(c), map(output)]))
+        Op::Activate { activation, .. } => constant("activation", name, &descriptor::activation(*activation)),
+        Op::Copy { input, output, .. } => one_map(name, input) + &one_map(&format!("{name}_to"), output),
+        Op::Import { source, output } => {
+            constant("source", &format!("{name}_source"), &descriptor::source(source.image())) + &one_map(name, output)
         }
-        Kernel::Pointwise { input, weights, clamp: c, output } => {
-            constant("pointwise", &fields(&[map(input), weights.to_string(), clamp(c), map(output)]))
-        }
-        Kernel::Dense { input, k, n, weights, clamp: c, .. } => {
-            constant("dense", &format!("{{{input}, {k}, {n}, {weights}, {}}}", epilogue(c)))
-        }
-        Kernel::GlobalAveragePool { input, .. } | Kernel::Export { input, .. } => constant("map", &map(input)),
-        Kernel::Import { input, output } => {
-            let source = format!("static const mobilenet_rt_source {name}_source = {};\n", source_value(input));
-            source + &constant("map", &map(output))
-        }
-        Kernel::Softmax { .. } => String::new(),
-        Kernel::Stream { steps } => stream(name, steps),
+        Op::Export { input, .. } => one_map(name, input),
+        Op::Softmax { .. } | Op::LpNormalize { .. } | Op::ArgMax { .. } => String::new(),
     }
 }
 
-fn stream(name: &str, steps: &[Step]) -> String {
-    let (first, rest) = match steps.split_first() {
-        Some((first, rest)) if matches!(first.kernel, Kernel::Stem { .. }) => (Some(first), rest),
-        _ => (None, steps),
-    };
-    let mut text = first.map_or_else(String::new, |first| stem(&format!("{name}_stem"), &first.kernel));
-    let stem = first.map_or_else(|| "NULL".into(), |_| format!("&{name}_stem"));
-    let mut stages = "NULL".to_string();
-    if !rest.is_empty() {
-        let values: Vec<_> = rest.iter().map(|step| separable(&step.kernel)).collect();
-        stages = format!("{name}_stages");
-        text += &format!("static const mobilenet_rt_separable {stages}[{}] = {{{}}};\n", rest.len(), values.join(", "));
+fn chain(name: &str, chain: &Chain) -> String {
+    let (stem, links) = descriptor::chain(chain);
+    let (mut text, mut stem_at, mut links_at) = (String::new(), "NULL".to_string(), "NULL".to_string());
+    if let Some(stem) = &stem {
+        stem_at = format!("&{name}_stem");
+        text += &border(name, stem);
+        text += &format!("static const mobilenet_rt_stem {name}_stem = {};\n", value_of(stem, &format!("{name}_border")));
     }
-    text + &format!("static const mobilenet_rt_stream {name} = {{{stem}, {stages}, {}}};\n", rest.len())
-}
-
-fn stem(name: &str, kernel: &Kernel) -> String {
-    let Kernel::Stem { input, window: w, weights, pad_values, clamp: c, output, scratch } = kernel else {
-        return String::new();
-    };
-    let border: Vec<_> = pad_values.iter().map(|&value| float(value)).collect();
-    let border = format!("static const float {name}_border[{}] = {{{}}};\n", border.len(), border.join(", "));
-    let fields = fields(&[
-        source_value(input),
-        window(w),
-        weights.to_string(),
-        format!("{name}_border"),
-        epilogue(c),
-        map(output),
-        scratch.to_string(),
-    ]);
-    format!("{border}static const mobilenet_rt_stem {name} = {fields};\n")
-}
-
-fn separable(kernel: &Kernel) -> String {
-    let Kernel::Separable { input, window: w, depthwise, depthwise_clamp, pointwise, clamp: c, output, scratch } =
-        kernel
-    else {
-        return String::new();
-    };
-    fields(&[
-        map(input),
-        window(w),
-        depthwise.to_string(),
-        clamp(depthwise_clamp),
-        pointwise.to_string(),
-        clamp(c),
-        map(output),
-        scratch.to_string(),
-    ])
-}
-
-fn fields(fields: &[String]) -> String {
-    format!("{{\n    {}\n}}", fields.join(",\n    "))
-}
-
-fn map(map: &Map) -> String {
-    let Map { offset, height, width, channels, group, ring } = map;
-    format!("{{{offset}, {height}, {width}, {channels}, {group}, {ring}}}")
-}
-
-fn window(window: &Window) -> String {
-    let pair = |[rows, columns]: [usize; 2]| format!("{{{rows}, {columns}}}");
-    let pairs = [window.kernel, window.stride, window.dilation, pad(window)].map(pair);
-    format!("{{{}}}", pairs.join(", "))
-}
-
-fn clamp(clamp: &Clamp) -> String {
-    format!("{{{}, {}}}", float(clamp.lo), float(clamp.hi))
-}
-
-fn epilogue(clamp: &Clamp) -> String {
-    format!("MOBILENET_RT_CLAMP({}, {})", float(clamp.lo), float(clamp.hi))
-}
-
-fn source_value(source: &Source) -> String {
-    let Source { height, width, channels, layout, .. } = source;
-    format!("{{{height}, {width}, {channels}, {}}}", layout_macro(*layout))
-}
-
-fn layout_macro(layout: Layout) -> &'static str {
-    match layout {
-        Layout::Nchw => "MOBILENET_RT_NCHW",
-        Layout::Nhwc => "MOBILENET_RT_NHWC",
+    if !links.is_empty() {
+        links_at = format!("{name}_links");
+        let rows: Vec<_> = links.iter().map(value).collect();
+        text += &format!("static const mobilenet_rt_link {links_at}[{}] = {{{}}};\n", links.len(), rows.join(", "));
     }
+    text + &format!("static const mobilenet_rt_chain {name} = {{{stem_at}, {links_at}, {}}};\n", links.len())
+}
+
+/// The values that a descriptor points to.
+fn border(name: &str, value: &Value) -> String {
+    let Value::Struct(_, fields) = value else { return String::new() };
+    let floats = fields.iter().filter_map(|(_, value)| match value {
+        Value::Floats(values) => Some(values),
+        _ => None,
+    });
+    floats
+        .map(|values| {
+            let list: Vec<_> = values.iter().map(|&value| float(value)).collect();
+            format!("static const float {name}_border[{}] = {{{}}};\n", list.len(), list.join(", "))
+        })
+        .collect()
+}
+
+fn value(value: &Value) -> String {
+    value_of(value, "NULL")
+}
+
+/// A descriptor as an initialiser, where `floats` is the name of the values it points to.
+fn value_of(value: &Value, floats: &str) -> String {
+    match value {
+        Value::Size(value) => value.to_string(),
+        Value::Nowhere => "MOBILENET_RT_NONE".into(),
+        Value::Float(value) => float(*value),
+        Value::Pair([rows, columns]) => format!("{{{rows}, {columns}}}"),
+        Value::Floats(_) => floats.into(),
+        Value::Constant(ty, name) => constant(ty, name),
+        Value::Map(None) => "{0, 0, 0, 0, 0, 0}".into(),
+        Value::Map(Some(map)) => {
+            let sizes = descriptor::map(map).map(|(_, size)| size.to_string());
+            format!("{{{}}}", sizes.join(", "))
+        }
+        Value::Struct(_, fields) => {
+            let fields: Vec<_> = fields.iter().map(|(_, value)| value_of(value, floats)).collect();
+            format!("{{{}}}", fields.join(", "))
+        }
+    }
+}
+
+/// The header's macro of a constant: of a layout `MOBILENET_RT_NCHW`, of a kind `MOBILENET_RT_LINK_MAX_POOL`.
+fn constant(ty: &str, name: &str) -> String {
+    let family = match ty {
+        "LinkKind" => "LINK_",
+        "ActivationKind" => "ACTIVATION_",
+        _ => "",
+    };
+    let mut words = String::new();
+    for c in name.chars() {
+        if c.is_ascii_uppercase() && !words.is_empty() {
+            words.push('_');
+        }
+        words.push(c.to_ascii_uppercase());
+    }
+    format!("MOBILENET_RT_{family}{words}")
 }

@@ -1,18 +1,20 @@
 //! `net_test.c`: an input, the output that the reference gives, and their comparison.
 
+use super::outputs::Outputs;
 use super::source::{kernel, weights_address, weights_declaration};
 use super::text::{expand, float};
 use super::{COptions, SelfTest, WeightStorage, weights};
 use crate::diagnostic::Problem;
 use crate::graph::DType;
-use crate::plan::{Kernel, Plan};
+use crate::plan::{Op, Plan, Step, Target};
 
 /// Elements in a row of the embedded input: some tools take time quadratic in the length of a list.
 const ROW: usize = 64;
 
 /// What keeps a self-test from being one of this plan.
 pub(super) fn check(plan: &Plan, test: &SelfTest) -> Option<Problem> {
-    let (input, output) = plan.lengths();
+    let (outputs, input) = (Outputs::of(plan), plan.lengths().0);
+    let output = outputs.total();
     let expected = (input.saturating_mul(plan.network.input.dtype.bytes()), output);
     let found = (test.input.len(), test.expected.len());
     if expected != found {
@@ -37,13 +39,28 @@ pub(super) fn unit(plan: &Plan, test: &SelfTest, options: &COptions, prefix: &st
         DType::I8 => rows_of(test.input.iter().map(|b| b.cast_signed().to_string())),
         _ => rows_of(floats(&test.input).map(float)),
     };
-    text += "};\n\nstatic const float @test_expected[@@OUTPUT_LEN] = {\n";
+    text += "};\n\nstatic const float @test_expected[";
+    let outputs = Outputs::of(plan);
+    text += &format!("{}] = {{\n", outputs.total());
     text += &numbers(test.expected.iter().copied().map(float));
     text += "};\n\n";
-    let (tail, allowed) = tolerance(plan);
+    let (mut compare, mut first, mut tails) = (String::new(), 0, "");
+    for port in 0..outputs.ports.len() {
+        let (tail, allowed) = tolerance(plan, port);
+        let own = if outputs.are_several() { port.to_string() } else { String::new() };
+        compare += &kernel!("compare")
+            .replace("%FIRST%", &if first > 0 { format!(" + {first}") } else { String::new() })
+            .replace("%EACH%", &outputs.each(port).to_string())
+            .replace("%TYPE%", &format!("@@OUTPUT{own}_TYPE"))
+            .replace("%FOUND%", &outputs.whole(port))
+            .replace("%ALLOWED%", allowed);
+        first += outputs.len(port);
+        tails = if tails.is_empty() { tail } else { tails };
+    }
     text += &kernel!("self_test")
-        .replace("%TAIL%", tail)
-        .replace("%ALLOWED%", allowed)
+        .replace("%TAIL%", tails)
+        .replace("%OUTPUT%", outputs.ty())
+        .replace("%COMPARE%", &compare)
         .replace("%WEIGHTS%", &weights_address(plan, options))
         .replace("%HASH%", &weights::hash_literal(&plan.weights));
     if options.weights != WeightStorage::Bin {
@@ -54,11 +71,16 @@ pub(super) fn unit(plan: &Plan, test: &SelfTest, options: &COptions, prefix: &st
 
 /// Most probabilities of a confident softmax are tiny, so they are looked at by their own size: what is wrong with a score
 /// is wrong with them all.
-fn tolerance(plan: &Plan) -> (&'static str, &'static str) {
-    let probabilities = plan.flat_steps().any(|step| matches!(step.kernel, Kernel::Softmax { log: false, .. }));
-    if probabilities {
+fn tolerance(plan: &Plan, port: usize) -> (&'static str, &'static str) {
+    let alone = Outputs::of(plan).ports.len() == 1;
+    let probabilities = |step: &Step| match &step.op {
+        Op::Softmax { at: Target::Output { port: of, .. }, log: false, .. } => *of == port,
+        Op::Softmax { at: Target::Arena(_), log: false, .. } => alone,
+        _ => false,
+    };
+    if plan.steps.iter().any(probabilities) {
         (
-            ",\n * and within a hundredth of itself",
+            ",\n * probabilities also within a hundredth of themselves",
             "expected[i] < 1e-2f * largest ? 1e-2f * expected[i] + 1e-30f : 1e-4f * largest",
         )
     } else {

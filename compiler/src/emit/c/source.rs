@@ -1,15 +1,17 @@
 //! `net.c`.
 
-use super::descriptors::{descriptor, name_of};
 use super::kernels::kernels;
-use super::needs::Needs;
+use super::needs::{Kind, Needs, order};
+use super::outputs::Outputs;
 use super::stem::stage_row;
-use super::steps::run_steps;
-use super::text::{expand, instantiate, own_vectors};
-use super::{COptions, WeightStorage, classes, weights};
+use super::steps::{Calls, run_steps};
+use super::tables::{self, Tables};
+use super::text::{expand, float, instantiate, own_vectors};
+use super::tiles::stem_name;
+use super::{COptions, WeightStorage, classes, passes, weights};
 use crate::graph::DType;
 use crate::network::Layout;
-use crate::plan::Plan;
+use crate::plan::{Op, Plan};
 
 /// A kernel text by name.
 macro_rules! kernel {
@@ -21,16 +23,23 @@ pub(super) use kernel;
 
 pub(super) fn source(plan: &Plan, options: &COptions, prefix: &str, banner: &str) -> String {
     let needs = Needs::of(plan);
+    let (tables, outputs) = (Tables::of(plan, &needs), Outputs::of(plan));
+    let calls = Calls { needs: &needs, tables: &tables, outputs: &outputs };
     let mut steps = String::new();
-    for step in plan.flat_steps() {
-        steps += &descriptor(&name_of(plan, step), &step.kernel);
+    for (index, step) in plan.steps.iter().enumerate() {
+        if let Op::Dense { k, n, weights, epilogue, .. } = &step.op {
+            let [lo, hi] = passes::clamp(epilogue.activation).map(float);
+            let fields = format!("{{{k}, {n}, {}, {{{lo}, {hi}}}}}", weights / 4);
+            steps += &format!("static const @dense @step{index} = {fields};\n");
+        }
     }
     for (isa, guard) in options.target.isas() {
-        let code = instantiate(&(own_vectors(&kernels(&isa, &needs)) + &run_steps(plan, options.stage_hooks)), &isa);
+        let steps_of = run_steps(plan, &calls, options.stage_hooks);
+        let code = instantiate(&(own_vectors(&kernels(&isa, &needs)) + &steps_of), &isa);
         steps += &if guard.is_empty() { format!("\n{code}") } else { format!("\n#if {guard}\n\n{code}#endif\n") };
     }
-    steps += &entry(plan, options);
-    let types = used(&types(&needs), &steps);
+    steps += &entry(plan, options, &outputs);
+    let types = used(&types(&needs, &tables), &steps);
     let mut text = String::from("#include \"@h\"\n\n#include <string.h>\n\n");
     text += &overrides(options);
     let math = if (types.clone() + &steps).contains("@@INFINITY") { kernel!("vectors/math") } else { "" };
@@ -60,48 +69,82 @@ fn function(paragraph: &str) -> Option<&str> {
     line.get(line[..end].rfind('@')?..end)
 }
 
-/// Types, and functions without vectors.
-fn types(needs: &Needs) -> String {
+/// Types, tables, and functions without vectors.
+fn types(needs: &Needs, tables: &Tables) -> String {
     let mut text = String::from(kernel!("types"));
+    let passes = passes::types(needs);
+    text += &tables::types(needs);
+    text += &passes;
+    let printed = tables.print();
+    if text.contains("@@NONE") || printed.contains("@@NONE") {
+        text.insert_str(0, "#define @@NONE ((size_t)-1)\n\n");
+    }
+    text += &printed;
     text += kernel!("row");
+    text += kernel!("groups_read");
+    if needs.begins_sums() {
+        text += kernel!("sum");
+    }
     if needs.kernel_rows > 0 {
-        text += &kernel!("depthwise").replace("@@KERNEL_ROWS", &needs.kernel_rows.to_string());
+        let sum = if needs.adds(Kind::Depthwise) { "    int sum; /* on top of what is there */\n" } else { "" };
+        text += &kernel!("depthwise").replace("@@KERNEL_ROWS", &needs.kernel_rows.to_string()).replace("%SUM%", sum);
     }
     if !needs.rows.is_empty() {
         text += "static const float @zeros[16] = {0.0f};\n\n";
     }
     if !needs.products.is_empty() {
-        text += kernel!("pointwise");
-    }
-    if needs.separable {
-        text += kernel!("separable_type");
-    }
-    if needs.depthwise || needs.pointwise || needs.conv {
-        text += kernel!("single_type");
-    }
-    if needs.stream && needs.separable {
-        text += kernel!("stream");
+        let sum = if needs.adds(Kind::Pointwise) { "    int sum;                   /* on top of what is there */\n" } else { "" };
+        text += &kernel!("pointwise").replace("%SUM%", sum);
     }
     if !needs.dense.is_empty() {
         text += kernel!("dense");
     }
-    if let Some(stem) = needs.stems.first() {
-        text += &kernel!("stem").replace("%STAGE%", &stage_row(stem));
+    for stem in &needs.stems {
+        text += &kernel!("stem").replace("%NAME%", &stem_name(stem.number)).replace("%STAGE%", &stage_row(stem));
+    }
+    if needs.kinds.contains(&Kind::GroupedConv) {
+        text += kernel!("conv_grouped");
+    }
+    if needs.copy {
+        text += kernel!("copy");
     }
     if let Some(input) = &needs.import {
-        text += &kernel!("import").replace("%AT%", &index(input.layout, input.height, input.width, input.channels));
+        text += &kernel!("import").replace("%AT%", index(input.layout));
     }
-    if let Some((map, layout)) = &needs.export {
-        text += &kernel!("export").replace("%AT%", &index(*layout, map.height, map.width, map.channels));
+    for layout in [Layout::Nchw, Layout::Nhwc].into_iter().filter(|layout| needs.exports.contains(order(*layout))) {
+        text += &kernel!("export").replace("%ORDER%", order(layout)).replace("%AT%", index(layout));
     }
-    if needs.softmax || needs.log_softmax {
+    text + &arithmetic(needs)
+}
+
+/// Functions over plain arrays.
+fn arithmetic(needs: &Needs) -> String {
+    let mut text = String::new();
+    if !needs.softmaxes.is_empty() || passes::need_exp(needs) {
         text += kernel!("exp");
     }
-    if needs.softmax {
-        text += kernel!("softmax");
+    text += &passes::scalars(needs);
+    if needs.softmaxes.iter().any(|&(log, _)| log) {
+        text += kernel!("log");
     }
-    if needs.log_softmax {
-        text += kernel!("log_softmax");
+    for &(log, apart) in &needs.softmaxes {
+        let (suffix, parameter, at) = if apart { ("_apart", ", size_t stride", "i * stride") } else { ("", "", "i") };
+        let kernel = if log { kernel!("log_softmax") } else { kernel!("softmax") };
+        text += &kernel.replace("%SUFFIX%", suffix).replace("%PARAMETER%", parameter).replace("%I%", at);
+    }
+    if needs.norms.contains(&2) {
+        text += kernel!("root");
+    }
+    for p in &needs.norms {
+        let (term, root) = match p {
+            1 => ("x[i * stride] < 0.0f ? -x[i * stride] : x[i * stride]", ""),
+            _ => ("x[i * stride] * x[i * stride]", "    norm = @root(norm);\n"),
+        };
+        text += &kernel!("normalise").replace("%P%", &p.to_string()).replace("%TERM%", term).replace("%ROOT%", root);
+    }
+    for last in &needs.arg_maxes {
+        let (suffix, which, above) = if *last { ("_last", "last", ">=") } else { ("", "first", ">") };
+        text += &kernel!("argmax").replace("%SUFFIX%", suffix).replace("%WHICH%", which).replace("%ABOVE%", above);
     }
     text
 }
@@ -151,34 +194,38 @@ fn load(plan: &Plan) -> String {
         .replace("%HASH%", &weights::hash_literal(&plan.weights))
 }
 
-fn index(layout: Layout, height: usize, width: usize, channels: usize) -> String {
+fn index(layout: Layout) -> &'static str {
     match layout {
-        Layout::Nchw => format!("(c * {height} + y) * {width} + x"),
-        Layout::Nhwc => format!("(y * {width} + x) * {channels} + c"),
+        Layout::Nchw => "(c * m->height + y) * m->width + x",
+        Layout::Nhwc => "(y * m->width + x) * m->channels + c",
     }
 }
 
-fn entry(plan: &Plan, options: &COptions) -> String {
+fn entry(plan: &Plan, options: &COptions, outputs: &Outputs) -> String {
     let mut text = String::from("\n");
     if options.target.asks_the_cpu() {
         text += kernel!("level");
     }
-    let (input_len, output_len) = plan.lengths();
-    let batch = plan.network.batch.max(1);
+    let level = if options.target.asks_the_cpu() {
+        "#if defined(@@X86)\n    const int level = @level();\n#endif\n"
+    } else {
+        ""
+    };
+    let image = if outputs.counts_images() { "image, " } else { "" };
     text += &kernel!("entry")
-        .replace("%WEIGHTS%", &weights_address(plan, options))
-        .replace("%CALL%\n", &options.target.call())
-        .replace(
-            "%LEVEL%",
-            if options.target.asks_the_cpu() {
-                "#if defined(@@X86)\n    const int level = @level();\n#endif\n"
-            } else {
-                ""
-            },
-        )
-        .replace("%IN%", &(input_len / batch).to_string())
-        .replace("%OUT%", &(output_len / batch).to_string());
+        .replace("%CALL%\n", &options.target.call().replace("%IMAGE%", image))
+        .replace("%LEVEL%", level);
+    text = entry_of(&text, plan, options, outputs);
     text + &checked(plan, options, "    @run(input, output, arena);\n    return @@OK;\n")
+}
+
+/// What the functions that run all images have in common.
+pub(super) fn entry_of(text: &str, plan: &Plan, options: &COptions, outputs: &Outputs) -> String {
+    let each = if outputs.are_several() { String::new() } else { format!(", output += {}", outputs.each(0)) };
+    text.replace("%WEIGHTS%", &weights_address(plan, options))
+        .replace("%OUTPUT%", outputs.ty())
+        .replace("%IN%", &(plan.lengths().0 / plan.network.batch.max(1)).to_string())
+        .replace("%NEXT%", &each)
 }
 
 /// `net_run_checked`, with what it does once the arguments are found good, and what concerns the classes.
@@ -187,10 +234,11 @@ pub(super) fn checked(plan: &Plan, options: &COptions, run: &str) -> String {
         WeightStorage::Bin => "    if (@loaded(arena) == NULL) {\n        return @@ERROR_NOT_LOADED;\n    }\n",
         _ => "",
     };
+    let outputs = Outputs::of(plan);
     let aligned = match plan.network.input.dtype {
         DType::F32 => "((uintptr_t)input | (uintptr_t)output)",
         _ => "(uintptr_t)output",
     };
-    let checked = kernel!("checked").replace("%ALIGNED%", aligned).replace("%LOADED%", loaded).replace("%RUN%", run);
+    let checked = kernel!("checked").replace("%OUTPUT%", outputs.ty()).replace("%ALIGNED%", aligned).replace("%LOADED%", loaded).replace("%RUN%", run);
     checked + &classes::definitions(plan)
 }

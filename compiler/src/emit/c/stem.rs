@@ -2,13 +2,13 @@
 
 use super::arrays;
 use super::isa::{Form, Isa};
-use super::needs::{Needs, Stem};
+use super::needs::{Kind, Needs, Stem};
 use super::source::kernel;
 use super::text::float;
 use super::tiles::{self, StemTaps};
 use crate::graph::Window;
 use crate::network::Layout;
-use crate::plan::Source;
+use crate::plan::ImageSource;
 use std::fmt::Write;
 
 /// Shape of a stem's staged rows.
@@ -40,7 +40,7 @@ pub(super) fn pad(window: &Window) -> [usize; 2] {
 }
 
 pub(super) fn stage_row(stem: &Stem) -> String {
-    let Source { height, width, channels, layout, .. } = stem.input;
+    let ImageSource { height, width, channels, layout, .. } = stem.input;
     let Staged { columns, left, copied, .. } = Staged::of(stem);
     let top = pad(&stem.window)[0];
     let border: Vec<_> = (0..channels).map(|c| float(stem.pad_values.get(c).copied().unwrap_or(0.0))).collect();
@@ -101,9 +101,11 @@ pub(super) fn stem_kernels(isa: &Isa, stem: &Stem, needs: &Needs) -> String {
         chunk: w.dilation[1] * unit,
         length: if adjacent { w.kernel[1] * unit } else { unit },
         pixel: w.stride[1] * unit,
+        number: stem.number,
+        sum: needs.adds(Kind::Stem(stem.number)),
     };
-    let mut text = String::new();
-    let mut panel = String::new();
+    let (mut text, mut panel) = (String::new(), String::new());
+    let added = if taps.sum { "s->add != @@NONE, " } else { "" };
     for width in [16, 8] {
         let sizes = stem.tile_rows(isa, width);
         if sizes.is_empty() {
@@ -125,7 +127,8 @@ pub(super) fn stem_kernels(isa: &Isa, stem: &Stem, needs: &Needs) -> String {
                 if count > 0 {
                     let _ = writeln!(
                         calls,
-                        "                @stem{rows}x{width}_$I(lines, {first}, {count}, panel{plus}, s->clamp, out{plus});"
+                        "                @{}_{rows}x{width}_$I(lines, {first}, {count}, panel{plus}, s->clamp, {added}out{plus});",
+                        taps.name()
                     );
                 }
                 first += rows * count;
@@ -135,16 +138,14 @@ pub(super) fn stem_kernels(isa: &Isa, stem: &Stem, needs: &Needs) -> String {
         let body: String = (0..width).step_by(isa.columns.min(width)).map(calls).collect();
         let _ = write!(panel, "            if (block == {width}) {{\n{body}            }}\n");
     }
-    text += &kernel!("stem_group")
+    text + &kernel!("stem_group")
+        .replace("%NAME%", &taps.name())
+        .replace("%SCRATCH%", &(stem.scratch / 4).to_string())
         .replace("            %PANEL%\n", &panel)
         .replace("%KH%", &w.kernel[0].to_string())
         .replace("%SH%", &w.stride[0].to_string())
         .replace("%DH%", &w.dilation[0].to_string())
         .replace("%SPAN%", &span.to_string())
         .replace("%ROW%", &row.to_string())
-        .replace("%TAPS%", &(w.kernel[0] * w.kernel[1] * channels).to_string());
-    if needs.stem_alone {
-        text += kernel!("stem_all");
-    }
-    text
+        .replace("%TAPS%", &(w.kernel[0] * w.kernel[1] * channels).to_string())
 }

@@ -1,17 +1,32 @@
 //! One image through all steps, as a straight line of calls.
 
-use super::descriptors::name_of;
 use super::names;
-use super::needs::target;
-use crate::plan::{Kernel, Plan, Step};
+use super::needs::{Needs, order};
+use super::outputs::Outputs;
+use super::passes::Pass;
+use super::tables::Tables;
+use super::text::float;
+use crate::plan::{Chain, Epilogue, LinkOp, Op, Plan, Step, Target};
 use std::fmt::Write;
 
-pub(super) fn run_steps(plan: &Plan, hooks: bool) -> String {
-    let mut text = String::from(
-        "static $T void @run_$I(const @@INPUT_TYPE *input, @@OUTPUT_TYPE *output, float *arena, const float *weights)\n{\n\
-         \x20   (void)weights;\n",
+/// What the calls of the steps refer to.
+pub(super) struct Calls<'a> {
+    pub needs: &'a Needs<'a>,
+    pub tables: &'a Tables<'a>,
+    pub outputs: &'a Outputs<'a>,
+}
+
+pub(super) fn run_steps(plan: &Plan, calls: &Calls, hooks: bool) -> String {
+    let count = if calls.outputs.counts_images() { "size_t n, " } else { "" };
+    let mut text = format!(
+        "static $T void @run_$I(const @@INPUT_TYPE *input, {} *output, {count}float *arena, const float *weights)\n{{\n",
+        calls.outputs.ty()
     );
-    text += &hooked(plan, hooks, |_, step| call(plan, step));
+    if plan.links().next().is_some() {
+        text += "    @image image;\n    image.input = input;\n    image.arena = arena;\n    image.weights = weights;\n";
+    }
+    text += "    (void)input;\n    (void)weights;\n";
+    text += &hooked(plan, hooks, |index, step| calls.call(index, step));
     text + "}\n\n"
 }
 
@@ -32,55 +47,100 @@ pub(super) fn hooked(plan: &Plan, hooks: bool, call: impl Fn(usize, &Step) -> St
 pub(super) fn name(plan: &Plan, step: &Step) -> String {
     let origin = plan.network.stages.get(step.stage).and_then(|stage| stage.origin.first());
     let origin = names::comment(origin.map_or("", |name| name)).replace(['@', '$', '%', '"'], "_");
-    format!("{} {origin}", step.kernel.name()).trim_end().into()
+    format!("{} {origin}", step.label()).trim_end().into()
 }
 
-fn call(plan: &Plan, step: &Step) -> String {
-    let name = name_of(plan, step);
-    match &step.kernel {
-        Kernel::Stem { .. } => format!("    @stem_$I(&{name}, input, arena, weights);\n"),
-        Kernel::Separable { .. } => format!("    @separable_$I(&{name}, arena, weights);\n"),
-        Kernel::Depthwise { .. } => format!("    @depthwise_$I(&{name}, arena, weights);\n"),
-        Kernel::Pointwise { .. } => format!("    @pointwise_$I(&{name}, arena, weights);\n"),
-        Kernel::Conv { .. } => format!("    @conv_$I(&{name}, arena, weights);\n"),
-        Kernel::GlobalAveragePool { output, .. } => {
-            let padding = i32::from(matches!(output, crate::plan::Target::Arena(_)));
-            format!("    @pool_$I(&{name}, arena, {padding}, {});\n", target(*output))
+impl Calls<'_> {
+    fn call(&self, index: usize, step: &Step) -> String {
+        let (tables, outputs) = (self.tables, self.outputs);
+        match &step.op {
+            Op::Chain(chain) => self.chain(index, chain),
+            Op::Dense { input, n, epilogue, output, .. } => {
+                let to = outputs.place(*output);
+                let padding = match (self.needs.dense_inside, output) {
+                    (false, _) => "",
+                    (true, Target::Arena(_)) => "1, ",
+                    (true, Target::Output { .. }) => "0, ",
+                };
+                let mut text = format!("    @dense_$I(&@step{index}, arena + {}, weights, {padding}{to});\n", input / 4);
+                text += &self.pass(Pass::behind(epilogue, *n), &to, *n);
+                text
+            }
+            Op::Activate { at, n, activation } => {
+                let pass = Pass::of_vector(&Epilogue::activation(*activation), *n);
+                self.pass(pass, &outputs.place(*at), *n)
+            }
+            Op::Softmax { at, outer, n, inner, log } => {
+                let name = format!("{}softmax{}", if *log { "log_" } else { "" }, if *inner > 1 { "_apart" } else { "" });
+                let stride = if *inner > 1 { format!(", {inner}") } else { String::new() };
+                each(&outputs.place(*at), *outer, *n, *inner, |x, _| format!("@{name}({x}, {n}{stride});"))
+            }
+            Op::LpNormalize { at, outer, n, inner, p, epsilon } => {
+                let epsilon = float(*epsilon);
+                each(&outputs.place(*at), *outer, *n, *inner, |x, _| {
+                    format!("@normalise{p}({x}, {n}, {inner}, {epsilon});")
+                })
+            }
+            Op::ArgMax { input, outer, n, inner, select_last, output } => {
+                let (from, to) = (format!("arena + {}", input / 4), outputs.place(*output));
+                let name = if *select_last { "argmax_last" } else { "argmax" };
+                each(&from, *outer, *n, *inner, |x, i| format!("({to})[{i}] = @{name}({x}, {n}, {inner});"))
+            }
+            Op::Copy { input, output, channel } => {
+                format!("    @copy({}, {}, {channel}, arena);\n", tables.map(input), tables.map(output))
+            }
+            Op::Import { output, .. } => format!("    @import({}, input, arena);\n", tables.map(output)),
+            Op::Export { input, layout, output } => {
+                let to = outputs.place(*output);
+                format!("    @export_{}({}, arena, {to});\n", order(*layout), tables.map(input))
+            }
         }
-        Kernel::Dense { input, output, .. } => {
-            format!("    @dense_$I(&{name}, arena + {}, weights, {});\n", input / 4, target(*output))
+    }
+
+    fn chain(&self, index: usize, chain: &Chain) -> String {
+        let (mut text, first) = (String::new(), self.tables.first_link(index));
+        let Some(last) = chain.links.last() else { return text };
+        let mean = last.target().map(|to| (self.outputs.place(to), matches!(to, Target::Arena(_))));
+        if let Some((to, padded)) = &mean {
+            let _ = write!(text, "    image.means = {to};\n    image.padding = {};\n", i32::from(*padded));
         }
-        Kernel::Softmax { at, n, log } => {
-            format!("    @{}softmax({}, {n});\n", if *log { "log_" } else { "" }, target(*at))
+        let alone = chain.links.len() == 1 && matches!(last.op, LinkOp::Mean { .. });
+        text += &match (alone, self.needs.longest) {
+            (true, _) => format!("    @mean_$I(&@links[{first}], &image, 0, {});\n", last.groups()),
+            (false, 1) => format!("    @chain_$I(&@links[{first}], &image);\n"),
+            (false, _) => format!("    @chain_$I(&@links[{first}], {}, &image);\n", chain.links.len()),
+        };
+        if let Some((to, _)) = &mean {
+            let n = last.output.channels;
+            text += &self.pass(Pass::of_vector(&last.epilogue, n), to, n);
         }
-        Kernel::Import { .. } => format!("    @import(&{name}, input, arena);\n"),
-        Kernel::Export { .. } => format!("    @export(&{name}, arena, output);\n"),
-        Kernel::Stream { steps } => stream(plan, steps),
+        text
+    }
+
+    fn pass(&self, pass: Option<Pass>, to: &str, n: usize) -> String {
+        pass.map_or_else(String::new, |pass| {
+            format!("    @pass_vector_$I({}, weights, {to}, {n});\n", self.tables.pass(&pass))
+        })
     }
 }
 
-/// Nested loops: each block of a stage first asks the stage before it for the groups it reads.
-fn stream(plan: &Plan, steps: &[Step]) -> String {
-    let counters: Vec<_> = steps.iter().map(|step| name_of(plan, step).replace("@step", "done")).collect();
-    let declared: Vec<_> = counters.iter().map(|c| format!("{c} = 0")).collect();
-    let has_stem = matches!(steps.first().map(|s| &s.kernel), Some(Kernel::Stem { .. }));
-    let staged = if has_stem { ", staged = 0" } else { "" };
-    let mut text = format!("    {{\n        size_t {}{staged};\n", declared.join(", "));
-    let mut closing = Vec::new();
-    for (depth, (step, counter)) in steps.iter().zip(&counters).enumerate().rev() {
-        let indent = "    ".repeat(2 + steps.len() - 1 - depth);
-        let name = name_of(plan, step);
-        let bound = match steps.get(depth + 1) {
-            None => format!("@groups(&{name}.output)"),
-            Some(next) => format!("@input_groups(&{}, {})", name_of(plan, next), counters[depth + 1]),
-        };
-        let _ = writeln!(text, "{indent}for (; {counter} < {bound}; {counter}++) {{");
-        let call = match &step.kernel {
-            Kernel::Stem { .. } => format!("@stem_group_$I(&{name}, input, arena, weights, {counter}, &staged);"),
-            _ => format!("@separable_group_$I(&{name}, arena, weights, {counter});"),
-        };
-        closing.push(format!("{indent}    {call}\n{indent}}}\n"));
+/// A statement for each of the vectors along `n` of `[outer][n][inner]`: given the address of its first element, and its number.
+fn each(from: &str, outer: usize, n: usize, inner: usize, statement: impl Fn(&str, &str) -> String) -> String {
+    if outer * inner == 1 {
+        return format!("    {}\n", statement(from, "0"));
     }
-    text += &closing.into_iter().rev().collect::<String>();
-    text + "    }\n"
+    let (place, number) = match inner {
+        1 => (format!("{from} + i * {n}"), "i".to_string()),
+        _ => (format!("{from} + i * {} + j", n * inner), format!("i * {inner} + j")),
+    };
+    let call = statement(&place, &number);
+    match inner {
+        1 => format!(
+            "    {{\n        size_t i;\n        for (i = 0; i < {outer}; i++) {{\n            {call}\n        }}\n    }}\n"
+        ),
+        _ => format!(
+            "    {{\n        size_t i, j;\n        for (i = 0; i < {outer}; i++) {{\n            for (j = 0; j < {inner}; j++) {{\n\
+             \x20               {call}\n            }}\n        }}\n    }}\n"
+        ),
+    }
 }

@@ -200,7 +200,7 @@ impl Target {
 
     /// The call of the kernels that are there.
     pub(super) fn call(self) -> String {
-        let run = |isa: &Isa| format!("        @run_{}(input, output, floats, weights);\n", isa.suffix);
+        let run = |isa: &Isa| format!("        @run_{}(input, output, %IMAGE%floats, weights);\n", isa.suffix);
         let mut text = String::new();
         for (i, family) in self.families().iter().enumerate() {
             let chosen = match family.isas {

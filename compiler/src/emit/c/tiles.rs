@@ -73,8 +73,7 @@ impl Tile {
     /// The statements of one tap: the input at `a` and those of the other rows, `stride` apart; row `u` of the panel from `b` on.
     fn tap(&self, a: &str, u: &str, stride: &str) -> Vec<String> {
         let (f, [_, splat, fma]) = (&self.f, &self.by);
-        let row = if u == "0" { String::new() } else { format!("{u} * {}", self.panel) };
-        let from = |v| format!("{f}_load({});", self.at("b", "d", v, &row));
+        let from = |v| format!("{f}_load({});", self.at("b", "d", v, &format!("({u} + 1) * {}", self.panel)));
         let factor = |r: usize| match r {
             0 => format!("{splat}({a});"),
             r => format!("{splat}({a} + {r} * {stride});"),
@@ -107,7 +106,7 @@ impl Tile {
         }
         for u in 0..4 {
             for v in 0..self.vectors() {
-                let at = self.at("b", "d", v, &format!("{}", u * self.panel));
+                let at = self.at("b", "d", v, &format!("{}", (u + 1) * self.panel));
                 let mut line = format!("b{v} = {f}_load({at});");
                 for r in 0..self.rows {
                     let _ = write!(line, " c{r}_{v} = {f}_fma_lane(c{r}_{v}, b{v}, x{r}, {u});");
@@ -118,15 +117,18 @@ impl Tile {
         lines
     }
 
-    fn stores(&self, indent: &str, first: &str, second: &str) -> String {
-        let f = &self.f;
-        let mut text = String::new();
-        for r in 0..self.rows {
-            for v in 0..self.vectors() {
-                let row = if r == 0 { String::new() } else { (r * self.panel).to_string() };
-                let at = self.at(first, second, v, &row);
-                let _ = writeln!(text, "{indent}{f}_store({at}, {f}_clamp(c{r}_{v}, lo, hi));");
-            }
+    /// The sums where they belong; on top of what is there, under the condition `sum`.
+    fn stores(&self, indent: &str, first: &str, second: &str, sum: Option<&str>) -> String {
+        let (f, rows) = (&self.f, self.rows);
+        let places: Vec<_> = (0..rows).flat_map(|r| (0..self.vectors()).map(move |v| (r, v))).collect();
+        let at = |&(r, v): &(usize, usize)| {
+            let row = if r == 0 { String::new() } else { (r * self.panel).to_string() };
+            (format!("c{r}_{v}"), self.at(first, second, v, &row))
+        };
+        let places: Vec<_> = places.iter().map(at).collect();
+        let mut text = sum.map_or_else(String::new, |sum| sums(f, indent, sum, &places));
+        for (c, at) in places {
+            let _ = writeln!(text, "{indent}{f}_store({at}, {f}_clamp({c}, lo, hi));");
         }
         text
     }
@@ -143,8 +145,14 @@ impl Tile {
     }
 }
 
-/// A tile of a pointwise convolution, `count` times.
-pub(super) fn pointwise(isa: &Isa, rows: usize, width: usize, tails: Tails) -> String {
+/// Adds to sums what is where they go, under a condition.
+pub(super) fn sums(f: &str, indent: &str, condition: &str, places: &[(String, String)]) -> String {
+    let add = |(c, at): &(String, String)| format!("{indent}    {c} = {f}_add({c}, {f}_load({at}));\n");
+    format!("{indent}if ({condition}) {{\n{}{indent}}}\n", places.iter().map(add).collect::<String>())
+}
+
+/// A tile of a pointwise convolution, `count` times; with `sum`, on top of what is there where the block asks for it.
+pub(super) fn pointwise(isa: &Isa, rows: usize, width: usize, tails: Tails, sum: bool) -> String {
     let tile = Tile::new(isa, rows, width);
     let (panel, two) = (tile.panel, width == 32);
     let by_lane = isa.factor == Factor::Lane;
@@ -168,13 +176,12 @@ pub(super) fn pointwise(isa: &Isa, rows: usize, width: usize, tails: Tails) -> S
     }
     let _ = writeln!(text, "    out += m * {panel};");
     let _ = writeln!(text, "    for (; count > 0; count--, m += {rows}, out += {}) {{", rows * panel);
-    text += "        const float *a = g->a + m * 16;\n";
-    let _ = writeln!(text, "        const float *b = panel + {panel};");
+    text += "        const float *b = panel;\n";
     if two {
-        text += "        const float *const second = panel + (1 + g->k) * 16, *d = second + 16;\n";
+        text += "        const float *const second = panel + (1 + g->k) * 16, *d = second;\n";
         text += "        float *const beside = out + g->stride;\n";
     }
-    text += "        size_t k = g->k;\n";
+    text += if tails.whole { "        size_t k = g->k, at = m * 16;\n" } else { "        size_t k = g->k;\n" };
     if by_lane {
         let x = list(rows, |r| format!("x{r}"));
         let b = list(tile.vectors(), |v| format!("b{v}"));
@@ -186,7 +193,7 @@ pub(super) fn pointwise(isa: &Isa, rows: usize, width: usize, tails: Tails) -> S
     let next_b =
         |n: usize| if two { format!("b += {}, d += {}", n * panel, n * panel) } else { format!("b += {}", n * panel) };
     if tails.whole {
-        text += "        for (; k >= 16; k -= 16, a += g->stride - 16) {\n            size_t h;\n";
+        text += "        for (; k >= 16; k -= 16, at += g->stride) {\n            const float *a = g->a + at;\n            size_t h;\n";
         let _ = writeln!(text, "            for (h = 0; h < 4; h++, a += 4, {}) {{", next_b(4));
         for _ in 0..isa.prefetches {
             text += "                @@PREFETCH((const void *)ahead);\n                ahead += g->step;\n";
@@ -194,6 +201,7 @@ pub(super) fn pointwise(isa: &Isa, rows: usize, width: usize, tails: Tails) -> S
         text += "                @@FOUR(16)\n            }\n        }\n";
     }
     let rest = |text: &mut String, indent: &str, stride: usize| {
+        let _ = writeln!(text, "{indent}const float *a = g->tail + m * {stride};");
         let _ = writeln!(text, "{indent}for (; k >= 4; k -= 4, a += 4, {}) {{", next_b(4));
         let _ = writeln!(text, "{indent}    @@FOUR({stride})\n{indent}}}");
         if tails.odd {
@@ -201,22 +209,24 @@ pub(super) fn pointwise(isa: &Isa, rows: usize, width: usize, tails: Tails) -> S
             let _ = writeln!(text, "{indent}    @@TAP(0, {stride})\n{indent}}}");
         }
     };
+    let in_tail = |text: &mut String, rest: &dyn Fn(&mut String, &str)| {
+        *text += "        if (k > 0) {\n";
+        rest(text, "            ");
+        *text += "        }\n";
+    };
     match (tails.narrow, tails.wide) {
         (true, true) => {
             text += "        if (k > 8) {\n";
             rest(&mut text, "            ", 16);
-            text += "        } else {\n            a = g->tail + m * 8;\n";
+            text += "        } else if (k > 0) {\n";
             rest(&mut text, "            ", 8);
             text += "        }\n";
         }
-        (true, false) => {
-            text += "        a = g->tail + m * 8;\n";
-            rest(&mut text, "        ", 8);
-        }
-        (false, true) => rest(&mut text, "        ", 16),
+        (true, false) => in_tail(&mut text, &|text, indent| rest(text, indent, 8)),
+        (false, true) => in_tail(&mut text, &|text, indent| rest(text, indent, 16)),
         (false, false) => {}
     }
-    text += &tile.stores("        ", "out", "beside");
+    text += &tile.stores("        ", "out", "beside", sum.then_some("g->sum"));
     text += "    }\n";
     if isa.prefetches > 0 {
         text += "    g->ahead = ahead;\n";
@@ -242,41 +252,130 @@ pub(super) struct StemTaps {
     pub length: usize,
     /// Floats from one output pixel's first tap to the next one's.
     pub pixel: usize,
+    /// Which of the model's first convolutions it is.
+    pub number: usize,
+    /// Whether it may be on top of what is there.
+    pub sum: bool,
+}
+
+impl StemTaps {
+    /// What its functions' names begin with.
+    pub(super) fn name(&self) -> String {
+        stem_name(self.number)
+    }
+
+    /// The parameter that says whether to add.
+    pub(super) fn parameter(&self) -> &'static str {
+        if self.sum { "int sum, " } else { "" }
+    }
+}
+
+/// What the names of a first convolution's functions begin with.
+pub(super) fn stem_name(number: usize) -> String {
+    if number == 0 { "stem".into() } else { format!("stem{}", number + 1) }
 }
 
 /// A tile of the first convolution, `count` times along a row.
 pub(super) fn stem(isa: &Isa, rows: usize, width: usize, taps: &StemTaps) -> String {
     let tile = Tile::new(isa, rows, width);
     let (f, panel) = (&tile.f, tile.panel);
+    let (name, parameter) = (taps.name(), taps.parameter());
     let mut text = Tile::define("@@TAP(u)", &tile.tap("a + (u)", "0", &taps.pixel.to_string()));
     let _ = writeln!(
         text,
         "/* {rows} pixels by {width} channels, count times from column m on. */\n\
-         static @@NOINLINE $T void @stem{rows}x{width}_$I(const float *const *rows, size_t m, size_t count, const float *panel,\n\
-         \x20                                      @clamp clamp, float *out)\n{{"
+         static @@NOINLINE $T void @{name}_{rows}x{width}_$I(const float *const *rows, size_t m, size_t count, const float *panel,\n\
+         \x20                                      @clamp clamp, {parameter}float *out)\n{{"
     );
     let _ = writeln!(text, "    const {f} lo = {f}_set(clamp.lo), hi = {f}_set(clamp.hi);");
     let _ = writeln!(text, "    out += m * {panel};");
     let _ = writeln!(text, "    for (; count > 0; count--, m += {rows}, out += {}) {{", rows * panel);
-    let _ = writeln!(text, "        const float *b = panel + {panel};\n        size_t i;");
+    let _ = writeln!(text, "        const float *b = panel;\n        size_t i;");
     let _ = writeln!(text, "        {};", tile.registers());
     text += &tile.bias("        ", "panel", "");
     let _ = writeln!(text, "        for (i = 0; i < {}; i++) {{", taps.rows);
     let _ =
         writeln!(text, "            const float *line = rows[i] + m * {};\n            size_t j, l, t;", taps.pixel);
-    let _ = writeln!(text, "            for (j = 0; j < {}; j++, line += {}) {{", taps.planes, taps.plane);
-    text += "                const float *a = line;\n";
-    let _ = writeln!(text, "                for (l = 0; l < {}; l++, a += {}) {{", taps.chunks, taps.chunk);
+    let _ = writeln!(text, "            for (j = 0; j < {}; j++) {{", taps.planes);
+    let _ = writeln!(text, "                for (l = 0; l < {}; l++) {{", taps.chunks);
+    let _ = writeln!(text, "                    const float *const a = line + j * {} + l * {};", taps.plane, taps.chunk);
     let _ = writeln!(text, "                    for (t = 0; t < {}; t++, b += {panel}) {{", taps.length);
     text += "                        @@TAP(t)\n                    }\n                }\n            }\n        }\n";
-    text += &tile.stores("        ", "out", "");
+    text += &tile.stores("        ", "out", "", taps.sum.then_some("sum"));
     text += "    }\n}\n#undef @@TAP\n\n";
     text
 }
 
-/// A tile of a depthwise row with a 3 wide kernel: borders are read as zeros from a constant. Without a width it is `block`,
-/// known when the code runs.
-pub(super) fn depthwise(isa: &Isa, pixels: usize, stride: usize, width: Option<usize>) -> String {
+/// A kind of rows of depthwise convolutions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Row {
+    /// Columns of the kernel: 3, 5 or 7.
+    pub kernel: usize,
+    /// 1 or 2.
+    pub stride: usize,
+}
+
+impl Row {
+    /// What its functions' names begin with.
+    pub(super) fn name(&self) -> String {
+        let kernel = if self.kernel == 3 { String::new() } else { self.kernel.to_string() };
+        format!("depthwise{kernel}_s{}", self.stride)
+    }
+
+    /// Columns of the kernel on either side of its middle: as many of a tile's may lie outside the map.
+    pub(super) fn half(&self) -> usize {
+        self.kernel / 2
+    }
+
+    /// The last column that a tile of so many pixels reads.
+    pub(super) fn last(&self, pixels: usize) -> usize {
+        (pixels - 1) * self.stride + self.kernel - 1
+    }
+
+    /// Column `q` of a tile, `block` floats wide, from the middle of the first window at `p`: zeros where it lies outside the map.
+    pub(super) fn column(&self, q: usize, pixels: usize, times: impl Fn(usize) -> String) -> String {
+        let (half, last) = (self.half(), self.last(pixels));
+        let outside = |side: &str, n: usize| if half == 1 { side.to_string() } else { format!("{side} > {n}") };
+        match q {
+            q if q < half => format!("{} ? @zeros : p - {}", outside("left", q), times(half - q)),
+            q if q == half => "p".into(),
+            q if q > last - half => format!("{} ? @zeros : p + {}", outside("right", last - q), times(q - half)),
+            q => format!("p + {}", times(q - half)),
+        }
+    }
+
+    /// The sums that column `q` is a factor of, each with the tap's column.
+    pub(super) fn sums(&self, q: usize, pixels: usize) -> impl Iterator<Item = (usize, usize)> {
+        let Self { kernel, stride } = *self;
+        let taps = (0..kernel).filter(move |&j| q >= j && (q - j) % stride == 0 && (q - j) / stride < pixels);
+        taps.map(move |j| ((q - j) / stride, j))
+    }
+
+    /// Type of the counts of columns outside the map.
+    pub(super) fn count(&self) -> &'static str {
+        if self.half() == 1 { "int" } else { "size_t" }
+    }
+
+    /// How many columns of the tile at pixel `x` lie outside the map, in front and behind.
+    pub(super) fn outside(&self, indent: &str) -> String {
+        let Self { kernel, stride } = self;
+        if self.half() == 1 {
+            return format!(
+                "{indent}const int left = x < d->window->pad[1];\n\
+                 {indent}const int right = (x + pixels - 1) * {stride} + 2 >= d->in_width + d->window->pad[1];\n"
+            );
+        }
+        format!(
+            "{indent}const size_t begin = x * {stride}, end = (x + pixels - 1) * {stride} + {kernel};\n\
+             {indent}const size_t pad = d->window->pad[1], inside = d->in_width + pad;\n\
+             {indent}const size_t left = begin < pad ? pad - begin : 0, right = end > inside ? end - inside : 0;\n"
+        )
+    }
+}
+
+/// A tile of a row of a depthwise convolution: borders are read as zeros from a constant. Without a width it is `block`, known
+/// when the code runs.
+pub(super) fn depthwise(isa: &Isa, pixels: usize, row: Row, width: Option<usize>, sum: bool) -> String {
     let lanes = width.map_or(isa.lanes, |width| isa.lanes_of(width));
     let f = format!("f{lanes}");
     let times = |n: usize| match (width, n) {
@@ -284,73 +383,77 @@ pub(super) fn depthwise(isa: &Isa, pixels: usize, stride: usize, width: Option<u
         (None, 1) => "block".into(),
         (None, n) => format!("{n} * block"),
     };
-    let block = times(1);
+    let (block, stride, count) = (times(1), row.stride, row.count());
     let (name, parameter) = width.map_or(("".into(), "size_t block, "), |width| (format!("x{width}"), ""));
     let mut text = format!(
         "/* {pixels} pixels of {block} channels, from column at on. */\n\
-         static {} $T void @depthwise_s{stride}_{pixels}{name}_$I(const @depthwise_row *d, {parameter}size_t at, int left, int right, float *out)\n{{\n",
-        if isa.form == Form::Compact { "@@NOINLINE" } else { "inline" }
+         static {} $T void @{}_{pixels}{name}_$I(const @depthwise_row *d, {parameter}size_t at, {count} left, {count} right, float *out)\n{{\n",
+        if isa.form == Form::Compact { "@@NOINLINE" } else { "inline" },
+        row.name()
     );
     let _ = writeln!(text, "    const {f} lo = {f}_set(d->clamp.lo), hi = {f}_set(d->clamp.hi);");
-    let _ = writeln!(text, "    const size_t first = (at * {stride} + 1 - d->window->pad[1]) * {block};");
+    let _ =
+        writeln!(text, "    const size_t first = (at * {stride} + {} - d->window->pad[1]) * {block};", row.half());
     text += "    size_t v, i;\n";
     let _ = writeln!(text, "    for (v = 0; v < {block}; v += {lanes}) {{");
-    text += "        const float *w = d->weights + v;\n";
     let names: Vec<_> = (1..pixels).map(|k| format!(", c{k} = c0")).collect();
     let _ = writeln!(text, "        {f} c0 = {f}_load(d->bias + v){};", names.concat());
-    let _ = writeln!(text, "        for (i = 0; i < d->rows; i++, w += {}) {{", times(3));
+    let _ = writeln!(text, "        for (i = 0; i < d->rows; i++) {{");
     text += "            const float *const p = d->row[i] + first + v;\n";
-    let _ = writeln!(
-        text,
-        "            const {f} w0 = {f}_load(w), w1 = {f}_load(w + {block}), w2 = {f}_load(w + {});",
-        times(2)
-    );
-    let last = (pixels - 1) * stride + 2;
-    for q in 0..=last {
-        let load = match q {
-            0 => format!("{f}_load(left ? @zeros : p - {block})"),
-            1 => format!("{f}_load(p)"),
-            q if q == last => format!("{f}_load(right ? @zeros : p + {})", times(q - 1)),
-            q => format!("{f}_load(p + {})", times(q - 1)),
-        };
+    let _ = writeln!(text, "            const float *const w = d->weights + i * {} + v;", parenthesised(&times(row.kernel)));
+    let weight = |j: usize| match j {
+        0 => format!("w0 = {f}_load(w)"),
+        j => format!("w{j} = {f}_load(w + {})", times(j)),
+    };
+    let _ = writeln!(text, "            const {f} {};", list(row.kernel, weight));
+    for q in 0..=row.last(pixels) {
+        let load = format!("{f}_load({})", row.column(q, pixels, times));
         let _ = write!(text, "            {}x = {load};", if q == 0 { format!("{f} ") } else { String::new() });
-        for j in 0..3 {
-            if q >= j && (q - j) % stride == 0 && (q - j) / stride < pixels {
-                let k = (q - j) / stride;
-                let _ = write!(text, " c{k} = {f}_fma(w{j}, x, c{k});");
-            }
+        for (k, j) in row.sums(q, pixels) {
+            let _ = write!(text, " c{k} = {f}_fma(w{j}, x, c{k});");
         }
         text += if isa.is_tight() { " @@FENCE\n" } else { "\n" };
     }
     text += "        }\n";
-    for k in 0..pixels {
-        let at = if k == 0 { "out + v".into() } else { format!("out + {} + v", times(k)) };
-        let _ = writeln!(text, "        {f}_store({at}, {f}_clamp(c{k}, lo, hi));");
+    let at = |k: usize| if k == 0 { "out + v".into() } else { format!("out + {} + v", times(k)) };
+    let places: Vec<_> = (0..pixels).map(|k| (format!("c{k}"), at(k))).collect();
+    if sum {
+        text += &sums(&f, "        ", "d->sum", &places);
+    }
+    for (c, at) in places {
+        let _ = writeln!(text, "        {f}_store({at}, {f}_clamp({c}, lo, hi));");
     }
     text += "    }\n}\n\n";
     text
 }
 
-/// A row of a depthwise convolution with a 3 wide kernel, in tiles of the given sizes.
-pub(super) fn depthwise_row(isa: &Isa, sizes: &[usize], stride: usize, width: usize) -> String {
-    let most = isa.pixels;
+fn parenthesised(product: &str) -> String {
+    if product.contains(' ') { format!("({product})") } else { product.into() }
+}
+
+/// A row of a depthwise convolution, in tiles of the given sizes.
+pub(super) fn depthwise_row(isa: &Isa, sizes: &[usize], row: Row, width: usize) -> String {
+    let most = isa.pixels_of(row.kernel);
+    let name = row.name();
     let cases: String = sizes
         .iter()
-        .map(|n| format!("        case {n}:\n            @depthwise_s{stride}_{n}x{width}_$I(d, x, left, right, out);\n            break;\n"))
+        .map(|n| format!("        case {n}:\n            @{name}_{n}x{width}_$I(d, x, left, right, out);\n            break;\n"))
         .collect();
     format!(
-        "/* A row of {width} channels, kernel 3 wide, stride {stride}, at most one column of border on each side. */\n\
-         static @@NOINLINE $T void @depthwise_s{stride}x{width}_$I(const @depthwise_row *d, float *out)\n{{\n\
+        "/* A row of {width} channels, kernel {} wide, stride {}, the middle of each window inside the map. */\n\
+         static @@NOINLINE $T void @{name}x{width}_$I(const @depthwise_row *d, float *out)\n{{\n\
          \x20   const size_t tiles = (d->width + {}) / {most}, size = d->width / tiles, larger = d->width % tiles;\n\
          \x20   size_t t, x = 0;\n\
          \x20   for (t = 0; t < tiles; t++) {{\n\
          \x20       const size_t pixels = t < larger ? size + 1 : size;\n\
-         \x20       const int left = x < d->window->pad[1];\n\
-         \x20       const int right = (x + pixels - 1) * {stride} + 2 >= d->in_width + d->window->pad[1];\n\
+         {}\
          \x20       switch (pixels) {{\n{cases}\
          \x20       default:\n            break;\n        }}\n\
          \x20       x += pixels;\n        out += pixels * {width};\n    }}\n}}\n\n",
-        most - 1
+        row.kernel,
+        row.stride,
+        most - 1,
+        row.outside("        ")
     )
 }
 

@@ -1,4 +1,4 @@
-int @run_checked(const @@INPUT_TYPE *input, @@OUTPUT_TYPE *output, @arena *arena)
+int @run_checked(const @@INPUT_TYPE *input, %OUTPUT% *output, @arena *arena)
 {
     if (input == NULL || output == NULL || arena == NULL) {
         return @@ERROR_NULL;

@@ -1,7 +1,7 @@
         if (level == 2) {
-            @run_avx512(input, output, floats, weights);
+            @run_avx512(input, output, %IMAGE%floats, weights);
         } else if (level == 1) {
-            @run_avx2(input, output, floats, weights);
+            @run_avx2(input, output, %IMAGE%floats, weights);
         } else {
-            @run_sse2(input, output, floats, weights);
+            @run_sse2(input, output, %IMAGE%floats, weights);
         }

@@ -1,8 +1,9 @@
 /* Any convolution over a map, pixel by pixel; the border is zero. */
-static $T void @conv_pixel_$I(const @single *s, float *arena, const float *panel, size_t block, size_t y, size_t x,
+static $T void @conv_pixel_$I(const @link *s, const @image *image, const float *panel, size_t block, size_t y, size_t x,
                              float *out)
 {
-    const @window *w = &s->window;
+    const @map *const in = &@maps[s->input];
+    const @window *const w = &@windows[s->window];
     const $F lo = $F_set(s->clamp.lo), hi = $F_set(s->clamp.hi);
     size_t v, i, j, c;
     for (v = 0; v < block; v += $L) {
@@ -10,44 +11,24 @@ static $T void @conv_pixel_$I(const @single *s, float *arena, const float *panel
         for (i = 0; i < w->kernel[0]; i++) {
             const size_t down = y * w->stride[0] + i * w->dilation[0];
             @row row;
-            if (down < w->pad[0] || down - w->pad[0] >= s->input.height) {
+            if (down < w->pad[0] || down - w->pad[0] >= in->height) {
                 continue;
             }
-            row = @row_at(&s->input, arena, down - w->pad[0]);
+            row = @row_at(in, image->arena, down - w->pad[0]);
             for (j = 0; j < w->kernel[1]; j++) {
                 const size_t across = x * w->stride[1] + j * w->dilation[1];
-                const float *b = panel + (1 + (i * w->kernel[1] + j) * s->input.channels) * block + v;
-                if (across < w->pad[1] || across - w->pad[1] >= s->input.width) {
+                const float *const b = panel + (1 + (i * w->kernel[1] + j) * in->channels) * block + v;
+                if (across < w->pad[1] || across - w->pad[1] >= in->width) {
                     continue;
                 }
-                for (c = 0; c < s->input.channels; c++, b += block) {
-                    const size_t width = @block(s->input.channels, c / 16 * 16);
+                for (c = 0; c < in->channels; c++) {
+                    const size_t width = @block(in->channels, c / 16 * 16);
                     const float *a = @row_block(&row, c, width);
-                    sum = $F_fma($F_splat(a + (across - w->pad[1]) * width + c % 16), $F_load(b), sum);
+                    sum = $F_fma($F_splat(a + (across - w->pad[1]) * width + c % 16), $F_load(b + c * block), sum);
                 }
             }
         }
-        $F_store(out + v, $F_clamp(sum, lo, hi));
-    }
-}
-
-static $T void @conv_$I(const @single *s, float *arena, const float *weights)
-{
-    const size_t taps = s->window.kernel[0] * s->window.kernel[1] * s->input.channels;
-    size_t q, c, y, x;
-    for (q = 0; q < @groups(&s->output); q++) {
-        const size_t rows = @group_rows(&s->output, q);
-        const float *panel = weights + s->weights;
-        float *out = @group_at(&s->output, arena, q);
-        for (c = 0; c < s->output.channels; c += 16) {
-            const size_t block = @block(s->output.channels, c);
-            for (y = 0; y < rows; y++) {
-                for (x = 0; x < s->output.width; x++, out += block) {
-                    @conv_pixel_$I(s, arena, panel, block, q * s->output.group + y, x, out);
-                }
-            }
-            panel += (1 + taps) * block;
-        }
+%SUM%        $F_store(out + v, $F_clamp(sum, lo, hi));
     }
 }
 

@@ -6,5 +6,5 @@ typedef struct {
     size_t width, in_width;
     const @window *window;
     @clamp clamp;
-} @depthwise_row;
+%SUM%} @depthwise_row;
 

@@ -17,7 +17,7 @@ static $T void @depthwise_any_$I(const @depthwise_row *d, size_t block, float *o
                     }
                 }
             }
-            $F_store(out + v, $F_clamp(sum, lo, hi));
+%SUM%            $F_store(out + v, $F_clamp(sum, lo, hi));
         }
     }
 }

@@ -1,5 +1,5 @@
-/* A map into the caller's output. */
-static void @export(const @map *m, float *arena, @@OUTPUT_TYPE *output)
+/* A map as a plain array. */
+static void @export_%ORDER%(const @map *m, float *arena, float *output)
 {
     size_t y, x, c;
     for (y = 0; y < m->height; y++) {

@@ -1,6 +1,6 @@
 /* out [N/16][pixels][16] = clamp(bias + weights a); then is what will be read next. */
 static $T void @pointwise_block_$I(const float *a, size_t pixels, size_t k, const float *panel, size_t n, @clamp clamp,
-                                  const float *then, float *out)
+                                  %SUM%const float *then, float *out)
 {
     @gemm g;
     size_t c = 0;
@@ -10,5 +10,5 @@ static $T void @pointwise_block_$I(const float *a, size_t pixels, size_t k, cons
     g.stride = pixels * 16;
     g.pixels = pixels;
     g.clamp = clamp;
-%PANELS%}
+%SET%%PANELS%}
 

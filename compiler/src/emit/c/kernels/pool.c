@@ -1,35 +1,37 @@
-/* The mean of each channel; with padding, lanes beyond the last channel follow as zeros. */
-static $T void @pool_$I(const @map *m, float *arena, int padding, float *out)
+/* %WHAT% under each window, whose part outside the map %BORDER%. */
+static $T void @%NAME%_$I(const @link *s, const @image *image, size_t q)
 {
-    const float scale = 1.0f / (float)(m->height * m->width);
-    size_t c, v, q, i;
-    for (c = 0; c < m->channels; c += 16) {
-        const size_t block = @block(m->channels, c);
-        const size_t used = m->channels - c < block ? m->channels - c : block;
-        float mean[16];
-        for (v = 0; v < block; v += $L) {
-            $F s0 = $F_set(0.0f), s1 = s0, s2 = s0, s3 = s0;
-            for (q = 0; q < @groups(m); q++) {
-                const size_t pixels = @group_rows(m, q) * m->width;
-                const float *p = @group_at(m, arena, q) + c * pixels + v;
-                for (i = 0; i + 4 <= pixels; i += 4, p += 4 * block) {
-                    s0 = $F_add(s0, $F_load(p));
-                    s1 = $F_add(s1, $F_load(p + block));
-                    s2 = $F_add(s2, $F_load(p + 2 * block));
-                    s3 = $F_add(s3, $F_load(p + 3 * block));
-                }
-                for (; i < pixels; i++, p += block) {
-                    s0 = $F_add(s0, $F_load(p));
+    const @map *const in = &@maps[s->input], *const out = &@maps[s->output];
+    const @window *const w = &@windows[s->window];
+    const $F lo = $F_set(s->clamp.lo), hi = $F_set(s->clamp.hi);
+    const size_t rows = @group_rows(out, q);
+    float *to = @group_at(out, image->arena, q);
+    size_t c, y, x, v, i, j;
+    for (c = 0; c < out->channels; c += 16) {
+        const size_t block = @block(out->channels, c);
+        for (y = 0; y < rows; y++) {
+            for (x = 0; x < out->width; x++, to += block) {
+                for (v = 0; v < block; v += $L) {
+                    $F value = $F_set(%START%);
+%COUNT%                    for (i = 0; i < w->kernel[0]; i++) {
+                        const size_t down = (q * out->group + y) * w->stride[0] + i * w->dilation[0];
+                        @row row;
+                        if (down < w->pad[0] || down - w->pad[0] >= in->height) {
+                            continue;
+                        }
+                        row = @row_at(in, image->arena, down - w->pad[0]);
+                        for (j = 0; j < w->kernel[1]; j++) {
+                            const size_t across = x * w->stride[1] + j * w->dilation[1];
+                            if (across < w->pad[1] || across - w->pad[1] >= in->width) {
+                                continue;
+                            }
+                            value = %TAKE%;
+%COUNTED%                        }
+                    }
+%MEAN%%SUM%                    $F_store(to + v, $F_clamp(value, lo, hi));
                 }
             }
-            s0 = $F_add($F_add(s0, s1), $F_add(s2, s3));
-            $F_store(mean + v, $F_mul(s0, $F_set(scale)));
         }
-        for (v = used; v < block; v++) {
-            mean[v] = 0.0f;
-        }
-        v = padding ? block : used;
-        memcpy(out + c, mean, v * sizeof(float));
     }
 }
 

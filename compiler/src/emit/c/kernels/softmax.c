@@ -1,20 +1,20 @@
-static void @softmax(float *x, size_t n)
+static void @softmax%SUFFIX%(float *x, size_t n%PARAMETER%)
 {
     float most = x[0], sums[8] = {0.0f}, sum = 0.0f;
     size_t i;
     for (i = 1; i < n; i++) {
-        most = x[i] > most ? x[i] : most;
+        most = x[%I%] > most ? x[%I%] : most;
     }
     for (i = 0; i < n; i++) {
-        x[i] = @exp(x[i] - most);
-        sums[i % 8] += x[i];
+        x[%I%] = @exp(x[%I%] - most);
+        sums[i % 8] += x[%I%];
     }
     for (i = 0; i < 8; i++) {
         sum += sums[i];
     }
     sum = 1.0f / sum;
     for (i = 0; i < n; i++) {
-        x[i] *= sum;
+        x[%I%] *= sum;
     }
 }
 

@@ -1,20 +1,20 @@
-/* Group q of the output; *staged counts the input rows staged so far, border included. */
-static $T void @stem_group_$I(const @stem *s, const @@INPUT_TYPE *input, float *arena, const float *weights, size_t q,
-                             size_t *staged)
+/* Group q of the first convolution's output. It reads the caller's input, whose rows are staged as floats with their border. */
+static $T void @%NAME%_$I(const @link *s, @image *image, size_t q)
 {
-    const size_t rows = @group_rows(&s->output, q), n = s->output.channels, width = s->output.width;
+    const @map *const to = &@maps[s->output];
+    const size_t rows = @group_rows(to, q), n = to->channels, width = to->width;
     const float *lines[%KH%];
-    float *const scratch = arena + s->scratch, *group = @group_at(&s->output, arena, q);
+    float *const scratch = image->arena + %SCRATCH%, *group = @group_at(to, image->arena, q);
     size_t y, i, c;
     for (y = 0; y < rows; y++) {
-        const size_t top = (q * s->output.group + y) * %SH%;
-        const float *panel = weights + s->weights;
+        const size_t top = (q * to->group + y) * %SH%;
+        const float *panel = image->weights + s->weights;
         float *block_rows = group;
-        if (*staged < top) {
-            *staged = top;
+        if (image->staged < top) {
+            image->staged = top;
         }
-        for (; *staged < top + %SPAN%; ++*staged) {
-            @stem_stage(input, *staged, scratch + *staged % %SPAN% * %ROW%);
+        for (; image->staged < top + %SPAN%; ++image->staged) {
+            @%NAME%_stage(image->input, image->staged, scratch + image->staged % %SPAN% * %ROW%);
         }
         for (i = 0; i < %KH%; i++) {
             lines[i] = scratch + (top + i * %DH%) % %SPAN% * %ROW%;

@@ -10,7 +10,7 @@ typedef struct {
 /* height, width; the far border follows from the output's size */
 typedef struct {
     size_t kernel[2], stride[2], dilation[2], pad[2];
-    int tiled; /* 3 wide, at most one column of border on each side */
+    int tiled; /* for the tiles of its width: the middle of each window is inside the map */
 } @window;
 
 typedef struct {

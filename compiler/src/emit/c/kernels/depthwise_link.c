@@ -1,23 +1,25 @@
-/* Rows y0 to y1 of a depthwise convolution, as [C/16][(y1 - y0) * width][16], a few rows of all channels at a time. */
-static $T void @depthwise_block_$I(const @map *in, const @window *w, const float *panels, @clamp clamp, size_t width,
-                                  size_t y0, size_t y1, float *arena, float *result)
+/* Group q of a depthwise convolution, a few rows of all channels at a time. */
+static $T void @depthwise_$I(const @link *s, const @image *image, size_t q)
 {
+    const @map *const in = &@maps[s->input], *const to = &@maps[s->output];
+    const @window *const w = &@windows[s->window];
+    const size_t width = to->width, y0 = q * to->group, y1 = y0 + @group_rows(to, q);
     @row rows[@@CHUNK][@@KERNEL_ROWS];
     @depthwise_row d;
     size_t first, y, c, i;
     d.width = width;
     d.in_width = in->width;
     d.window = w;
-    d.clamp = clamp;
-    for (first = y0; first < y1; first += @@CHUNK) {
+    d.clamp = s->clamp;
+%SUM%    for (first = y0; first < y1; first += @@CHUNK) {
         const size_t end = y1 - first < @@CHUNK ? y1 : first + @@CHUNK;
-        const float *panel = panels;
-        float *plane = result;
+        const float *panel = image->weights + s->weights;
+        float *plane = @group_at(to, image->arena, q);
         for (y = first; y < end; y++) {
             for (i = 0; i < w->kernel[0]; i++) {
                 const size_t at = y * w->stride[0] + i * w->dilation[0];
                 if (at >= w->pad[0] && at - w->pad[0] < in->height) {
-                    rows[y - first][i] = @row_at(in, arena, at - w->pad[0]);
+                    rows[y - first][i] = @row_at(in, image->arena, at - w->pad[0]);
                 }
             }
         }
