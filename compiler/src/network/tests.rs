@@ -57,7 +57,8 @@ fn a_small_mobilenet() {
     let graph = b.finish(x);
     let network = same(&graph);
     let halves = ["Depthwise", "Pointwise", "Depthwise", "Pointwise"];
-    let expected: Vec<_> = ["Stem"].into_iter().chain(halves).chain(["GlobalAveragePool", "Dense", "LogSoftmax"]).collect();
+    let expected: Vec<_> =
+        ["Stem"].into_iter().chain(halves).chain(["GlobalAveragePool", "Dense", "LogSoftmax"]).collect();
     assert_eq!(kinds(&network), expected);
     assert_eq!(network.batch, 2);
     let text = network.to_string();

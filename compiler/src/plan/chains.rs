@@ -136,7 +136,11 @@ impl<'a> Lowering<'a, '_> {
             (StageKind::Depthwise(_), _) => {
                 let block = Map { channels: self.shape_of(first.output).channels, ..self.shape_of(last.output) };
                 let block = thousands(block.group_bytes() as u64);
-                format!("fused in blocks of {rows} ({block} B): {} cycles fused, {} split", cycles(together), cycles(apart))
+                format!(
+                    "fused in blocks of {rows} ({block} B): {} cycles fused, {} split",
+                    cycles(together),
+                    cycles(apart)
+                )
             }
             _ => format!("in blocks of {rows}: {} cycles as a chain, {} apart", cycles(together), cycles(apart)),
         }

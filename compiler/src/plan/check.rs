@@ -232,7 +232,8 @@ fn check_output(network: &Network, output: &Output, writers: &[Option<usize>]) -
             return Err(internal("what is done to an output doesn't fit its values"));
         }
     }
-    if network.batch == 0 || product(&output.port.shape) != len.checked_mul(network.batch) || output.port.dtype != dtype {
+    if network.batch == 0 || product(&output.port.shape) != len.checked_mul(network.batch) || output.port.dtype != dtype
+    {
         return Err(disagreeing(network, &output.port));
     }
     Ok(())
@@ -281,12 +282,7 @@ fn holds(condition: bool) -> Result<(), Problem> {
     if condition { Ok(()) } else { Err(internal("the stage's shapes don't agree")) }
 }
 
-fn check_stage(
-    network: &Network,
-    index: usize,
-    stage: &Stage,
-    writers: &mut [Option<usize>],
-) -> Result<(), Problem> {
+fn check_stage(network: &Network, index: usize, stage: &Stage, writers: &mut [Option<usize>]) -> Result<(), Problem> {
     let Some(&input_id) = stage.inputs.first() else { return Err(internal("a stage reads nothing")) };
     let mut inputs = Vec::with_capacity(stage.inputs.len());
     for &id in &stage.inputs {

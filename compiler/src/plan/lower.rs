@@ -131,7 +131,11 @@ impl<'a> Lowering<'a, '_> {
             StageKind::LpNormalize { p, epsilon } => {
                 let (at, n) = self.in_place(stage)?;
                 let (p, epsilon) = (*p, *epsilon);
-                self.push(Op::LpNormalize { at, outer: 1, n, inner: 1, p: p.into(), epsilon }, index, "in place".into());
+                self.push(
+                    Op::LpNormalize { at, outer: 1, n, inner: 1, p: p.into(), epsilon },
+                    index,
+                    "in place".into(),
+                );
             }
             StageKind::Import => {
                 let output = self.new_map(output)?;
@@ -203,7 +207,8 @@ impl<'a> Lowering<'a, '_> {
             return Ok((target, n));
         }
         let input = self.read(stage.inputs[0])?;
-        let shared_vector = self.shared.check.readers(stage.inputs[0]) > 1 || self.shared.check.is_output(stage.inputs[0]);
+        let shared_vector =
+            self.shared.check.readers(stage.inputs[0]) > 1 || self.shared.check.is_output(stage.inputs[0]);
         let map = if shared_vector {
             let copy = self.new_map(stage.output)?;
             let index = network.stages.iter().position(|other| std::ptr::eq(other, stage)).unwrap_or_default();

@@ -116,7 +116,10 @@ fn depths(shared: &Shared, units: &[Unit]) -> Vec<usize> {
             use StageKind::{AveragePool, Conv, Depthwise, Elementwise, MaxPool, Pointwise, Stem};
             let kind = &stage.kind;
             let stem = matches!(kind, Stem(_)) && depth == 0;
-            stem || matches!(kind, Conv(_) | Depthwise(_) | Pointwise(_) | MaxPool(_) | AveragePool { .. } | Elementwise)
+            stem || matches!(
+                kind,
+                Conv(_) | Depthwise(_) | Pointwise(_) | MaxPool(_) | AveragePool { .. } | Elementwise
+            )
         };
         links += unit.stages.len();
         let all = |test: &dyn Fn(&Stage) -> bool| stages().all(test);

@@ -128,9 +128,10 @@ impl Builder {
     }
 
     pub(crate) fn separable(&mut self, window: Window, n: usize) {
-        let Some((height, width)) = self.size(&window) else { return };
-        let (depthwise, pointwise) = (self.depthwise_half(window), self.pointwise_half(n));
-        self.push(StageKind::Separable { depthwise, activation: RELU6, pointwise }, RELU6, height, width, n);
+        if self.size(&window).is_some() {
+            self.depthwise(window);
+            self.pointwise(n);
+        }
     }
 
     pub(crate) fn depthwise(&mut self, window: Window) {

@@ -1,6 +1,5 @@
 use super::testing::{Builder, RELU6, mobilenet_v1, random_network, window};
 use super::*;
-use crate::graph::Activation;
 
 fn cost(stream: Choice) -> CostModel {
     CostModel { stream, ..CostModel::default() }
@@ -99,12 +98,12 @@ fn decisions_are_followed() {
 fn every_stage_that_no_kernel_computes_is_named() {
     let mut network = mobilenet_v1(0.25, 32, 10);
     for index in [2, 5] {
-        network.stages[index].epilogue.activation = Activation::HardSwish;
+        let map = network.stages[index].inputs[0];
+        network.maps[map.0 as usize].channels += 1;
     }
     let error = plan(network, &CostModel::default()).unwrap_err();
     let nodes: Vec<_> = error.problems.iter().map(|p| p.node.as_deref()).collect();
-    assert_eq!(nodes, [Some("node3"), Some("node6")]);
-    assert!(error.to_string().contains("hard-swish"), "{error}");
+    assert!([Some("node3"), Some("node6")].iter().all(|node| nodes.contains(node)), "{nodes:?}");
 }
 
 #[test]

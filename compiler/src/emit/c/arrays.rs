@@ -2,8 +2,8 @@
 //! makes compilers turn them into vectors of whatever the processor has. Named sums (`tiles`) stay scalars with gcc.
 
 use super::compact::input_blocks;
-use super::kernels::pointwise_block;
 use super::isa::Isa;
+use super::kernels::pointwise_block;
 use super::needs::{Kind, Needs};
 use super::source::kernel;
 use super::text::list;
@@ -42,7 +42,8 @@ fn end(indent: &str, rows: usize, width: usize, sum: Option<&str>) -> String {
         let lines = (0..rows).map(|r| format!("c{r}[v] += out[{}];", plus("v", r * width)));
         format!("{indent}if ({sum}) {{\n{}{indent}}}\n", each(&format!("{indent}    "), width, lines))
     };
-    sum.map_or_else(String::new, add) + &each(indent, width, (0..rows).map(|r| format!("out[{}] = f1_clamp(c{r}[v], lo, hi);", plus("v", r * width))))
+    sum.map_or_else(String::new, add)
+        + &each(indent, width, (0..rows).map(|r| format!("out[{}] = f1_clamp(c{r}[v], lo, hi);", plus("v", r * width))))
 }
 
 /// Adds `taps` products to each of the sums: `factor(row, tap)`, and `taps` rows of the panel from `b` on.
@@ -110,7 +111,8 @@ pub(super) fn stem(rows: usize, width: usize, taps: &StemTaps) -> String {
     let _ = writeln!(text, "            const float *const line = rows[i] + m * {};", taps.pixel);
     let _ = writeln!(text, "            for (j = 0; j < {}; j++) {{", taps.planes);
     let _ = writeln!(text, "                for (l = 0; l < {}; l++) {{", taps.chunks);
-    let _ = writeln!(text, "                    const float *const a = line + j * {} + l * {};", taps.plane, taps.chunk);
+    let _ =
+        writeln!(text, "                    const float *const a = line + j * {} + l * {};", taps.plane, taps.chunk);
     let _ = writeln!(
         text,
         "                    for (t = 0; t < {}; t += {at_once}, b += {}) {{",

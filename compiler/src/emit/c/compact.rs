@@ -21,7 +21,9 @@ pub(super) fn pointwise_kernels(isa: &Isa, needs: &Needs) -> String {
     let tiles: String = SIZES.map(|pixels| pointwise_tile(pixels, sum)).concat();
     debug_assert!(isa.form == Form::Compact && isa.lanes == 1);
     let call = "        @panel_$I(&g, width, pixels, panel, out);\n";
-    tiles + kernel!("compact/panel") + &pointwise_block(kernel!("pointwise_panels"), sum).replace("        %PANEL%\n", call)
+    tiles
+        + kernel!("compact/panel")
+        + &pointwise_block(kernel!("pointwise_panels"), sum).replace("        %PANEL%\n", call)
 }
 
 /// The inputs of each pixel are read by a pointer of their own, as many processors load and step in one instruction.

@@ -106,9 +106,15 @@ fn structure(outputs: &Outputs) -> String {
     }
     let fields = outputs.fields.iter().zip(&outputs.ports).enumerate();
     let fields = fields.map(|(i, (field, port))| {
-        format!("    @@OUTPUT{i}_TYPE {field}[@@OUTPUT{i}_LEN]; /* {} */\n", names::comment(&port.name).replace(['@', '$', '%'], "_"))
+        format!(
+            "    @@OUTPUT{i}_TYPE {field}[@@OUTPUT{i}_LEN]; /* {} */\n",
+            names::comment(&port.name).replace(['@', '$', '%'], "_")
+        )
     });
-    format!("/* The outputs, in the model's order. */\ntypedef struct @output {{\n{}}} @output;\n\n", fields.collect::<String>())
+    format!(
+        "/* The outputs, in the model's order. */\ntypedef struct @output {{\n{}}} @output;\n\n",
+        fields.collect::<String>()
+    )
 }
 
 fn arena(options: &COptions, outputs: &Outputs) -> String {

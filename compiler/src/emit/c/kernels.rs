@@ -68,7 +68,8 @@ fn chain(needs: &Needs) -> String {
     body += &match kinds[..] {
         [kind] => format!("    {}\n", call(kind)),
         _ => {
-            let case = |&kind: &Kind| format!("    case {}:\n        {}\n        break;\n", kind.constant(), call(kind));
+            let case =
+                |&kind: &Kind| format!("    case {}:\n        {}\n        break;\n", kind.constant(), call(kind));
             let cases: String = kinds.iter().map(case).collect();
             format!("    switch (s->kind) {{\n{cases}    default:\n        break;\n    }}\n")
         }
@@ -86,10 +87,9 @@ fn conv(needs: &Needs, kind: Kind) -> String {
     let grouped = kind == Kind::GroupedConv;
     let (name, own) = (kind.name(), needs.adds(kind));
     let (groups, pixel) = match grouped {
-        false => (
-            "",
-            "                @conv_pixel_$I(s, image, panel, block, q * out->group + y, x, to);\n".to_string(),
-        ),
+        false => {
+            ("", "                @conv_pixel_$I(s, image, panel, block, q * out->group + y, x, to);\n".to_string())
+        }
         true => {
             let added = if own { " + (s->add != @@NONE ? to[v] : 0.0f)" } else { "" };
             (" / s->groups", kernel!("conv_lanes").replace("%SUM%", added))
@@ -136,8 +136,8 @@ fn elementwise(needs: &Needs) -> String {
     };
     let (mut addend, mut row, mut factor, mut value) = Default::default();
     if add {
-        addend =
-            "        const @row plus = s->add != @@NONE ? @row_at(&@maps[s->add], image->arena, y) : from;\n".to_string();
+        addend = "        const @row plus = s->add != @@NONE ? @row_at(&@maps[s->add], image->arena, y) : from;\n"
+            .to_string();
         row = "            const float *const d = @row_block(&plus, c, block);\n".to_string();
     }
     if gate {

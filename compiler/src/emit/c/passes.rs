@@ -156,9 +156,8 @@ pub(super) fn functions(needs: &Needs) -> String {
     if !by_channel {
         start += "    (void)weights;\n    (void)c;\n";
     }
-    let mut text = kernel!("pass_block")
-        .replace("%V%", if by_channel { ", v" } else { "" })
-        .replace("%BODY%", &(start + &body));
+    let mut text =
+        kernel!("pass_block").replace("%V%", if by_channel { ", v" } else { "" }).replace("%BODY%", &(start + &body));
     if !needs.map_passes.is_empty() {
         text += kernel!("pass_group");
     }
@@ -176,7 +175,8 @@ fn loop_of(name: &str) -> String {
              \x20           const $F value = $F_load(x + i);\n            $F_store(x + i, {value});\n        }}\n"
         )
     };
-    let scalars = |value: &str| format!("        for (i = 0; i < n; i++) {{\n            x[i] = {value};\n        }}\n");
+    let scalars =
+        |value: &str| format!("        for (i = 0; i < n; i++) {{\n            x[i] = {value};\n        }}\n");
     match name {
         "@@CLAMP" => vectors("lo = $F_set(p->a), hi = $F_set(p->b)", "$F_clamp(value, lo, hi)"),
         "@@HARD_SWISH" => vectors(

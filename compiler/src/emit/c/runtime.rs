@@ -42,9 +42,8 @@ fn name(index: usize) -> String {
 /// `net_infer` and `net_run`.
 fn run(plan: &Plan, options: &COptions, outputs: &Outputs) -> String {
     let input = plan.lengths().0 / plan.network.batch.max(1);
-    let steps = hooked(plan, options.stage_hooks, |index, step| {
-        format!("    {}\n", call(&name(index), step, input, outputs))
-    });
+    let steps =
+        hooked(plan, options.stage_hooks, |index, step| format!("    {}\n", call(&name(index), step, input, outputs)));
     let steps: String = steps.lines().map(|line| format!("    {line}\n")).collect();
     let image = if outputs.counts_images() { "n" } else { "image" };
     entry_of(&kernel!("runtime").replace("%STEPS%", &steps).replace("%N%", image), plan, options, outputs)
@@ -146,7 +145,8 @@ fn chain(name: &str, chain: &Chain) -> String {
     if let Some(stem) = &stem {
         stem_at = format!("&{name}_stem");
         text += &border(name, stem);
-        text += &format!("static const mobilenet_rt_stem {name}_stem = {};\n", value_of(stem, &format!("{name}_border")));
+        text +=
+            &format!("static const mobilenet_rt_stem {name}_stem = {};\n", value_of(stem, &format!("{name}_border")));
     }
     if !links.is_empty() {
         links_at = format!("{name}_links");

@@ -93,7 +93,11 @@ fn types(needs: &Needs, tables: &Tables) -> String {
         text += "static const float @zeros[16] = {0.0f};\n\n";
     }
     if !needs.products.is_empty() {
-        let sum = if needs.adds(Kind::Pointwise) { "    int sum;                   /* on top of what is there */\n" } else { "" };
+        let sum = if needs.adds(Kind::Pointwise) {
+            "    int sum;                   /* on top of what is there */\n"
+        } else {
+            ""
+        };
         text += &kernel!("pointwise").replace("%SUM%", sum);
     }
     if !needs.dense.is_empty() {
@@ -239,6 +243,10 @@ pub(super) fn checked(plan: &Plan, options: &COptions, run: &str) -> String {
         DType::F32 => "((uintptr_t)input | (uintptr_t)output)",
         _ => "(uintptr_t)output",
     };
-    let checked = kernel!("checked").replace("%OUTPUT%", outputs.ty()).replace("%ALIGNED%", aligned).replace("%LOADED%", loaded).replace("%RUN%", run);
+    let checked = kernel!("checked")
+        .replace("%OUTPUT%", outputs.ty())
+        .replace("%ALIGNED%", aligned)
+        .replace("%LOADED%", loaded)
+        .replace("%RUN%", run);
     checked + &classes::definitions(plan)
 }

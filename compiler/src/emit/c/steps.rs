@@ -62,7 +62,8 @@ impl Calls<'_> {
                     (true, Target::Arena(_)) => "1, ",
                     (true, Target::Output { .. }) => "0, ",
                 };
-                let mut text = format!("    @dense_$I(&@step{index}, arena + {}, weights, {padding}{to});\n", input / 4);
+                let mut text =
+                    format!("    @dense_$I(&@step{index}, arena + {}, weights, {padding}{to});\n", input / 4);
                 text += &self.pass(Pass::behind(epilogue, *n), &to, *n);
                 text
             }
@@ -71,7 +72,8 @@ impl Calls<'_> {
                 self.pass(pass, &outputs.place(*at), *n)
             }
             Op::Softmax { at, outer, n, inner, log } => {
-                let name = format!("{}softmax{}", if *log { "log_" } else { "" }, if *inner > 1 { "_apart" } else { "" });
+                let name =
+                    format!("{}softmax{}", if *log { "log_" } else { "" }, if *inner > 1 { "_apart" } else { "" });
                 let stride = if *inner > 1 { format!(", {inner}") } else { String::new() };
                 each(&outputs.place(*at), *outer, *n, *inner, |x, _| format!("@{name}({x}, {n}{stride});"))
             }

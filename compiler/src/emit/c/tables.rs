@@ -178,7 +178,8 @@ pub(super) fn types(needs: &Needs) -> String {
         image += "    size_t staged; /* rows of the input that the first convolution has read, border included */\n";
     }
     if kinds.contains(&Kind::Mean) {
-        image += "    float *means;  /* where means go, and whether with zeros up to a multiple of 8 */\n    int padding;\n";
+        image +=
+            "    float *means;  /* where means go, and whether with zeros up to a multiple of 8 */\n    int padding;\n";
     }
     let mut link = String::new();
     for (there, field) in [

@@ -298,7 +298,8 @@ pub(super) fn stem(isa: &Isa, rows: usize, width: usize, taps: &StemTaps) -> Str
         writeln!(text, "            const float *line = rows[i] + m * {};\n            size_t j, l, t;", taps.pixel);
     let _ = writeln!(text, "            for (j = 0; j < {}; j++) {{", taps.planes);
     let _ = writeln!(text, "                for (l = 0; l < {}; l++) {{", taps.chunks);
-    let _ = writeln!(text, "                    const float *const a = line + j * {} + l * {};", taps.plane, taps.chunk);
+    let _ =
+        writeln!(text, "                    const float *const a = line + j * {} + l * {};", taps.plane, taps.chunk);
     let _ = writeln!(text, "                    for (t = 0; t < {}; t++, b += {panel}) {{", taps.length);
     text += "                        @@TAP(t)\n                    }\n                }\n            }\n        }\n";
     text += &tile.stores("        ", "out", "", taps.sum.then_some("sum"));
@@ -392,15 +393,18 @@ pub(super) fn depthwise(isa: &Isa, pixels: usize, row: Row, width: Option<usize>
         row.name()
     );
     let _ = writeln!(text, "    const {f} lo = {f}_set(d->clamp.lo), hi = {f}_set(d->clamp.hi);");
-    let _ =
-        writeln!(text, "    const size_t first = (at * {stride} + {} - d->window->pad[1]) * {block};", row.half());
+    let _ = writeln!(text, "    const size_t first = (at * {stride} + {} - d->window->pad[1]) * {block};", row.half());
     text += "    size_t v, i;\n";
     let _ = writeln!(text, "    for (v = 0; v < {block}; v += {lanes}) {{");
     let names: Vec<_> = (1..pixels).map(|k| format!(", c{k} = c0")).collect();
     let _ = writeln!(text, "        {f} c0 = {f}_load(d->bias + v){};", names.concat());
     let _ = writeln!(text, "        for (i = 0; i < d->rows; i++) {{");
     text += "            const float *const p = d->row[i] + first + v;\n";
-    let _ = writeln!(text, "            const float *const w = d->weights + i * {} + v;", parenthesised(&times(row.kernel)));
+    let _ = writeln!(
+        text,
+        "            const float *const w = d->weights + i * {} + v;",
+        parenthesised(&times(row.kernel))
+    );
     let weight = |j: usize| match j {
         0 => format!("w0 = {f}_load(w)"),
         j => format!("w{j} = {f}_load(w + {})", times(j)),
@@ -437,7 +441,11 @@ pub(super) fn depthwise_row(isa: &Isa, sizes: &[usize], row: Row, width: usize) 
     let name = row.name();
     let cases: String = sizes
         .iter()
-        .map(|n| format!("        case {n}:\n            @{name}_{n}x{width}_$I(d, x, left, right, out);\n            break;\n"))
+        .map(|n| {
+            format!(
+                "        case {n}:\n            @{name}_{n}x{width}_$I(d, x, left, right, out);\n            break;\n"
+            )
+        })
         .collect();
     format!(
         "/* A row of {width} channels, kernel {} wide, stride {}, the middle of each window inside the map. */\n\

@@ -88,7 +88,10 @@ fn assert_same(spelling: Spelling) {
 #[test]
 fn the_plain_one_is_a_mobilenet() {
     let names: Vec<&str> = network(PLAIN).stages.iter().map(|stage| stage.kind.name()).collect();
-    assert_eq!(names, ["Stem", "Depthwise", "Pointwise", "Depthwise", "Pointwise", "GlobalAveragePool", "Dense", "Softmax"]);
+    assert_eq!(
+        names,
+        ["Stem", "Depthwise", "Pointwise", "Depthwise", "Pointwise", "GlobalAveragePool", "Dense", "Softmax"]
+    );
 }
 
 #[test]
