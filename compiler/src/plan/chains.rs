@@ -133,6 +133,7 @@ impl<'a> Lowering<'a, '_> {
         match (&first.kind, &unit.stages[..]) {
             (StageKind::Stem(_), _) => format!("reads the input where it lies, {rows} at a time"),
             (_, [_]) => first.note.clone(),
+            _ if matches!(last.kind, StageKind::GlobalAveragePool) => "only the sums are kept".into(),
             (StageKind::Depthwise(_), _) => {
                 let block = Map { channels: self.shape_of(first.output).channels, ..self.shape_of(last.output) };
                 let block = thousands(block.group_bytes() as u64);
@@ -187,7 +188,8 @@ impl<'a> Lowering<'a, '_> {
         for i in 0..last {
             links[i].output.ring = rings[i];
             let alike = matches!(links[i + 1].op, LinkOp::Pointwise | LinkOp::Elementwise | LinkOp::Mean { .. });
-            let block = rings[i] == 1 && alike && !sums.contains(&Some(i));
+            let reads_block = i > 0 && links[i - 1].output.offset == BLOCK;
+            let block = rings[i] == 1 && alike && !reads_block && !sums.contains(&Some(i));
             if block {
                 links[i].output.offset = BLOCK;
                 block_bytes = block_bytes.max(links[i].output.bytes());

@@ -40,6 +40,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod units;
+mod verify;
 
 pub use classes::Classes;
 pub use cost::{Choice, CostModel};
@@ -384,7 +385,9 @@ where
         }
         (draft.steps, weights, arena_bytes, decisions, draft.cycles)
     };
-    Ok(Plan { network, steps, weights, arena_bytes, decisions, cycles, classes: Classes::default() })
+    let plan = Plan { network, steps, weights, arena_bytes, decisions, cycles, classes: Classes::default() };
+    verify::verify(&plan)?;
+    Ok(plan)
 }
 
 fn too_large() -> Error {
