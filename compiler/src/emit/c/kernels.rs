@@ -56,7 +56,7 @@ fn summed(needs: &Needs, kind: Kind, indent: &str, condition: &str, name: &str, 
 /// What runs the links of chains, and the function of one link.
 fn chain(needs: &Needs) -> String {
     let call = |kind: Kind| match kind {
-        Kind::Mean => format!("@{}_$I(s, image, q, q + 1);", kind.name()),
+        Kind::Mean => format!("@{}_$I(image, q, q + 1);", kind.name()),
         _ => format!("@{}_$I(s, image, q);", kind.name()),
     };
     let kinds: Vec<_> = needs.kinds.iter().copied().collect();
@@ -77,7 +77,7 @@ fn chain(needs: &Needs) -> String {
     if !needs.map_passes.is_empty() {
         body += "    if (s->pass != @@NONE) {\n        @pass_group_$I(s, image, q);\n    }\n";
     }
-    let run = if needs.longest > 1 { kernel!("chain") } else { kernel!("chain_single") };
+    let run = if needs.runs_ahead { kernel!("chain") } else { kernel!("chain_abreast") };
     let staged = if needs.stems.is_empty() { "" } else { "    image->staged = 0;\n" };
     kernel!("link_group").replace("%BODY%", &body)
         + &run.replace("%LINKS%", &needs.longest.to_string()).replace("%STAGED%", staged)

@@ -67,6 +67,8 @@ pub(super) struct Needs<'a> {
     pub gate: bool,
     /// Links of the longest chain.
     pub longest: usize,
+    /// A chain some link of which reads other groups than the one before it has just written.
+    pub runs_ahead: bool,
     /// A mean of a map that is there as a whole.
     pub whole_mean: bool,
     /// A mean in a chain.
@@ -139,11 +141,12 @@ impl<'a> Needs<'a> {
     fn step(&mut self, op: &'a Op) {
         match op {
             Op::Chain(chain) => {
-                let whole_mean = matches!(&chain.links[..], [Link { op: LinkOp::Mean { .. }, .. }]);
+                let whole_mean = is_whole_mean(op);
                 self.whole_mean |= whole_mean;
                 if !whole_mean {
                     self.longest = self.longest.max(chain.links.len());
                 }
+                self.runs_ahead |= chain.links.iter().skip(1).any(|link| !reads_what_is_written(link));
                 for link in &chain.links {
                     self.link(link, whole_mean);
                 }
@@ -264,6 +267,16 @@ impl<'a> Needs<'a> {
         let uses = self.rows.iter().filter(|(r, w, _)| (*r, *w) == (row, width));
         uses.flat_map(|&(.., pixels)| balanced(pixels, isa.pixels_of(row.kernel))).collect()
     }
+}
+
+/// Whether a step is the mean of a map that is there as a whole.
+pub(super) fn is_whole_mean(op: &Op) -> bool {
+    matches!(op.links(), [Link { op: LinkOp::Mean { .. }, .. }])
+}
+
+/// Whether a link reads group q of its input alone to compute group q.
+fn reads_what_is_written(link: &Link) -> bool {
+    matches!(link.op, LinkOp::Pointwise | LinkOp::Elementwise | LinkOp::Mean { .. })
 }
 
 /// The kind of a link, where it is a first convolution of this number.

@@ -1,5 +1,6 @@
 //! `net.c`.
 
+use super::isa::Form;
 use super::kernels::kernels;
 use super::needs::{Kind, Needs, order};
 use super::outputs::Outputs;
@@ -34,7 +35,7 @@ pub(super) fn source(plan: &Plan, options: &COptions, prefix: &str, banner: &str
         }
     }
     for (isa, guard) in options.target.isas() {
-        let steps_of = run_steps(plan, &calls, options.stage_hooks);
+        let steps_of = run_steps(plan, &calls, options.stage_hooks, isa.form == Form::Compact);
         let code = instantiate(&(own_vectors(&kernels(&isa, &needs)) + &steps_of), &isa);
         steps += &if guard.is_empty() { format!("\n{code}") } else { format!("\n#if {guard}\n\n{code}#endif\n") };
     }
@@ -81,6 +82,7 @@ fn types(needs: &Needs, tables: &Tables) -> String {
     }
     text += &printed;
     text += kernel!("row");
+    text += kernel!("select");
     text += kernel!("groups_read");
     if needs.begins_sums() {
         text += kernel!("sum");

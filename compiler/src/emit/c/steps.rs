@@ -6,7 +6,7 @@ use super::outputs::Outputs;
 use super::passes::Pass;
 use super::tables::Tables;
 use super::text::float;
-use crate::plan::{Chain, Epilogue, LinkOp, Op, Plan, Step, Target};
+use crate::plan::{Chain, Epilogue, Op, Plan, Step, Target};
 use std::fmt::Write;
 
 /// What the calls of the steps refer to.
@@ -16,7 +16,10 @@ pub(super) struct Calls<'a> {
     pub outputs: &'a Outputs<'a>,
 }
 
-pub(super) fn run_steps(plan: &Plan, calls: &Calls, hooks: bool) -> String {
+/// Chains in a row that a loop takes less code to run than a call each.
+const FEWEST_IN_A_LOOP: usize = 3;
+
+pub(super) fn run_steps(plan: &Plan, calls: &Calls, hooks: bool, compact: bool) -> String {
     let count = if calls.outputs.counts_images() { "size_t n, " } else { "" };
     let mut text = format!(
         "static $T void @run_$I(const @@INPUT_TYPE *input, {} *output, {count}float *arena, const float *weights)\n{{\n",
@@ -26,8 +29,40 @@ pub(super) fn run_steps(plan: &Plan, calls: &Calls, hooks: bool) -> String {
         text += "    @image image;\n    image.input = input;\n    image.arena = arena;\n    image.weights = weights;\n";
     }
     text += "    (void)input;\n    (void)weights;\n";
-    text += &hooked(plan, hooks, |index, step| calls.call(index, step));
+    text += &match compact && !hooks {
+        true => in_loops(plan, calls),
+        false => hooked(plan, hooks, |index, step| calls.call(index, step)),
+    };
     text + "}\n\n"
+}
+
+/// The calls of the steps, chains in a row by a loop.
+fn in_loops(plan: &Plan, calls: &Calls) -> String {
+    let is_chain =
+        |step: &Step| matches!(&step.op, Op::Chain(chain) if chain.links.iter().all(|l| l.target().is_none()));
+    let mut text = String::new();
+    let mut steps = plan.steps.iter().enumerate().peekable();
+    while let Some((index, step)) = steps.next() {
+        let row = plan.steps[index..].iter().take_while(|step| is_chain(step));
+        let counts: Vec<_> = row.map(|step| step.op.links().len().to_string()).collect();
+        if counts.len() < FEWEST_IN_A_LOOP {
+            let _ = write!(text, "    /* {} */\n{}", name(plan, step), calls.call(index, step));
+            continue;
+        }
+        let (count, first) = (counts.len(), calls.tables.first_link(index));
+        let _ = write!(
+            text,
+            "    /* {} and the {} chains behind it */\n    {{\n\
+             \x20       static const unsigned char counts[{count}] = {{{}}};\n        const @link *link = &@links[{first}];\n\
+             \x20       size_t i;\n        for (i = 0; i < {count}; i++) {{\n\
+             \x20           @chain_$I(link, counts[i], &image);\n            link += counts[i];\n        }}\n    }}\n",
+            name(plan, step),
+            count - 1,
+            counts.join(", ")
+        );
+        steps.nth(count - 2);
+    }
+    text
 }
 
 /// A call per step, between the hooks of its index if there are any.
@@ -106,11 +141,13 @@ impl Calls<'_> {
         if let Some((to, padded)) = &mean {
             let _ = write!(text, "    image.means = {to};\n    image.padding = {};\n", i32::from(*padded));
         }
-        let alone = chain.links.len() == 1 && matches!(last.op, LinkOp::Mean { .. });
-        text += &match (alone, self.needs.longest) {
-            (true, _) => format!("    @mean_$I(&@links[{first}], &image, 0, {});\n", last.groups()),
-            (false, 1) => format!("    @chain_$I(&@links[{first}], &image);\n"),
-            (false, _) => format!("    @chain_$I(&@links[{first}], {}, &image);\n", chain.links.len()),
+        let alone = chain.links.len() == 1 && mean.is_some();
+        text += &match alone {
+            true => {
+                let map = last.input.as_ref().map_or_else(String::new, |input| self.tables.map(input));
+                format!("    image.in = {map};\n    @mean_$I(&image, 0, {});\n", last.groups())
+            }
+            false => format!("    @chain_$I(&@links[{first}], {}, &image);\n", chain.links.len()),
         };
         if let Some((to, _)) = &mean {
             let n = last.output.channels;

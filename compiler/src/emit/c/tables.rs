@@ -1,6 +1,6 @@
 //! What the kernels read about the steps: constant tables of maps, windows, passes and links, which refer to each other by number.
 
-use super::needs::{Kind, Needs, kind, tiled};
+use super::needs::{Kind, Needs, is_whole_mean, kind, tiled};
 use super::passes::{self, Pass};
 use super::source::kernel;
 use super::stem::pad;
@@ -67,6 +67,12 @@ impl<'a> Tables<'a> {
                     tables.maps.add(map(one));
                 }
                 op => {
+                    if let Some(map_alone) =
+                        op.links().first().filter(|_| is_whole_mean(op)).and_then(|mean| mean.input)
+                    {
+                        tables.maps.add(map(&map_alone));
+                        continue;
+                    }
                     for link in op.links() {
                         let row = tables.link(link, kind(link, stems));
                         tables.links.push(row);
@@ -165,19 +171,16 @@ fn window(w: &Window, tiled: bool) -> String {
 
 /// The types of links and of what they work on.
 pub(super) fn types(needs: &Needs) -> String {
-    let mut kinds = needs.kinds.clone();
-    if needs.whole_mean {
-        kinds.insert(Kind::Mean);
-    }
-    if kinds.is_empty() {
+    if needs.kinds.is_empty() && !needs.whole_mean {
         return String::new();
     }
-    let names: Vec<_> = kinds.iter().map(|kind| kind.constant()).collect();
+    let names: Vec<_> = needs.kinds.iter().map(|kind| kind.constant()).collect();
+    let kinds = if names.is_empty() { String::new() } else { format!("enum {{ {} }};\n\n", names.join(", ")) };
     let mut image = String::new();
     if !needs.stems.is_empty() {
         image += "    size_t staged; /* rows of the input that the first convolution has read, border included */\n";
     }
-    if kinds.contains(&Kind::Mean) {
+    if needs.whole_mean || needs.mean_by_parts {
         image +=
             "    float *means;  /* where means go, and whether with zeros up to a multiple of 8 */\n    int padding;\n";
     }
@@ -192,6 +195,5 @@ pub(super) fn types(needs: &Needs) -> String {
             let _ = writeln!(link, "    size_t {field}");
         }
     }
-    format!("enum {{ {} }};\n\n", names.join(", "))
-        + &kernel!("link").replace("%IMAGE%", &image).replace("%LINK%", &link)
+    kinds + &kernel!("link").replace("%IMAGE%", &image).replace("%LINK%", &link)
 }

@@ -2,8 +2,8 @@
 static $T void @conv_pixel_$I(const @link *s, const @image *image, const float *panel, size_t block, size_t y, size_t x,
                              float *out)
 {
-    const @map *const in = &@maps[s->input];
-    const @window *const w = &@windows[s->window];
+    const @map *const in = image->in;
+    const @window *const w = image->window;
     const $F lo = $F_set(s->clamp.lo), hi = $F_set(s->clamp.hi);
     size_t v, i, j, c;
     for (v = 0; v < block; v += $L) {

@@ -1,9 +1,9 @@
 /* A convolution of groups of channels: output channel n, pixel by pixel; the border is zero. */
 static float @conv_channel(const @link *s, const @image *image, const float *panel, size_t block, size_t y, size_t x, size_t n)
 {
-    const @map *const in = &@maps[s->input];
-    const @window *const w = &@windows[s->window];
-    const size_t each = in->channels / s->groups, first = n / (@maps[s->output].channels / s->groups) * each;
+    const @map *const in = image->in;
+    const @window *const w = image->window;
+    const size_t each = in->channels / s->groups, first = n / (image->out->channels / s->groups) * each;
     float sum = panel[n % 16];
     size_t i, j, k;
     for (i = 0; i < w->kernel[0]; i++) {

@@ -1,8 +1,8 @@
 static $T void @%NAME%_$I(const @link *s, const @image *image, size_t q)
 {
-    const @map *const out = &@maps[s->output];
-    const @window *const w = &@windows[s->window];
-    const size_t taps = w->kernel[0] * w->kernel[1] * (@maps[s->input].channels%GROUPS%);
+    const @map *const out = image->out;
+    const @window *const w = image->window;
+    const size_t taps = w->kernel[0] * w->kernel[1] * (image->in->channels%GROUPS%);
     const size_t rows = @group_rows(out, q);
     const float *panel = image->weights + s->weights;
     float *to = @group_at(out, image->arena, q);

@@ -1,9 +1,11 @@
 /* Group q of a depthwise convolution, a few rows of all channels at a time. */
 static $T void @depthwise_$I(const @link *s, const @image *image, size_t q)
 {
-    const @map *const in = &@maps[s->input], *const to = &@maps[s->output];
-    const @window *const w = &@windows[s->window];
+    const @map *const in = image->in, *const to = image->out;
+    const @window *const w = image->window;
     const size_t width = to->width, y0 = q * to->group, y1 = y0 + @group_rows(to, q);
+    const float *const panels = image->weights + s->weights;
+    float *const result = @group_at(to, image->arena, q);
     @row rows[@@CHUNK][@@KERNEL_ROWS];
     @depthwise_row d;
     size_t first, y, c, i;
@@ -12,9 +14,9 @@ static $T void @depthwise_$I(const @link *s, const @image *image, size_t q)
     d.window = w;
     d.clamp = s->clamp;
 %SUM%    for (first = y0; first < y1; first += @@CHUNK) {
-        const size_t end = y1 - first < @@CHUNK ? y1 : first + @@CHUNK;
-        const float *panel = image->weights + s->weights;
-        float *plane = @group_at(to, image->arena, q);
+        const size_t end = first + @@CHUNK < y1 ? first + @@CHUNK : y1;
+        const float *panel = panels;
+        float *plane = result;
         for (y = first; y < end; y++) {
             for (i = 0; i < w->kernel[0]; i++) {
                 const size_t at = y * w->stride[0] + i * w->dilation[0];

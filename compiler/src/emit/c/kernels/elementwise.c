@@ -1,7 +1,7 @@
 /* Group q of the input%WHAT%. */
 static $T void @elementwise_$I(const @link *s, const @image *image, size_t q)
 {
-    const @map *const in = &@maps[s->input], *const out = &@maps[s->output];
+    const @map *const in = image->in, *const out = image->out;
     const $F lo = $F_set(s->clamp.lo), hi = $F_set(s->clamp.hi);
     const size_t first = q * out->group, end = first + @group_rows(out, q);
     size_t y, c, v, i;

@@ -1,8 +1,8 @@
-/* Groups of its input that a link reads for group q of its output. */
-static size_t @groups_read(const @link *s, size_t q)
+/* Groups of its input that the link reads for group q of its output. */
+static @@NOINLINE size_t @groups_read(const @image *image, size_t q)
 {
-    const @map *const in = &@maps[s->input], *const out = &@maps[s->output];
-    const @window *const w = &@windows[s->window];
+    const @map *const in = image->in, *const out = image->out;
+    const @window *const w = image->window;
     const size_t last = q * out->group + @group_rows(out, q) - 1;
     const size_t end = last * w->stride[0] + (w->kernel[0] - 1) * w->dilation[0] + 1;
     const size_t rows = end > w->pad[0] ? end - w->pad[0] : 0;

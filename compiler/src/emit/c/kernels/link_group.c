@@ -1,5 +1,5 @@
 /* Group q of a link's output. */
-static $T void @link_$I(const @link *s, @image *image, size_t q)
+static @@NOINLINE $T void @link_$I(const @link *s, @image *image, size_t q)
 {
 %BODY%}
 

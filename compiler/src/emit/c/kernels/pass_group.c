@@ -1,7 +1,7 @@
 /* Group q of a link's output. */
 static $T void @pass_group_$I(const @link *s, const @image *image, size_t q)
 {
-    const @map *const m = &@maps[s->output];
+    const @map *const m = image->out;
     const size_t pixels = @group_rows(m, q) * m->width;
     float *x = @group_at(m, image->arena, q);
     size_t c;

@@ -1,8 +1,8 @@
 /* %WHAT% under each window, whose part outside the map %BORDER%. */
 static $T void @%NAME%_$I(const @link *s, const @image *image, size_t q)
 {
-    const @map *const in = &@maps[s->input], *const out = &@maps[s->output];
-    const @window *const w = &@windows[s->window];
+    const @map *const in = image->in, *const out = image->out;
+    const @window *const w = image->window;
     const $F lo = $F_set(s->clamp.lo), hi = $F_set(s->clamp.hi);
     const size_t rows = @group_rows(out, q);
     float *to = @group_at(out, image->arena, q);

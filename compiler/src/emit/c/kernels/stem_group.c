@@ -1,7 +1,7 @@
 /* Group q of the first convolution's output. It reads the caller's input, whose rows are staged as floats with their border. */
 static $T void @%NAME%_$I(const @link *s, @image *image, size_t q)
 {
-    const @map *const to = &@maps[s->output];
+    const @map *const to = image->out;
     const size_t rows = @group_rows(to, q), n = to->channels, width = to->width;
     const float *lines[%KH%];
     float *const scratch = image->arena + %SCRATCH%, *group = @group_at(to, image->arena, q);

@@ -1,7 +1,7 @@
 /* Group q of the map that a link adds, to where its output goes. */
 static void @begin_sum(const @link *s, const @image *image, size_t q)
 {
-    const @map *const from = &@maps[s->add], *const to = &@maps[s->output];
+    const @map *const from = &@maps[s->add], *const to = image->out;
     const size_t first = q * to->group, end = first + @group_rows(to, q);
     size_t y, c;
     for (y = first; y < end; y++) {

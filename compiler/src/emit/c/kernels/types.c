@@ -22,7 +22,7 @@ static size_t @padded(size_t channels)
     return (channels + 7) / 8 * 8;
 }
 
-static size_t @groups(const @map *m)
+static @@NOINLINE size_t @groups(const @map *m)
 {
     return (m->height + m->group - 1) / m->group;
 }
