@@ -3,7 +3,7 @@
 
 use crate::{Stop, trial};
 use libtest_mimic::Trial;
-use mobilenet_compiler::plan::{Choice, CostModel, Kernel, Map, Plan, padded_channels};
+use mobilenet_compiler::plan::{Choice, CostModel, Map, Op, Plan, Target, padded_channels};
 use mobilenet_tests::case::Case;
 use mobilenet_tests::random::draw;
 use mobilenet_tests::shared::float_models;
@@ -34,28 +34,29 @@ pub fn trials() -> Vec<Trial> {
     ]
 }
 
-/// Bytes of a depthwise block of `rows` rows: nothing else of a fused stage is in memory between its halves.
-fn block_bytes(input: &Map, output: &Map, rows: usize) -> usize {
-    padded_channels(input.channels) * rows * output.width * 4
+/// Bytes of a block of rows: nothing else of a fused stage is in memory between its halves.
+fn block_bytes(map: &Map) -> usize {
+    padded_channels(map.channels) * map.group * map.width * 4
 }
 
 fn sums(plan: &Plan) -> Result<(), String> {
     let mut end = 0;
-    for step in plan.flat_steps() {
-        let kernel = &step.kernel;
-        let maps = [kernel.input(), kernel.output()].map(|map| map.map_or(0..0, Map::range));
-        let scratch = kernel.scratch().unwrap_or(0..0);
-        if let Kernel::Separable { input, output, .. } = kernel
-            && scratch.len() != block_bytes(input, output, output.group)
-        {
-            return Err(format!("{} bytes for a block of {} rows", scratch.len(), output.group));
+    for step in &plan.steps {
+        let links = step.op.links();
+        for (i, link) in links.iter().enumerate() {
+            let (output, scratch) = (link.output.range(), link.scratch().unwrap_or(0..0));
+            if i + 1 < links.len() && link.output.ring == 1 && output.len() != block_bytes(&link.output) {
+                return Err(format!("{} bytes for a block of {} rows", output.len(), link.output.group));
+            }
+            let maps = [link.input.as_ref().map_or(0..0, Map::range), output];
+            if maps.iter().any(|map| overlap(map, &scratch)) {
+                return Err(format!("the rows at {scratch:?} share bytes with {maps:?}"));
+            }
+            let whole = if let Some(Target::Output { .. }) = link.target() { &maps[..1] } else { &maps[..] };
+            end = whole.iter().chain([&scratch]).map(|range| range.end).fold(end, usize::max);
         }
-        if maps.iter().any(|map| overlap(map, &scratch)) {
-            return Err(format!("the block at {scratch:?} shares bytes with {maps:?}"));
-        }
-        end = maps.iter().chain([&scratch]).map(|range| range.end).fold(end, usize::max);
-        let vectors = match kernel {
-            Kernel::Dense { input, k, .. } => input + k * 4,
+        let vectors = match step.op {
+            Op::Dense { input, k, .. } => input + k * 4,
             _ => 0,
         };
         end = end.max(vectors);

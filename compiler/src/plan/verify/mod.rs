@@ -164,7 +164,11 @@ impl<'a> Player<'a> {
                 let port = self.port_of(Target::Arena(*input))?;
                 agree_that(*output == Target::Output { port, offset: 0 }, "indices in another output")?;
                 let select_last = *select_last;
-                self.finish(Target::Arena(*input), &Finish::ArgMax { outer: *outer, n: *n, inner: *inner, select_last })
+                self.finish(
+                    step.stage,
+                    Target::Arena(*input),
+                    &Finish::ArgMax { outer: *outer, n: *n, inner: *inner, select_last },
+                )
             }
         }
     }
