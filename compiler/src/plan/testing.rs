@@ -275,7 +275,7 @@ impl Builder {
             groups,
             weights: self.random.weights(groups * per_group * channels / groups * window.kernel[0] * window.kernel[1]),
             bias: self.random.weights(groups * per_group),
-            pad_values: vec![].into(),
+            pad_values: vec![0.0; channels].into(),
         };
         self.push(StageKind::Conv(conv), Activation::Tanh, height, width, groups * per_group);
     }

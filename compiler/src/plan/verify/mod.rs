@@ -126,7 +126,7 @@ impl<'a> Player<'a> {
                 if let Target::Arena(offset) = *output {
                     let bytes =
                         shape(self.network.maps[piece.map.0 as usize]).iter().product::<usize>() * size_of::<f32>();
-                    self.memory.write(offset..offset + bytes, (Value::Array(port), 0))?;
+                    self.memory.write(offset..offset.saturating_add(bytes), (Value::Array(port), 0))?;
                     self.whole(input, Value::Map(stage.output))?;
                 }
                 self.deliver(port, piece.offset, piece.map)
@@ -339,7 +339,7 @@ impl<'a> Player<'a> {
             Target::Arena(offset) => {
                 let holds = |port: &usize| {
                     let bytes = self.elements(*port) * size_of::<f32>();
-                    self.memory.holds(&(offset..offset + bytes), (Value::Array(*port), 0)).is_ok()
+                    self.memory.holds(&(offset..offset.saturating_add(bytes)), (Value::Array(*port), 0)).is_ok()
                 };
                 (0..self.finished.len()).find(holds).ok_or_else(|| fault("no output's array is there"))
             }
