@@ -68,7 +68,7 @@ fn every_kind_of_step_is_valid_rust() {
             if seed % 3 == 0 {
                 network.batch = 2;
                 network.input.shape[0] = 2;
-                network.outputs[0].port.shape[0] = 2;
+                network.outputs.iter_mut().for_each(|output| output.port.shape[0] = 2);
             }
             let plan = plan(network, &cost).unwrap();
             let tokens = expand(&plan, &options(Weights::Include("x.bin".into())));
