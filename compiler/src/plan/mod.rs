@@ -46,8 +46,8 @@ pub use classes::Classes;
 pub use cost::{Choice, CostModel};
 pub use decisions::{Blocks, Decisions};
 pub use display::thousands;
-pub use pixels::Pixels;
 pub(crate) use facts::UNIT;
+pub use pixels::Pixels;
 
 use crate::diagnostic::{Error, Problem};
 use crate::graph::{Activation, Window};
