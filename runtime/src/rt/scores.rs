@@ -56,7 +56,7 @@ mod tests {
         let mut x = 1e-44f32;
         while x < 1e38 {
             assert_eq!(square_root(x), x.sqrt(), "{x}");
-            x *= 1.37;
+            x *= if cfg!(miri) { 13.7 } else { 1.37 };
         }
         assert_eq!(square_root(0.0), 0.0);
         assert!(square_root(f32::NAN).is_nan());

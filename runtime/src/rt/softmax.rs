@@ -100,7 +100,7 @@ mod tests {
             let want = f64::from(x).exp();
             let error = (f64::from(exp(x)) - want).abs();
             assert!(error <= 2.5e-7 * want + 1.5e-45, "exp({x}) = {} != {want}", exp(x));
-            x += 0.0137;
+            x += if cfg!(miri) { 1.37 } else { 0.0137 };
         }
         for s in [1.0f32, 1.0001, 1.5, 2.0, 3.7, 10.0, 1000.0, 1e6] {
             assert!((f64::from(ln(s)) - f64::from(s).ln()).abs() < 4e-7 * f64::from(s).ln().max(1.0), "ln({s})");

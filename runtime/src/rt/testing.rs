@@ -15,7 +15,7 @@ use std::boxed::Box;
 use std::vec::Vec;
 
 /// Rounds of random shapes per test.
-const ROUNDS: usize = if cfg!(miri) { 6 } else { 300 };
+const ROUNDS: usize = if cfg!(miri) { 4 } else { 300 };
 
 /// xorshift64*
 struct Random(u64);

@@ -1,9 +1,10 @@
 //! Depthwise convolution of a block of rows into `[C/16][rows * width][16]`.
 //!
 //! 3x3 windows of stride 1 or 2 with at most one border pixel run in tiles of up to 8 pixels whose sums stay in
-//! registers; border columns are read from a line of zeros and border rows are left out. Other windows run in
-//! [`general`].
+//! registers; border columns are read from a line of zeros and border rows are left out. [`five`] does the same for 5x5;
+//! other windows run in [`general`].
 
+mod five;
 mod general;
 
 use super::view::{RowView, View, inside};
@@ -41,8 +42,10 @@ pub(crate) unsafe fn rows<S: Simd>(s: S, job: &Job) {
     // SAFETY: as for this function; `fits` is what the tiles ask for.
     unsafe {
         match fits(job) {
-            Some(1) => blocks::<S, 1>(s, job),
-            Some(2) => blocks::<S, 2>(s, job),
+            Some((3, 1)) => blocks::<S, 1>(s, job),
+            Some((3, 2)) => blocks::<S, 2>(s, job),
+            Some((5, 1)) => five::rows::<S, 1>(s, job),
+            Some((5, 2)) => five::rows::<S, 2>(s, job),
             _ => general::rows(s, job),
         }
     }
@@ -62,12 +65,15 @@ unsafe fn blocks<S: Simd, const ST: usize>(s: S, job: &Job) {
     }
 }
 
-/// The stride, where the tiles can compute the window: 3x3 with at most one border column on either side.
-fn fits(job: &Job) -> Option<usize> {
-    let Window { kernel, stride, dilation, pad } = job.window;
-    let right = (job.width - 1) * stride[1] + 3;
-    let small = kernel == [3, 3] && dilation == [1, 1] && stride[0] == stride[1] && pad[1] <= 1;
-    (small && right <= job.input.width + pad[1] + 1).then_some(stride[0])
+/// Kernel and stride, where the tiles can compute the window: 3x3 with at most one border column on either side, 5x5 with two.
+fn fits(job: &Job) -> Option<(usize, usize)> {
+    let Window { kernel: [kernel, columns], stride, dilation, pad } = job.window;
+    let square = kernel == columns && dilation == [1, 1] && stride[0] == stride[1];
+    let known = kernel == 3 || (kernel == 5 && job.width > 1);
+    let border = kernel / 2;
+    let right = (job.width - 1) * stride[1] + kernel;
+    let small = pad[1] <= border && right <= job.input.width + pad[1] + border;
+    (square && known && small).then_some((kernel, stride[0]))
 }
 
 /// Picks the width of tiles that spreads a row over as few as possible. Narrow blocks are rare: theirs have 4 pixels at
@@ -159,7 +165,7 @@ unsafe fn block<S: Simd, const BW: usize, const PX: usize, const ST: usize>(
             for k in taps.0..taps.1 {
                 strip.rows[k] = chunk.inputs[y * ST + k].block(index, BW);
             }
-            if taps == (0, 3) && !S::SHORT_ROUNDS {
+            if taps == (0, 3) {
                 strip.run::<S, BW, PX, ST, true>(s, bounds);
             } else {
                 strip.run::<S, BW, PX, ST, false>(s, bounds);

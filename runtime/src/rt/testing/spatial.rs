@@ -7,10 +7,11 @@ fn window(random: &mut Random, shape: [usize; 2], plain: bool) -> (Window, [usiz
     loop {
         let stride = random.within(1, 2);
         let (window, far) = if plain {
-            let pad = random.within(0, 1);
-            let window =
-                Window { kernel: [3, 3], stride: [stride; 2], dilation: [1, 1], pad: [pad, random.within(0, 1)] };
-            (window, [random.within(0, 1), random.within(0, 1)])
+            let kernel = [3, 5][random.within_exactly(0, 1)];
+            let mut border = || random.within_exactly(0, kernel / 2);
+            let pad = [border(), border()];
+            let window = Window { kernel: [kernel; 2], stride: [stride; 2], dilation: [1, 1], pad };
+            (window, [border(), border()])
         } else {
             let mut pair = |low, high| [random.within(low, high), random.within(low, high)];
             (Window { kernel: pair(1, 5), stride: pair(1, 3), dilation: pair(1, 3), pad: pair(0, 6) }, pair(0, 6))
