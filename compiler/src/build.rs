@@ -9,7 +9,7 @@ use crate::emit::{Provenance, rust};
 use crate::locate::locate;
 use crate::naming::{check_type_name, type_name};
 use crate::onnx::Model;
-use crate::options::{InputType, Labels, Layout, Normalise, Options};
+use crate::options::{ChannelOrder, InputType, Labels, Layout, Normalise, Options};
 use crate::text::printable;
 
 /// Compiles a model in a build script, for crates that would rather not use the macro.
@@ -83,6 +83,20 @@ impl Build {
     #[must_use]
     pub fn input_layout(mut self, layout: Layout) -> Self {
         self.options.input_layout = Some(layout);
+        self
+    }
+
+    /// Order of the colours in the caller's pixels, where it is not the model's.
+    #[must_use]
+    pub fn channel_order(mut self, order: ChannelOrder) -> Self {
+        self.options.channel_order = Some(order);
+        self
+    }
+
+    /// Ends the network at these values of the model, in this order, instead of its own outputs.
+    #[must_use]
+    pub fn output<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.options.output = names.into_iter().map(Into::into).collect();
         self
     }
 

@@ -39,6 +39,8 @@ pub struct Problem {
 pub enum Setting {
     /// Height and width of the input.
     Resolution,
+    /// The value at which the network ends: up to there it can be compiled.
+    Output(String),
 }
 
 /// Whose options a hint is spelled in.
@@ -130,6 +132,14 @@ impl Setting {
             (Self::Resolution, Spelling::Macro) => "give the option resolution = [H, W]".into(),
             (Self::Resolution, Spelling::Build) => "give the option .resolution([H, W])".into(),
             (Self::Resolution, Spelling::CommandLine) => "give the option --resolution HxW".into(),
+            (Self::Output(name), spelling) => {
+                let option = match spelling {
+                    Spelling::Macro => format!("output = {name:?}"),
+                    Spelling::Build => format!(".output([{name:?}])"),
+                    Spelling::CommandLine => format!("--output {name}"),
+                };
+                format!("what is in front of it can be compiled: give the option {option}")
+            }
         }
     }
 }

@@ -19,6 +19,7 @@ pub mod plan;
 pub mod reference;
 #[cfg(feature = "cli")]
 pub mod report;
+pub mod tail;
 pub mod text;
 
 pub use build::Build;
@@ -35,7 +36,8 @@ use std::path::Path;
 ///
 /// Everything that keeps the model from being compiled, together.
 pub fn compile(model: &onnx::Model, options: &Options) -> Result<Plan, Error> {
-    Ok(plan::plan(recognise(model, options)?, &CostModel::default())?.with_classes(options)?.of_model(model))
+    let plan = |network| Ok(plan::plan(network, &CostModel::default())?.with_classes(options)?.of_model(model));
+    stages(model, options).and_then(plan).map_err(|error| tail::advise(model, options, error))
 }
 
 /// Reads and compiles a model file and its external data.
@@ -53,6 +55,10 @@ pub fn compile_file(path: &Path, options: &Options) -> Result<Plan, Error> {
 ///
 /// As [`compile`].
 pub fn recognise(model: &onnx::Model, options: &Options) -> Result<Network, Error> {
+    stages(model, options).map_err(|error| tail::advise(model, options, error))
+}
+
+fn stages(model: &onnx::Model, options: &Options) -> Result<Network, Error> {
     let mut graph = graph::import(model, options)?;
     let recognised = passes::run(&mut graph).and_then(|_| network::recognise(&graph));
     recognised.map_err(|error| model.with_operators(error))

@@ -26,10 +26,14 @@ pub struct Options {
     pub normalise: Option<Normalise>,
     /// Order of the input's axes instead of the model's own.
     pub input_layout: Option<Layout>,
+    /// Order of the colours in the caller's pixels, where it is not the model's.
+    pub channel_order: Option<ChannelOrder>,
     /// One channel instead of the model's several, which all get it.
     pub grey: bool,
     /// Probabilities: a softmax behind a model that does not end in one.
     pub softmax: bool,
+    /// The network ends at these values of the model, in this order, instead of its own outputs.
+    pub output: Vec<String>,
     /// Names of the classes.
     pub labels: Option<Labels>,
     /// How many classes the emitted ranking returns; none is emitted by default.
@@ -53,6 +57,23 @@ impl InputType {
     }
 }
 
+/// Orders of colours that are not the model's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ChannelOrder {
+    /// The model's three channels the other way round: blue, green, red for a model of RGB, as OpenCV has pictures.
+    Bgr,
+}
+
+impl ChannelOrder {
+    /// As options spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bgr => "bgr",
+        }
+    }
+}
+
 /// As the macro spells them, the name left out: `resolution = [160, 160], batch = 4`; empty for none.
 impl fmt::Display for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -67,8 +88,14 @@ impl fmt::Display for Options {
             self.input.map(|input| format!("input = {}", input.name())),
             self.normalise.as_ref().map(|normalise| format!("normalise = {normalise}")),
             self.input_layout.map(layout),
+            self.channel_order.map(|order| format!("channel_order = {}", order.name())),
             flag(self.grey, "grey"),
             flag(self.softmax, "softmax"),
+            match &self.output[..] {
+                [] => None,
+                [name] => Some(format!("output = {name:?}")),
+                names => Some(format!("output = {names:?}")),
+            },
             self.labels.as_ref().map(|labels| format!("labels = {:?}", labels.file)),
             self.top_k.map(|k| format!("top_k = {k}")),
         ];
@@ -92,14 +119,16 @@ mod tests {
             input: Some(InputType::U8),
             normalise: Some(Normalise { mean: vec![0.5], std: vec![0.25, 1.0, 2.0] }),
             input_layout: Some(Layout::Nhwc),
+            channel_order: Some(ChannelOrder::Bgr),
             grey: true,
             softmax: true,
+            output: vec!["a b".into(), "c".into()],
             labels: Some(Labels { file: "labels.txt".into(), names: vec![] }),
             top_k: Some(5),
             ..Options::default()
         };
-        let text = "input = u8, normalise = (0.5, [0.25, 1.0, 2.0]), input_layout = nhwc, grey, softmax, \
-                    labels = \"labels.txt\", top_k = 5";
+        let text = "input = u8, normalise = (0.5, [0.25, 1.0, 2.0]), input_layout = nhwc, channel_order = bgr, grey, softmax, \
+                    output = [\"a b\", \"c\"], labels = \"labels.txt\", top_k = 5";
         assert_eq!(options.to_string(), text);
     }
 }

@@ -5,7 +5,7 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Expr, Ident, LitStr, Token, Visibility};
 
-use crate::values::{count, element, layout, normalise, path, resolution};
+use crate::values::{channel_order, count, element, layout, names, normalise, path, resolution};
 
 /// `runtime; "path", #[attributes] visibility struct Name, resolution = [h, w], batch = n, ...`, everything but runtime and
 /// path optional.
@@ -82,6 +82,8 @@ impl Input {
             "input" => options.input.replace(element(&value(input)?)?).is_some(),
             "normalise" | "normalize" => options.normalise.replace(normalise(&value(input)?)?).is_some(),
             "input_layout" => options.input_layout.replace(layout(&value(input)?)?).is_some(),
+            "channel_order" => options.channel_order.replace(channel_order(&value(input)?)?).is_some(),
+            "output" => !std::mem::replace(&mut options.output, names(&value(input)?)?).is_empty(),
             "grey" | "gray" => std::mem::replace(&mut options.grey, true),
             "softmax" => std::mem::replace(&mut options.softmax, true),
             "labels" => self.labels.replace(path(&value(input)?)?).is_some(),
@@ -89,7 +91,7 @@ impl Input {
             _ => {
                 let message = format!(
                     "unknown option `{option}`; there are `resolution = [h, w]`, `batch = n`, `input = u8`, `normalise = (mean, \
-                     std)`, `input_layout = nchw` or `nhwc`, `grey`, `softmax`, `labels = \"labels.txt\"`, `top_k = n` and `pub struct Name`"
+                     std)`, `input_layout = nchw` or `nhwc`, `channel_order = bgr`, `grey`, `softmax`, `output = \"name\"`, `labels = \"labels.txt\"`, `top_k = n` and `pub struct Name`"
                 );
                 return Err(syn::Error::new(option.span(), message));
             }
@@ -163,6 +165,8 @@ mod tests {
         for text in [
             "input = u8, normalise = (0.5, [0.25, 1.0, 2.0]), input_layout = nhwc, grey, softmax",
             "resolution = [160, 128], batch = 4, normalise = (-1.0, 2.0), input_layout = nchw",
+            "channel_order = bgr, output = \"a/b\"",
+            "output = [\"a\", \"b\"]",
         ] {
             let options: TokenStream = text.parse().expect("tokens");
             let input = parse(quote!(r; "net.onnx", #options)).expect("parses");

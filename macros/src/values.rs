@@ -1,6 +1,6 @@
 //! Values of the options of `mobilenet_model!`.
 
-use mobilenet_compiler::options::{InputType, Layout, Normalise};
+use mobilenet_compiler::options::{ChannelOrder, InputType, Layout, Normalise};
 use syn::spanned::Spanned;
 use syn::{BinOp, Expr, ExprArray, ExprBinary, ExprLit, ExprTuple, ExprUnary, Lit, LitStr, UnOp};
 
@@ -49,6 +49,28 @@ pub fn layout(value: &Expr) -> syn::Result<Layout> {
         Expr::Path(path) if path.path.is_ident("nchw") => Ok(Layout::Nchw),
         Expr::Path(path) if path.path.is_ident("nhwc") => Ok(Layout::Nhwc),
         other => Err(syn::Error::new(other.span(), "expected `input_layout = nchw` or `input_layout = nhwc`")),
+    }
+}
+
+pub fn channel_order(value: &Expr) -> syn::Result<ChannelOrder> {
+    match value {
+        Expr::Path(path) if path.path.is_ident(ChannelOrder::Bgr.name()) => Ok(ChannelOrder::Bgr),
+        other => Err(syn::Error::new(other.span(), "expected `channel_order = bgr`")),
+    }
+}
+
+/// One name, or several in brackets.
+pub fn names(value: &Expr) -> syn::Result<Vec<String>> {
+    let name = |value: &Expr| match value {
+        Expr::Lit(ExprLit { lit: Lit::Str(name), .. }) => Ok(name.value()),
+        other => {
+            let message = "expected the name of a value of the model, like `output = \"features\"`, or several: `output = [\"a\", \"b\"]`";
+            Err(syn::Error::new(other.span(), message))
+        }
+    };
+    match value {
+        Expr::Array(array) if !array.elems.is_empty() => array.elems.iter().map(name).collect(),
+        one => name(one).map(|one| vec![one]),
     }
 }
 

@@ -67,9 +67,10 @@ pub use timing::{Latency, latency};
 /// - `input = u8` takes bytes. `normalise = (mean, std)` (or `normalize`) folds `(pixel - mean) / std` into the model, of pixels from
 ///   0 to 1 or of bytes, which count as `byte / 255`; either may be an array with a value per channel, `([0.485, 0.456, 0.406], [0.229,
 ///   0.224, 0.225])`, and a number may be a quotient, `127.5 / 255`.
-/// - `input_layout = nchw` or `nhwc` is the order of the input's axes, instead of the model's own; `grey` (or `gray`) takes one channel instead
-///   of several.
-/// - `softmax` makes a model return probabilities that does not end in one.
+/// - `input_layout = nchw` or `nhwc` is the order of the input's axes, instead of the model's own; `channel_order = bgr` takes the
+///   three channels the other way round; `grey` (or `gray`) takes one channel instead of several.
+/// - `softmax` makes a model return probabilities that does not end in one. `output = "name"`, or `["a", "b"]`, ends the network
+///   at these values of the graph instead of the model's outputs.
 /// - `labels = "labels.txt"` gives the type a constant `LABELS` with the names of the classes, from a UTF-8 file with a line per
 ///   class; `top_k = n` a function `top_k` that returns the n best classes of a row of scores, and the constant `TOP_K`.
 ///

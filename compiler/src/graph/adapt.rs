@@ -75,6 +75,7 @@ fn input_problems(graph: &Graph, image: Option<Image>, options: &Options) -> Vec
     let of_images = [
         ("normalise", options.normalise.is_some()),
         ("input_layout", options.input_layout.is_some()),
+        ("channel_order", options.channel_order.is_some()),
         ("grey", options.grey),
     ];
     match image {
@@ -85,6 +86,12 @@ fn input_problems(graph: &Graph, image: Option<Image>, options: &Options) -> Vec
         })),
         Some(image) => {
             problems.extend(options.normalise.iter().flat_map(|normalise| normalise.problems(image.channels)));
+            if options.channel_order.is_some() && (image.channels != 3 || options.grey) {
+                let message = format!("the option channel_order does not fit the model's input {name:?}");
+                let found = if options.grey { "grey".into() } else { image.channels.to_string() };
+                problems
+                    .push(Problem::new(message).of_option("channel_order").expected("three channels of colour", found));
+            }
             if options.grey && image.channels == 1 {
                 let message = format!("the option grey does not fit the model's input {name:?}");
                 let problem = Problem::new(message).of_option("grey").expected("several channels", own.to_string());
@@ -97,8 +104,9 @@ fn input_problems(graph: &Graph, image: Option<Image>, options: &Options) -> Vec
 
 /// From the caller's input to the model's: cast, grey to all channels, axes to the model's order, normalisation.
 fn prepend(graph: &mut Graph, image: Option<Image>, options: &Options) {
-    let Options { input, normalise, input_layout, grey, .. } = options;
-    if input.is_none() && normalise.is_none() && input_layout.is_none() && !grey {
+    let Options { input, normalise, input_layout, channel_order, grey, .. } = options;
+    let none = input.is_none() && normalise.is_none() && input_layout.is_none() && channel_order.is_none();
+    if none && !grey {
         return;
     }
     let old = graph.input;
@@ -119,6 +127,9 @@ fn prepend(graph: &mut Graph, image: Option<Image>, options: &Options) {
         front.push("input", Op::Cast, None, own.dtype, front.shape());
     }
     if let Some(image) = image {
+        if channel_order.is_some() {
+            front.reverse(order);
+        }
         if *grey {
             front.spread(image, &mut order);
         }
@@ -159,6 +170,13 @@ impl<'g> Front<'g> {
         let inputs = std::iter::once(self.last).chain(operand).map(Some).collect();
         self.nodes.push(Node { op, inputs, output, origin: vec![format!("option {option}")] });
         self.last = output;
+    }
+
+    /// The channels the other way round.
+    fn reverse(&mut self, order: Option<Layout>) {
+        let axis = if order == Some(Layout::Nhwc) { 3 } else { 1 };
+        let ty = self.graph.ty(self.last).clone();
+        self.push("channel_order", Op::Gather { axis }, Some(Tensor::ints([2, 1, 0])), ty.dtype, ty.shape);
     }
 
     /// Grey to every channel: a 1x1 convolution by ones, which reads and writes `[N, C, H, W]`.

@@ -215,6 +215,17 @@ impl Model {
         error
     }
 
+    /// Floating-point types other than f32 that the file computes in or stores weights in, of which f32 is made.
+    pub fn other_floats(&self) -> Vec<DType> {
+        let ports = self.graph.inputs.iter().chain(&self.graph.outputs).map(|port| port.dtype);
+        let initializers = self.graph.initializers.iter().map(|(_, tensor)| tensor.dtype);
+        let mut found: Vec<DType> =
+            ports.chain(initializers).filter(|dtype| dtype.is_float() && *dtype != DType::F32).collect();
+        found.sort_by_key(|dtype| dtype.name());
+        found.dedup();
+        found
+    }
+
     /// Version of the default operator domain.
     pub fn opset(&self) -> i64 {
         self.opsets.iter().find(|(domain, _)| domain.is_empty()).map_or(0, |(_, version)| *version)

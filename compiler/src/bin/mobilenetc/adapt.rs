@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::values::normalise;
 use clap::{Args, ValueEnum};
 use mobilenet_compiler::Options;
-use mobilenet_compiler::options::{InputType, Labels, Layout, Normalise};
+use mobilenet_compiler::options::{self, InputType, Labels, Layout, Normalise};
 use std::path::{Path, PathBuf};
 
 /// What comes in front of the model's own operators, and behind them.
@@ -26,9 +26,17 @@ pub struct Adapt {
     /// Order of the input's axes instead of the model's own
     #[arg(long, value_enum, value_name = "ORDER")]
     pub input_layout: Option<InputLayout>,
+    /// Order of the colours in the pixels, where it is not the model's
+    #[arg(long, value_enum, value_name = "ORDER")]
+    pub channel_order: Option<ChannelOrder>,
     /// One channel of grey instead of the model's several
     #[arg(long, alias = "gray")]
     pub grey: bool,
+    /// End the network at these values of the model, separated by commas, instead of its own outputs
+    ///
+    /// Any value of the graph will do; `mobilenetc inspect --stage graph` names them.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub output: Vec<String>,
     /// Probabilities: a softmax behind a model that does not end in one
     #[arg(long)]
     pub softmax: bool,
@@ -42,7 +50,9 @@ impl Adapt {
             InputLayout::Nchw => Layout::Nchw,
             InputLayout::Nhwc => Layout::Nhwc,
         });
+        options.channel_order = self.channel_order.map(|ChannelOrder::Bgr| options::ChannelOrder::Bgr);
         options.grey = self.grey;
+        options.output.clone_from(&self.output);
         options.softmax = self.softmax;
     }
 }
@@ -80,6 +90,13 @@ pub enum InputLayout {
     Nchw,
     /// Pixel by pixel, as cameras and TensorFlow have them
     Nhwc,
+}
+
+/// Orders of colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ChannelOrder {
+    /// The other way round: blue, green, red for a model of RGB, as OpenCV has pictures
+    Bgr,
 }
 
 /// The element type of the input.

@@ -29,7 +29,14 @@ fn summary(session: &Session, format: Format, terminal: &mut Terminal) -> Result
     let report = Report::new(&plan);
     match format {
         Format::Json => writeln!(terminal, "{:#}", with_origin(session, report.to_json(), &[]))?,
-        Format::Text => writeln!(terminal, "{}\n\n{report}", title(session, terminal))?,
+        Format::Text => {
+            writeln!(terminal, "{}\n", title(session, terminal))?;
+            let other: Vec<&str> = session.model.other_floats().iter().map(|dtype| dtype.name()).collect();
+            if !other.is_empty() {
+                writeln!(terminal, "  the file holds {}: everything is computed in f32\n", other.join(" and "))?;
+            }
+            writeln!(terminal, "{report}")?;
+        }
     }
     Ok(())
 }

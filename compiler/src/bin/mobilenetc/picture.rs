@@ -29,6 +29,8 @@ pub struct Shape {
     pub channels: usize,
     layout: Layout,
     element: DType,
+    /// Whether the colours come the other way round.
+    pub reversed: bool,
 }
 
 impl Shape {
@@ -41,7 +43,7 @@ impl Shape {
         };
         match shape {
             Some((height, width, channels)) if matches!(channels, 1 | 3) => {
-                Ok(Self { height, width, channels, layout: port.layout, element: port.dtype })
+                Ok(Self { height, width, channels, layout: port.layout, element: port.dtype, reversed: false })
             }
             _ => Err(Failure::Other(
                 Problem::new(format!("the input {:?} does not take images", port.name))
@@ -200,7 +202,8 @@ fn decode(bytes: &[u8]) -> Result<DynamicImage, Problem> {
 /// Normalises, rounds for byte inputs and puts the axes in the model's order.
 fn arrange(pixels: &Pixels, shape: &Shape, Scaling(maps): &Scaling) -> Vec<f32> {
     let bytes = !matches!(shape.element, DType::F32);
-    let value = |at: usize, channel: usize| {
+    let value = |at: usize, place: usize| {
+        let channel = if shape.reversed { pixels.channels - 1 - place } else { place };
         let (factor, offset) = maps[channel];
         let pixel = pixels.values[at * pixels.channels + channel];
         // The scale of an 8-bit input is exact, so rounding the pixel rounds the value.
@@ -240,11 +243,14 @@ mod tests {
     #[test]
     fn layouts_and_scaling() {
         let pixels = Pixels { height: 1, width: 2, channels: 3, values: vec![0., 51., 255., 102., 153., 204.] };
-        let mut shape = Shape { height: 1, width: 2, channels: 3, layout: Layout::Nchw, element: DType::F32 };
+        let mut shape =
+            Shape { height: 1, width: 2, channels: 3, layout: Layout::Nchw, element: DType::F32, reversed: false };
         let fifth = Scaling(vec![(1.0 / 51.0, 0.0); 3]);
         assert_eq!(arrange(&pixels, &shape, &fifth), [0., 2., 1., 3., 5., 4.]);
         shape.layout = Layout::Nhwc;
         assert_eq!(arrange(&pixels, &shape, &fifth), [0., 1., 5., 2., 3., 4.]);
+        shape.reversed = true;
+        assert_eq!(arrange(&pixels, &shape, &fifth), [5., 1., 0., 4., 3., 2.]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use mobilenet_compiler::graph::{self, Graph};
 use mobilenet_compiler::network::{self, Network};
 use mobilenet_compiler::options::InputType;
 use mobilenet_compiler::plan::{self, CostModel, Plan};
-use mobilenet_compiler::{Error, Options, Problem, onnx, passes, text};
+use mobilenet_compiler::{Error, Options, Problem, onnx, passes, tail, text};
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
@@ -99,6 +99,7 @@ impl Session {
 
     /// An error of a later stage.
     pub fn failure(&self, error: Error) -> Failure {
-        Failure::Model(self.path.clone(), self.model.with_operators(error))
+        let error = tail::advise(&self.model, &self.options, self.model.with_operators(error));
+        Failure::Model(self.path.clone(), error)
     }
 }

@@ -149,7 +149,8 @@ impl Inputs {
         if pictures.is_empty() {
             return Ok(Self { given, scaling: None });
         }
-        let shape = Shape::of(port)?;
+        let mut shape = Shape::of(port)?;
+        shape.reversed = args.model.adapt.channel_order.is_some();
         let (scaling, _) = Scaling::new(&args.normalize, &args.model.adapt, &shape)?;
         let scaling = Prepared { shape, scaling };
         // The usual mistake, a wrong path, is told before the model is built.

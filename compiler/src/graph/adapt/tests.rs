@@ -1,6 +1,6 @@
 use super::adapt;
 use crate::graph::{DType, Graph, Op};
-use crate::options::{InputType, Layout, Normalise, Options};
+use crate::options::{ChannelOrder, InputType, Layout, Normalise, Options};
 use crate::passes::testing::{Builder, ops, rewritten};
 
 const IMAGENET: ([f32; 3], [f32; 3]) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
@@ -177,4 +177,36 @@ fn images_are_needed_for_what_concerns_channels() {
     assert!(found.iter().all(|problem| problem.contains("images that a convolution reads")), "{found:?}");
     let bytes = Options { input: Some(InputType::U8), ..Options::default() };
     assert_eq!(adapt(graph, &bytes).unwrap().nodes.len(), 2);
+}
+
+/// The caller's pixels, blue first, give what the model's own, red first, give.
+#[test]
+fn colours_the_other_way_round_are_read_by_the_first_convolution() {
+    let bgr = Options { channel_order: Some(ChannelOrder::Bgr), normalise: imagenet(), ..Options::default() };
+    let rgb = Options { channel_order: None, ..bgr.clone() };
+    for own in [Layout::Nchw, Layout::Nhwc] {
+        for layout in [Layout::Nchw, Layout::Nhwc] {
+            let given = |options: &Options| Options { input_layout: Some(layout), ..options.clone() };
+            let (canonical, found) = left(network(own, 3), &given(&bgr));
+            assert!(!found.iter().any(|op| op == "Gather"), "{canonical}");
+            let (other, _) = left(network(own, 3), &given(&rgb));
+            let shape = canonical.ty(canonical.input).shape.clone();
+            let pixels: Vec<f32> = (0..180).map(|i| (i * 37 % 101) as f32 / 101.0).collect();
+            let reversed = |i: usize| match layout {
+                Layout::Nchw => i / 90 * 90 + (2 - i % 90 / 30) * 30 + i % 30,
+                Layout::Nhwc => i / 3 * 3 + 2 - i % 3,
+            };
+            let swapped: Vec<f32> = (0..180).map(|i| pixels[reversed(i)]).collect();
+            let run = |graph, values: &[f32]| {
+                crate::reference::run(graph, &crate::graph::Tensor::f32(shape.clone(), values)).unwrap()
+            };
+            let (found, expected) = (run(&canonical, &swapped), run(&other, &pixels));
+            crate::passes::testing::assert_same(&found, &expected, || format!("{own:?} {layout:?}"));
+        }
+    }
+    let one = adapt(network(Layout::Nchw, 1), &Options { normalise: None, ..bgr.clone() }).unwrap_err().to_string();
+    assert!(one.contains("three channels of colour"), "{one}");
+    let grey =
+        adapt(network(Layout::Nchw, 3), &Options { grey: true, normalise: None, ..bgr }).unwrap_err().to_string();
+    assert!(grey.contains("found: grey"), "{grey}");
 }

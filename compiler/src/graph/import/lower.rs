@@ -1,5 +1,6 @@
 //! Walks the nodes in order and keeps what is known about every value.
 
+use super::Ports;
 use super::call::Call;
 use super::declared;
 use super::lookup;
@@ -13,32 +14,27 @@ use std::collections::{HashMap, HashSet};
 const FOLDED_ELEMENTS: usize = 1 << 25;
 
 /// Lowers the model for one input type. `own` is the graph at the model's own input shape, where this is another one.
-pub(super) fn run(model: &Model, port: &ValueInfo, shape: Vec<usize>, own: Option<&Graph>) -> Result<Graph, Error> {
-    let mut lowering = Lowering::new(model, port, shape, own);
-    let (live, _) = live(model);
+pub(super) fn run(model: &Model, ports: &Ports, shape: Vec<usize>, own: Option<&Graph>) -> Result<Graph, Error> {
+    let mut lowering = Lowering::new(model, ports, shape, own);
+    let (live, _) = needed(&model.graph.nodes, ports.outputs.iter().copied());
     for (node, _) in model.graph.nodes.iter().zip(&live).filter(|(_, live)| **live) {
         lowering.node(node);
     }
     if own.is_none() {
-        lowering.check_declarations(model, port);
+        lowering.check_declarations(model, ports.input);
     }
     let mut problems = lowering.unknown;
     problems.append(&mut lowering.problems);
     if !problems.is_empty() {
         return Err(Error { problems });
     }
-    for ValueInfo { name, .. } in &model.graph.outputs {
-        match lowering.names.get(name.as_str()) {
+    for name in &ports.outputs {
+        match lowering.names.get(*name) {
             Some(Some(output)) => lowering.graph.outputs.push(*output),
             _ => problems.push(Problem::new(format!("nothing defines the output {name:?}"))),
         }
     }
     if problems.is_empty() { Ok(lowering.graph) } else { Err(Error { problems }) }
-}
-
-/// The nodes that the output depends on, and the names of the values.
-pub(super) fn live(model: &Model) -> (Vec<bool>, HashSet<&str>) {
-    needed(&model.graph.nodes, model.graph.outputs.iter().map(|output| output.name.as_str()))
 }
 
 /// Which of the nodes the outputs depend on, and the names of the values.
@@ -75,7 +71,8 @@ pub(super) struct Lowering<'a> {
 }
 
 impl<'a> Lowering<'a> {
-    fn new(model: &'a Model, port: &ValueInfo, shape: Vec<usize>, own: Option<&'a Graph>) -> Self {
+    fn new(model: &'a Model, ports: &Ports, shape: Vec<usize>, own: Option<&'a Graph>) -> Self {
+        let port = ports.input;
         let name = &port.name;
         let graph = Graph {
             name: model.graph.name.clone(),
@@ -86,7 +83,7 @@ impl<'a> Lowering<'a> {
             outputs: Vec::new(),
         };
         let read = model.graph.nodes.iter().flat_map(onnx::Node::reads);
-        let read = read.chain(model.graph.outputs.iter().map(|o| o.name.as_str())).map(String::from).collect();
+        let read = read.chain(ports.outputs.iter().copied()).map(String::from).collect();
         let mut lowering = Self {
             graph,
             own: own.map(|g| g.values.iter().map(|v| (v.name.as_str(), &v.ty)).collect()),

@@ -37,7 +37,8 @@ pub fn import(model: &Model, options: &Options) -> Result<Graph, Error> {
 
 /// The model's own graph, at the batch and resolution of the options.
 fn at_size(model: &Model, options: &Options) -> Result<Graph, Error> {
-    let input = ports(model)?;
+    let ports = &ports(model, options)?;
+    let input = ports.input;
     let dims = input.shape.as_deref().unwrap_or_default();
     if let Some(empty) = dims.iter().position(|d| *d == Dim::Value(0)) {
         return Err(Problem::new(format!("dimension {empty} of the input {:?} is 0", input.name)).into());
@@ -45,7 +46,7 @@ fn at_size(model: &Model, options: &Options) -> Result<Graph, Error> {
     if options.batch == Some(0) || options.resolution.is_some_and(|r| r.contains(&0)) {
         return Err(Problem::new("batch and resolution should be positive").into());
     }
-    let base = base_graph(model, input, dims, options)?;
+    let base = base_graph(model, ports, dims, options)?;
     let base_shape = &base.ty(base.input).shape;
     let mut shape = base_shape.clone();
     if let Some(resolution) = options.resolution {
@@ -59,7 +60,7 @@ fn at_size(model: &Model, options: &Options) -> Result<Graph, Error> {
     if shape == *base_shape {
         return Ok(base);
     }
-    let changed = lower::run(model, input, shape.clone(), Some(&base));
+    let changed = lower::run(model, ports, shape.clone(), Some(&base));
     let changed = changed.and_then(|graph| resize::check_outputs(&base, graph));
     changed.map_err(|mut error| {
         for problem in &mut error.problems {
@@ -71,30 +72,44 @@ fn at_size(model: &Model, options: &Options) -> Result<Graph, Error> {
     })
 }
 
-/// The only input that the outputs depend on; also checks that there are outputs, and all different.
-fn ports(model: &Model) -> Result<&ValueInfo, Error> {
+/// Where a network begins and ends.
+pub(super) struct Ports<'m> {
+    input: &'m ValueInfo,
+    outputs: Vec<&'m str>,
+}
+
+/// The only input that the outputs depend on, and the outputs, of which there is one at least, all different: those of the
+/// options, or the model's own.
+fn ports<'m>(model: &'m Model, options: &'m Options) -> Result<Ports<'m>, Error> {
     let mut problems = Vec::new();
-    let (_, needed) = lower::live(model);
+    let chosen: Vec<&str> = options.output.iter().map(String::as_str).collect();
+    let own: Vec<&str> = model.graph.outputs.iter().map(|port| port.name.as_str()).collect();
+    let defined: HashSet<&str> =
+        model.graph.nodes.iter().flat_map(|node| &node.outputs).map(String::as_str).filter(|n| !n.is_empty()).collect();
+    for name in chosen.iter().filter(|name| !defined.contains(*name)) {
+        let problem = Problem::new(format!("the model computes no value {name:?}")).of_option("output");
+        problems
+            .push(problem.expected("the name of a value, such as those of its outputs", format!("outputs {own:?}")));
+    }
+    let outputs = if chosen.is_empty() { own } else { chosen };
+    if outputs.is_empty() {
+        problems.push(Problem::new("the model has no output").expected("one or more", "none"));
+    }
+    let mut seen = HashSet::new();
+    let twice = outputs.iter().find(|name| !seen.insert(**name));
+    problems.extend(twice.map(|name| Problem::new(format!("the output {name:?} is given twice"))));
+    let (_, needed) = lower::needed(&model.graph.nodes, outputs.iter().copied());
     let all = &model.graph.inputs;
     let used: Vec<&ValueInfo> = all.iter().filter(|input| all.len() == 1 || needed.contains(&*input.name)).collect();
-    if used.len() != 1 {
+    if used.len() != 1 && problems.is_empty() {
         let names: Vec<&str> = used.iter().map(|port| port.name.as_str()).collect();
         let problem = Problem::new("the model should have exactly one input");
         let problem = problem.expected("one", format!("{} {names:?}", names.len()));
         problems.push(problem.hint("store constant inputs as initialisers"));
     }
-    let outputs: Vec<&str> = model.graph.outputs.iter().map(|port| port.name.as_str()).collect();
-    if outputs.is_empty() {
-        problems.push(Problem::new("the model has no output").expected("one or more", "none"));
-    }
-    let mut seen = HashSet::new();
-    if let Some(twice) = outputs.iter().find(|&&name| !seen.insert(name)) {
-        let problem = Problem::new(format!("the model has two outputs {twice:?}"));
-        problems.push(problem.expected("names that differ", format!("{outputs:?}")));
-    }
     match used.first().copied() {
         Some(input) if problems.is_empty() => match &input.shape {
-            Some(_) => Ok(input),
+            Some(_) => Ok(Ports { input, outputs }),
             None => Err(Problem::new(format!("the input {:?} has no shape", input.name)).into()),
         },
         _ => Err(Error { problems }),
@@ -102,7 +117,7 @@ fn ports(model: &Model) -> Result<&ValueInfo, Error> {
 }
 
 /// The graph at the model's own input shape; where that leaves height and width open, at the resolution of the options.
-fn base_graph(model: &Model, input: &ValueInfo, dims: &[Dim], options: &Options) -> Result<Graph, Error> {
+fn base_graph(model: &Model, ports: &Ports, dims: &[Dim], options: &Options) -> Result<Graph, Error> {
     let fixed: Vec<Option<usize>> = dims
         .iter()
         .enumerate()
@@ -113,8 +128,9 @@ fn base_graph(model: &Model, input: &ValueInfo, dims: &[Dim], options: &Options)
         })
         .collect();
     if let Some(shape) = fixed.iter().copied().collect::<Option<Vec<_>>>() {
-        return lower::run(model, input, shape, None);
+        return lower::run(model, ports, shape, None);
     }
+    let input = ports.input;
     let name = &input.name;
     let Some(resolution) = options.resolution.filter(|_| fixed.len() == 4) else {
         let dims: Vec<String> = dims.iter().map(dim_text).collect();
@@ -140,7 +156,7 @@ fn base_graph(model: &Model, input: &ValueInfo, dims: &[Dim], options: &Options)
         for candidate in candidates {
             shape[channels] = Some(candidate);
             let Some(shape) = shape.iter().copied().collect::<Option<Vec<_>>>() else { break };
-            match lower::run(model, input, shape, None) {
+            match lower::run(model, ports, shape, None) {
                 Ok(graph) if spatial_axes(&graph) == Some(axes) => return Ok(graph),
                 Ok(_) => drop(refusal.get_or_insert_with(|| no_layout(input))),
                 Err(error) => drop(refusal.get_or_insert(error)),

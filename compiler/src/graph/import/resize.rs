@@ -32,6 +32,8 @@ pub(in crate::graph) fn spatial_axes(graph: &Graph) -> Option<[usize; 2]> {
             | Op::BatchNorm { .. }
             | Op::Concat { .. }
             | Op::Slice { .. }
+            | Op::Gather { .. }
+            | Op::Expand
             | Op::QuantizeLinear { .. }
             | Op::DequantizeLinear { .. } => (output.shape.len() == axes.len()).then(|| axes.clone()),
             _ => None,

@@ -246,3 +246,41 @@ fn tiles_are_copies_beside_each_other() {
     let wrong = one(13, &[1, 2], Node::new("Tile", ["x", "repeats"], ["y"]), &[("repeats", &[0, 2])]);
     assert!(refusal(&wrong, &Options::default()).contains("the repeats do not fit"));
 }
+
+#[test]
+fn the_network_ends_where_the_options_say() {
+    let author = author(13, &[1, 4])
+        .input("labels", DType::F32, [1.into()])
+        .node(relu("x", "a"))
+        .node(Node::new("Neg", ["a"], ["b"]))
+        .node(Node::new("Fancy", ["b", "labels"], ["y"]).domain("org.example"));
+    let ending = |names: &[&str]| {
+        let output = names.iter().map(|&name| name.into()).collect();
+        import_with(&author, &Options { output, ..Options::default() })
+    };
+    let graph = ending(&["b"]).unwrap();
+    assert_eq!(ops(&graph), ["Clamp 0..inf", "Neg"]);
+    let graph = ending(&["b", "a"]).unwrap();
+    let names: Vec<&str> = graph.outputs.iter().map(|&id| graph[id].name.as_str()).collect();
+    assert_eq!(names, ["b", "a"]);
+    assert!(ending(&["c"]).unwrap_err().to_string().contains("the model computes no value \"c\""));
+    assert!(ending(&["a", "a"]).unwrap_err().to_string().contains("given twice"));
+}
+
+/// The tail alone is outside the family: the error says where the network could end, in the words of each front end.
+#[test]
+fn a_tail_that_cannot_be_compiled_is_cut_by_an_option() {
+    use crate::diagnostic::Spelling;
+    let author = author(13, &[1, 3, 4, 4])
+        .initializer("w", &Tensor::f32([2, 3, 1, 1], vec![0.5; 6]), Storage::Raw)
+        .node(Node::new("Conv", ["x", "w"], ["c"]))
+        .node(Node::new("GlobalAveragePool", ["c"], ["scores"]))
+        .node(Node::new("Erf", ["scores"], ["y"]).name("tail"));
+    let model = Model::decode(author.to_bytes(), None).unwrap();
+    let error = crate::compile(&model, &Options::default()).unwrap_err();
+    let advice = |spelling| error.problems[0].advice(spelling).unwrap();
+    assert!(advice(Spelling::Macro).ends_with("give the option output = \"scores\""), "{error}");
+    assert!(advice(Spelling::CommandLine).ends_with("give the option --output scores"), "{error}");
+    let output = vec!["scores".into()];
+    assert!(crate::compile(&model, &Options { output, ..Options::default() }).is_ok());
+}

@@ -1,0 +1,35 @@
+//! Where a network could end, if what comes behind can't be compiled.
+
+use crate::diagnostic::{Error, Problem, Setting};
+use crate::onnx::{Model, Node};
+use crate::options::Options;
+use crate::plan::{CostModel, plan};
+use crate::{graph, network, passes};
+
+/// Adds to an error the option that ends the network in front of the first node that can't be compiled, where that helps.
+#[must_use]
+pub fn advise(model: &Model, options: &Options, mut error: Error) -> Error {
+    let nodes = &model.graph.nodes;
+    let index = |problem: &Problem| {
+        let (name, op) = (problem.node.as_deref()?, problem.op.as_deref());
+        let fits = |node: &Node| node.label() == name && op.is_none_or(|op| op.ends_with(&node.op_type));
+        nodes.iter().position(fits).or_else(|| nodes.iter().position(|node| node.label() == name))
+    };
+    let first = (0..error.problems.len()).filter_map(|at| Some((index(&error.problems[at])?, at))).min();
+    let Some((node, at)) = first.filter(|_| options.output.is_empty()) else { return error };
+    let computed = |name: &&String| nodes.iter().any(|node| node.outputs.contains(*name));
+    let fits = |name: &&String| {
+        let options = Options { output: vec![(*name).clone()], labels: None, top_k: None, ..options.clone() };
+        let graph = graph::import(model, &options);
+        let network = graph.and_then(|mut graph| passes::run(&mut graph).and_then(|_| network::recognise(&graph)));
+        network.and_then(|network| plan(network, &CostModel::default())).is_ok()
+    };
+    // An activation that was fused bears the name of the node in front of it.
+    let candidates = nodes[node].outputs.iter().chain(&nodes[node].inputs);
+    if let Some(name) = candidates.filter(computed).find(fits) {
+        let problem = &mut error.problems[at];
+        problem.hint = None;
+        problem.setting = Some(Setting::Output(name.clone()));
+    }
+    error
+}
