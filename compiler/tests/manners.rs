@@ -169,6 +169,30 @@ fn files_of_others_are_overwritten_on_demand_alone() {
     assert!(build().args(["--self-test", "--weights", "bin"]).status().expect("starts").success());
 }
 
+/// Where a firmware engineer reads it, and a Rust developer.
+#[test]
+fn emitted_files_state_what_the_input_is() {
+    let folder = folder();
+    let emitted = |file: &str, more: &[&str]| {
+        let out = folder.path().join("out");
+        let mut command = mobilenetc(folder.path());
+        let done = command.arg("build").arg(fashion()).args(["--name", "net", "-o"]).arg(&out).args(more).output();
+        assert!(done.expect("starts").status.success(), "{more:?}");
+        fs::read_to_string(out.join(file)).expect("written")
+    };
+    let bytes = ["--input", "u8", "--normalise", "0.5,0.25", "--input-layout", "nhwc"];
+    for (file, more) in [("net.h", &[][..]), ("net.rs", &["--emit", "rust"])] {
+        let plain = emitted(file, more);
+        for part in ["NCHW: channel by channel", "red, green, blue", "normalised by the caller"] {
+            assert!(plain.contains(part), "{part}: {plain}");
+        }
+        let folded = emitted(file, &[more, &bytes].concat());
+        for part in ["NHWC: row by row", "bytes from 0 to 255", "(byte / 255 - 0.5) / 0.25 is part of the model"] {
+            assert!(folded.contains(part), "{part}: {folded}");
+        }
+    }
+}
+
 #[test]
 fn what_can_be_read_is_counted_before_the_problems() {
     use mobilenet_compiler::graph::{DType, Tensor};

@@ -124,6 +124,29 @@ fn pictures_of_16_bits_and_with_alpha_are_read() {
     assert_eq!(scene.scores(&model, &scene.path("clear.png"), &[]), [5, 6, 7]);
 }
 
+/// As printers have colours; Pillow makes the picture and says what its colours are.
+#[test]
+fn cmyk_is_read_as_colours() {
+    let scene = Scene::new();
+    let path = scene.path("cmyk.jpg");
+    let make = "
+import sys
+from PIL import Image
+Image.new('RGB', (8, 8), (200, 120, 40)).convert('CMYK').save(sys.argv[1], quality=100)
+print(*Image.open(sys.argv[1]).convert('RGB').getpixel((0, 0)))
+";
+    let made = Command::new("python3").args(["-c", make]).arg(&path).output();
+    let Some(made) = made.ok().filter(|made| made.status.success()) else {
+        eprintln!("left out: no Pillow");
+        return;
+    };
+    let colours: Vec<i64> =
+        String::from_utf8_lossy(&made.stdout).split_whitespace().filter_map(|x| x.parse().ok()).collect();
+    let found = scene.scores(&scene.model(3, [8, 8]), &path, &[]);
+    assert_eq!(colours.len(), 3);
+    assert!(found.iter().zip(&colours).all(|(a, b)| (a - b).abs() <= 2), "{found:?} instead of {colours:?}");
+}
+
 #[test]
 fn fits_differ_where_the_shape_does() {
     let scene = Scene::new();
@@ -192,4 +215,95 @@ fn folders_of_pictures_give_an_accuracy() {
     fs::create_dir(scene.path("empty")).expect("writable");
     let output = scene.run(&model, &scene.path("empty"), &[]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("no pictures in"));
+}
+
+/// The usual evaluation transform of pictures in colours and in grey, whose bytes follow each other in a file.
+const PILLOW: &str = "
+import sys
+from PIL import Image
+side, out, paths = int(sys.argv[1]), open(sys.argv[2], 'wb'), sys.argv[3:]
+for mode in ['RGB', 'L']:
+    for path in paths:
+        picture = Image.open(path).convert('RGB').convert(mode)
+        (width, height), short = picture.size, side * 256 // 224
+        size = (short, int(short * height / width)) if width <= height else (int(short * width / height), short)
+        left, top = round((size[0] - side) / 2), round((size[1] - side) / 2)
+        out.write(picture.resize(size, Image.BILINEAR).crop((left, top, left + side, top + side)).tobytes())
+";
+
+/// `--fit crop` and grey against Pillow, within a level on average, over the pictures beside the checkout.
+#[test]
+fn crop_and_grey_are_those_of_pillow() {
+    const SIDE: usize = 32;
+    let images = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/images");
+    let mut paths = Vec::new();
+    for folder in ["rgb320x240", "rgb256", "rgb160"] {
+        let entries = fs::read_dir(images.join(folder)).into_iter().flatten().flatten();
+        let mut found: Vec<_> =
+            entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "png")).collect();
+        found.sort();
+        paths.extend(found.into_iter().take(3));
+    }
+    let pillow = Command::new("python3").args(["-c", "import PIL"]).output();
+    if paths.is_empty() || !pillow.is_ok_and(|output| output.status.success()) {
+        eprintln!("left out: no pictures in ../shared/images, or no Pillow");
+        return;
+    }
+    let scene = Scene::new();
+    let expected = scene.path("expected");
+    let mut python = Command::new("python3");
+    python.args(["-c", PILLOW, &SIDE.to_string()]).arg(&expected).args(&paths);
+    assert!(python.status().expect("starts").success());
+    let expected = fs::read(expected).expect("written");
+    let mut expected = expected.iter();
+    for channels in [3, 1] {
+        let found = pixels(&scene, channels, SIDE, &paths);
+        assert_eq!(found.len(), paths.len());
+        let (mut sum, mut most, mut count) = (0.0, 0.0_f64, 0);
+        for pixels in &found {
+            assert_eq!(pixels.len(), channels * SIDE * SIDE);
+            // The model's planes against Pillow's pixels.
+            for at in 0..SIDE * SIDE {
+                for channel in 0..channels {
+                    let level = f64::from(*expected.next().expect("as many bytes"));
+                    let apart = (pixels[channel * SIDE * SIDE + at] - level).abs();
+                    (sum, most, count) = (sum + apart, most.max(apart), count + 1);
+                }
+            }
+        }
+        println!("{channels} channels: {:.3} levels on average, {most:.2} at most", sum / f64::from(count));
+        assert!(sum / f64::from(count) < 0.5 && most < 2.0, "{channels} channels: {most}");
+    }
+    assert_eq!(expected.next(), None);
+}
+
+/// What a model that returns its input is fed of each picture, plane by plane.
+fn pixels(scene: &Scene, channels: usize, side: usize, paths: &[PathBuf]) -> Vec<Vec<f64>> {
+    let mut weights = vec![0.0; channels * channels];
+    weights.iter_mut().step_by(channels + 1).for_each(|weight| *weight = 1.0);
+    let shape = [1, channels, side, side].map(Into::into);
+    let model = scene.path(&format!("identity{channels}.onnx"));
+    Author::new("identity", 13)
+        .input("x", DType::F32, shape.clone())
+        .initializer("w", &Tensor::f32([channels, channels, 1, 1], weights), Storage::Raw)
+        .node(Node::new("Conv", ["x", "w"], ["y"]))
+        .output("y", DType::F32, shape)
+        .write(&model)
+        .expect("writable");
+    let folder = scene.path("all");
+    let _ = fs::create_dir(&folder);
+    for (i, path) in paths.iter().enumerate() {
+        fs::copy(path, folder.join(format!("{i:03}.png"))).expect("a temporary copy");
+    }
+    let output = scene.run(&model, &folder, &["--fit", "crop", "--top", &(channels * side * side).to_string()]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let json: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let of_picture = |picture: &Value| {
+        let mut values = vec![0.0; channels * side * side];
+        for one in picture["outputs"][0]["top"].as_array().expect("scores") {
+            values[one["class"].as_u64().expect("an index") as usize] = one["score"].as_f64().expect("a score");
+        }
+        values
+    };
+    json["pictures"].as_array().expect("pictures").iter().map(of_picture).collect()
 }

@@ -90,8 +90,8 @@ pub struct Normalization<'a> {
 pub type Normalisation<'a> = Normalization<'a>;
 
 impl Normalization<'static> {
-    /// The pixel itself: for models that scale it with operators of their own, and for floats that are scaled already. Of bytes, a
-    /// model that does nothing to its input refuses them with [`ImageError::Unscaled`].
+    /// The pixel itself: for models that scale it with operators of their own, and for floats that are scaled already. A model that
+    /// does neither refuses bytes as they are, with [`ImageError::Unscaled`].
     pub const RAW: Self = Self { scale: 1.0, mean: &[0.0], std: &[1.0] };
     /// Bytes to `0..=1`.
     pub const UNIT: Self = Self { scale: 1.0, mean: &[0.0], std: &[255.0] };

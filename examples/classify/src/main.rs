@@ -9,12 +9,12 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use mobilenet_runtime::image::{Image, Normalization, prepare};
-use mobilenet_runtime::{Ranked, TopK, mobilenet_model, softmax, top_k};
+use mobilenet_runtime::image::{Image, Normalization};
+use mobilenet_runtime::{Ranked, TopK, mobilenet_model, softmax};
 use pictures::{Picture, Pictures};
 use terminal::Style;
 
-mobilenet_model!("model/fashion_a025_64.onnx", pub struct Fashion);
+mobilenet_model!("model/fashion_a025_64.onnx", pub struct Fashion, labels = "pictures/labels.txt", top_k = 3);
 
 /// The first pictures are shown, and so are the first ones that the model takes for something else.
 const SHOWN: usize = 4;
@@ -40,13 +40,13 @@ fn classify_all(out: &mut impl Write, style: Style) -> Result<(), Box<dyn Error>
     let (mut right, mut mistakes, mut times) = (0, 0, Vec::new());
     for (index, picture) in pictures.list.iter().enumerate() {
         let start = Instant::now();
-        let top = classifier.top3(picture)?;
+        let top = classifier.best(picture)?;
         times.push(start.elapsed());
 
         let hit = top.first().is_some_and(|best| best.class == picture.class);
         right += usize::from(hit);
         if index < SHOWN || (!hit && mistakes < SHOWN_MISTAKES) {
-            show(out, style, &pictures, picture, &top)?;
+            show(out, style, picture, &top)?;
         }
         mistakes += usize::from(!hit);
     }
@@ -68,29 +68,29 @@ impl Classifier {
     /// One score per class, before softmax.
     fn logits(&mut self, picture: &Picture) -> Result<[f32; Fashion::OUTPUT_LEN], Box<dyn Error>> {
         let image = Image::grey8(&picture.pixels, picture.size)?;
-        prepare::<Fashion>(&image, &Normalization::SIGNED, self.input.as_mut_slice())?;
+        Fashion::prepare(&image, &Normalization::SIGNED, &mut self.input)?;
         let mut scores = [0.0; Fashion::OUTPUT_LEN];
         Fashion::run(&self.input, &mut scores, &mut self.arena);
         Ok(scores)
     }
 
-    /// The three most probable classes.
-    fn top3(&mut self, picture: &Picture) -> Result<TopK<3>, Box<dyn Error>> {
+    /// The most probable classes.
+    fn best(&mut self, picture: &Picture) -> Result<TopK<{ Fashion::TOP_K }>, Box<dyn Error>> {
         let mut scores = self.logits(picture)?;
         softmax::<Fashion>(&mut scores);
-        Ok(top_k::<Fashion, 3>(&scores))
+        Ok(Fashion::top_k(&scores))
     }
 }
 
 /// The picture, and beside it what it is and what the model takes it for.
-fn show(out: &mut impl Write, style: Style, all: &Pictures, picture: &Picture, top: &[Ranked]) -> io::Result<()> {
+fn show(out: &mut impl Write, style: Style, picture: &Picture, top: &[Ranked]) -> io::Result<()> {
     let lines = style.draw(&picture.pixels, picture.size);
     let caption = |row: usize| match row {
-        1 => format!("{} is: {}", picture.name, all.label(picture.class)),
+        1 => format!("{} is: {}", picture.name, label(picture.class)),
         3..6 => top.get(row - 3).map_or(String::new(), |ranked| {
             let mark = if ranked.class == picture.class { '*' } else { ' ' };
             let bar = style.bar(ranked.score, 20);
-            format!("{mark} {:<12} {:>5.1} %  {bar}", all.label(ranked.class), 100.0 * ranked.score)
+            format!("{mark} {:<12} {:>5.1} %  {bar}", label(ranked.class), 100.0 * ranked.score)
         }),
         _ => String::new(),
     };
@@ -98,6 +98,11 @@ fn show(out: &mut impl Write, style: Style, all: &Pictures, picture: &Picture, t
         writeln!(out, "{}", format!("{line}  {}", caption(row)).trim_end())?;
     }
     writeln!(out)
+}
+
+/// The name of a class.
+fn label(class: usize) -> &'static str {
+    Fashion::LABELS.get(class).copied().unwrap_or("?")
 }
 
 fn summarize(out: &mut impl Write, right: usize, times: &mut [Duration]) -> io::Result<()> {
@@ -126,7 +131,7 @@ mod tests {
             for (found, expected) in found.iter().zip(expected) {
                 assert!((found - expected).abs() < 1e-4, "{}: {found} instead of {expected}", picture.name);
             }
-            right += usize::from(top_k::<Fashion, 1>(&found)[0].class == picture.class);
+            right += usize::from(Fashion::top_k(&found)[0].class == picture.class);
         }
         assert_eq!(right, 188);
     }

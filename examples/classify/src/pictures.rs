@@ -20,7 +20,6 @@ pub struct Picture {
 pub struct Pictures {
     /// In the order of the index.
     pub list: Vec<Picture>,
-    labels: Vec<String>,
 }
 
 fn file(name: &str) -> PathBuf {
@@ -32,16 +31,10 @@ fn text(name: &str) -> Result<String, Box<dyn Error>> {
 }
 
 impl Pictures {
-    /// Reads the index, the labels and the PNGs.
+    /// Reads the index and the PNGs.
     pub fn load() -> Result<Self, Box<dyn Error>> {
         let list = text("index.tsv")?.lines().map(load).collect::<Result<_, _>>()?;
-        let labels = text("labels.txt")?.lines().map(str::to_owned).collect();
-        Ok(Self { list, labels })
-    }
-
-    /// The name of a class.
-    pub fn label(&self, class: usize) -> &str {
-        self.labels.get(class).map_or("?", String::as_str)
+        Ok(Self { list })
     }
 }
 

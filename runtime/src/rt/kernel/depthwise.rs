@@ -165,7 +165,8 @@ unsafe fn block<S: Simd, const BW: usize, const PX: usize, const ST: usize>(
             for k in taps.0..taps.1 {
                 strip.rows[k] = chunk.inputs[y * ST + k].block(index, BW);
             }
-            if taps == (0, 3) {
+            // Small tiles are those of small maps, of whose rows few are whole: not worth code of their own.
+            if taps == (0, 3) && PX > 3 {
                 strip.run::<S, BW, PX, ST, true>(s, bounds);
             } else {
                 strip.run::<S, BW, PX, ST, false>(s, bounds);
