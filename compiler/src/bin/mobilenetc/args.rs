@@ -173,7 +173,7 @@ pub struct Build {
     #[arg(long)]
     pub name: Option<String>,
     /// Folder to write into; made if missing
-    #[arg(short, long, value_name = "DIR")]
+    #[arg(id = "folder", short = 'o', long = "out-dir", value_name = "DIR")]
     pub output: PathBuf,
     /// How C gets at the weights; by default source up to 4 MiB, above incbin, or bin for generic C
     #[arg(long, value_enum)]
