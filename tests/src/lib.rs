@@ -5,6 +5,7 @@ pub mod case;
 pub mod compare;
 pub mod draft;
 pub mod fixture;
+pub mod given;
 pub mod program;
 pub mod random;
 pub mod shared;

@@ -55,14 +55,21 @@ pub struct RealModel {
 /// # Errors
 /// Says what is absent or can't be read.
 pub fn models() -> Result<Vec<RealModel>, String> {
-    let folder = shared()?;
-    let mut paths: Vec<PathBuf> = fs::read_dir(folder.join("models"))
-        .map_err(|e| e.to_string())?
+    described(&shared()?.join("models"))
+}
+
+/// The models that a folder has descriptions of, by name.
+///
+/// # Errors
+/// Says what is absent or can't be read.
+pub fn described(folder: &Path) -> Result<Vec<RealModel>, String> {
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder)
+        .map_err(|e| format!("{}: {e}", folder.display()))?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.extension().is_some_and(|e| e == "json"))
         .collect();
     paths.sort();
-    paths.iter().map(|path| read_model(&folder, path)).collect()
+    paths.iter().map(|path| read_model(folder, path)).collect()
 }
 
 /// The models that compute in floats.
@@ -88,8 +95,8 @@ fn read_model(folder: &Path, path: &Path) -> Result<RealModel, String> {
     };
     let rows = description.pointer("/expected/rows").and_then(Value::as_array).into_iter().flatten();
     Ok(RealModel {
-        quantised: name.contains("qdq"),
-        path: folder.join("models").join(field("/file")?),
+        quantised: ["qdq", "qop", "ortdyn"].iter().any(|kind| name.contains(kind)),
+        path: folder.join(field("/file")?),
         element,
         rows: rows.filter_map(|row| Some(row.as_str()?.to_owned())).collect(),
         folder: folder.to_owned(),
@@ -99,14 +106,24 @@ fn read_model(folder: &Path, path: &Path) -> Result<RealModel, String> {
 }
 
 impl RealModel {
-    /// The expected output rows, one per image.
+    /// What is expected for each image: a row per output.
     ///
     /// # Errors
     /// Says what can't be read.
-    pub fn expected(&self) -> Result<Vec<Vec<f64>>, String> {
-        let file = self.description.pointer("/expected/file").and_then(Value::as_str).ok_or("no expected file")?;
-        let rows = read_npy(&self.folder.join("models").join(file))?;
-        if rows.len() == self.rows.len() { Ok(rows) } else { Err(format!("{file}: {} rows", rows.len())) }
+    pub fn expected(&self) -> Result<Vec<Vec<Vec<f64>>>, String> {
+        let expected = &self.description["expected"];
+        let names = self.description["outputs"].as_array().into_iter().flatten();
+        let several = names.filter_map(|output| expected["files"][output["name"].as_str()?].as_str());
+        let files: Vec<&str> = expected["file"].as_str().into_iter().chain(several).collect();
+        let mut rows = vec![Vec::new(); self.rows.len()];
+        for file in &files {
+            let found = read_npy(&self.folder.join(file))?;
+            if found.len() != rows.len() {
+                return Err(format!("{file}: {} rows", found.len()));
+            }
+            rows.iter_mut().zip(found).for_each(|(row, output)| row.push(output));
+        }
+        if files.is_empty() { Err(format!("{}: no expected file", self.name)) } else { Ok(rows) }
     }
 
     /// The bytes of the input made from an image, as the model wants them: its layout, element type and scaling.
@@ -115,28 +132,47 @@ impl RealModel {
     /// Says what can't be read or is unknown here.
     pub fn input(&self, row: &str) -> Result<Vec<u8>, String> {
         let description = &self.description;
-        let [resolution, nchw, preprocessing] =
-            ["/resolution", "/input/layout", "/preprocessing"].map(|p| description.pointer(p));
-        let resolution = resolution.and_then(Value::as_u64).ok_or("no resolution")?;
-        let path = self.folder.join(format!("images/rgb{resolution}/{row}.png"));
-        let image = image::open(&path).map_err(|e| format!("{}: {e}", path.display()))?.to_rgb8();
-        let pixels = image.as_raw();
-        let ordered: Vec<u8> = if nchw.and_then(Value::as_str) == Some("NCHW") {
-            (0..3).flat_map(|channel| pixels.iter().skip(channel).step_by(3).copied()).collect()
-        } else {
-            pixels.clone()
+        let [resolution, nchw, preprocessing, images] =
+            ["/resolution", "/input/layout", "/preprocessing", "/images"].map(|p| description.pointer(p));
+        let path = match (images.and_then(Value::as_str), resolution.and_then(Value::as_u64)) {
+            (Some(pattern), _) => self.folder.join(pattern.replace("ROW", row)),
+            (None, Some(resolution)) => self.folder.join(format!("../images/rgb{resolution}/{row}.png")),
+            (None, None) => return Err("no resolution".into()),
         };
-        let floats = |scale: fn(f32) -> f32| ordered.iter().flat_map(|&x| scale(f32::from(x)).to_le_bytes()).collect();
+        let image = image::open(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        let (pixels, channels) = match preprocessing.and_then(Value::as_str) {
+            Some(text) if text.contains("one channel") => (image.to_luma8().into_raw(), 1),
+            _ => (image.to_rgb8().into_raw(), 3),
+        };
+        let ordered: Vec<u8> = if nchw.and_then(Value::as_str) == Some("NCHW") {
+            (0..channels).flat_map(|channel| pixels.iter().skip(channel).step_by(channels).copied()).collect()
+        } else {
+            pixels
+        };
+        let mapped = |scale: &dyn Fn(usize, f32) -> f32| {
+            let plane = ordered.len() / channels;
+            let channel =
+                |at: usize| if nchw.and_then(Value::as_str) == Some("NCHW") { at / plane } else { at % channels };
+            ordered.iter().enumerate().flat_map(|(at, &x)| scale(channel(at), f32::from(x)).to_le_bytes()).collect()
+        };
+        let floats = |scale: fn(f32) -> f32| mapped(&|_, x| scale(x));
         match preprocessing.and_then(Value::as_str) {
             Some("x/127.5-1, RGB, float32") => Ok(floats(|x| x / 127.5 - 1.0)),
             Some("x/255, RGB, float32") => Ok(floats(|x| x / 255.0)),
-            Some("raw uint8 RGB") => Ok(ordered),
+            Some("(x-127)/128, RGB, float32") => Ok(floats(|x| (x - 127.0) / 128.0)),
+            Some("x as float32, 0 to 255, RGB") => Ok(floats(|x| x)),
+            Some(text) if text.starts_with("x/255*9-7, one channel") => Ok(floats(|x| x / 255.0 * 9.0 - 7.0)),
+            Some(text) if text.starts_with("(x/255-mean)/std, mean 0.485,0.456,0.406, std 0.229,0.224,0.225, RGB") => {
+                let (mean, std) = ([0.485f32, 0.456, 0.406], [0.229f32, 0.224, 0.225]);
+                Ok(mapped(&|channel, x| (x / 255.0 - mean[channel]) / std[channel]))
+            }
+            Some("raw uint8 RGB" | "uint8 RGB as it is") => Ok(ordered),
             other => Err(format!("preprocessing {other:?} is unknown")),
         }
     }
 }
 
-/// A two-dimensional `.npy` file of little-endian floats, as rows.
+/// A `.npy` file of little-endian floats, as rows along its first axis.
 fn read_npy(path: &Path) -> Result<Vec<Vec<f64>>, String> {
     let bytes = fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
     parse_npy(&bytes).ok_or(format!("{} is no .npy file of float rows", path.display()))
@@ -150,8 +186,13 @@ fn parse_npy(bytes: &[u8]) -> Option<Vec<Vec<f64>>> {
     let data = rest.get(2 + length..)?;
     let shape = header.split_once("'shape': (")?.1.split_once(')')?.0;
     let shape: Vec<usize> = shape.split(',').map_while(|n| n.trim().parse().ok()).collect();
-    let [rows, columns] = shape[..] else { return None };
-    if header.contains("'fortran_order': True") || !header.contains("'<f4'") || data.len() != rows * columns * 4 {
+    let [rows, rest @ ..] = &shape[..] else { return None };
+    let columns: usize = rest.iter().product();
+    if header.contains("'fortran_order': True")
+        || !header.contains("'<f4'")
+        || data.len() != rows * columns * 4
+        || columns == 0
+    {
         return None;
     }
     let values: Vec<f64> = floats(data).collect();

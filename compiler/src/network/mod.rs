@@ -1,5 +1,6 @@
 //! The family's own vocabulary: a DAG of stages, recognised from the canonical graph.
 
+pub mod blocks;
 mod combine;
 mod display;
 pub mod facts;

@@ -12,6 +12,7 @@ mod cross;
 mod differential;
 mod emitted;
 mod field_networks;
+mod family;
 mod hooks;
 mod hot_loops;
 mod hygiene;
@@ -91,6 +92,7 @@ fn main() -> ExitCode {
         cross::trials(),
         differential::trials(),
         field_networks::trials(),
+        family::trials(),
         hooks::trials(),
         hot_loops::trials(),
         hygiene::trials(),

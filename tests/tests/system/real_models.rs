@@ -77,12 +77,12 @@ fn every_row(program: &Program, isa: Option<&str>) -> Result<(), Stop> {
 fn rows_of(program: &Program, index: usize, model: &RealModel, isa: Option<&str>) -> Result<(), String> {
     let expected = model.expected()?;
     let inputs = model.rows.iter().map(|row| model.input(row)).collect::<Result<Vec<_>, _>>()?;
-    let output_len = expected.first().map_or(0, Vec::len);
+    let output_len = expected.first().map_or(0, |outputs| outputs[0].len());
     let found = program.run(&[Request { index, inputs: &inputs, output_len }], isa)?;
     let rows = model.rows.iter().zip(expected.iter().zip(found.iter().flatten()));
     let wrong: Vec<String> = rows
         .filter_map(|(row, (expected, found))| {
-            agree(expected, found).err().map(|message| format!("{}, {row}: {message}", model.name))
+            agree(&expected[0], found).err().map(|message| format!("{}, {row}: {message}", model.name))
         })
         .collect();
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
