@@ -135,9 +135,10 @@ impl Network {
             let end = start + parts.len();
             if self.is(end, pointwise) && self.chained(end) {
                 parts.push(if expands { Part::Projection } else { Part::Pointwise });
-                let sum = self.stages.get(end + 1).is_some_and(|stage| {
-                    matches!(stage.kind, StageKind::Elementwise) && stage.epilogue.add.is_some()
-                });
+                let sum = self
+                    .stages
+                    .get(end + 1)
+                    .is_some_and(|stage| matches!(stage.kind, StageKind::Elementwise) && stage.epilogue.add.is_some());
                 parts.extend((sum && end + 1 < head).then_some(Part::Sum));
                 let kind = if expands { BlockKind::InvertedResidual } else { BlockKind::Separable };
                 return Block { kind, stages: start..start + parts.len(), parts };

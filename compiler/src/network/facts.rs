@@ -16,7 +16,7 @@ pub struct Facts {
     pub parameters: u64,
     /// Weights alone.
     pub weights: u64,
-    /// Width multiplier α; `None` where the channel counts follow no common factor of MobileNet V1's.
+    /// Width multiplier α; `None` where the channel counts follow no common factor of MobileNet's.
     pub width_multiplier: Option<f64>,
     /// Input height and width.
     pub resolution: [usize; 2],
@@ -96,7 +96,7 @@ impl Network {
             mult_adds,
             parameters: stages.iter().map(|stage| stage.parameters).sum(),
             weights,
-            width_multiplier: width_multiplier(&self.channels()),
+            width_multiplier: self.width_multiplier(),
             resolution: [input.height, input.width],
             stages,
             layer_types: layer_types(&layers, mult_adds, weights),
@@ -133,15 +133,6 @@ impl Network {
             _ => vec![],
         }
     }
-
-    /// Channels of the convolutions' results, depthwise ones aside.
-    fn channels(&self) -> Vec<usize> {
-        let is = |stage: &&Stage| {
-            use StageKind::{Conv, Pointwise, Stem};
-            matches!(stage.kind, Stem(_) | Conv(_) | Pointwise(_))
-        };
-        self.stages.iter().filter(is).map(|stage| self.maps[stage.output.0 as usize].channels).collect()
-    }
 }
 
 fn layer_types(layers: &[Layer], mult_adds: u64, weights: u64) -> Vec<LayerType> {
@@ -161,83 +152,4 @@ fn layer_types(layers: &[Layer], mult_adds: u64, weights: u64) -> Vec<LayerType>
         }
     };
     kinds.into_iter().map(of_kind).collect()
-}
-
-/// The channels of MobileNet V1, first convolution and pointwise ones; a width keeps the pattern of first, same and double.
-const FIRST: usize = 32;
-const LAST: usize = 1024;
-/// Convolutions of V1, depthwise ones aside.
-const FULL: usize = 14;
-
-/// The α for which channels are V1's times α: 32, 64, and from there each the same as the one before or double, up to
-/// 1024, rounded down or to nearest. Nets may be shorter or longer than V1's 14 convolutions; those no shorter may also
-/// have at least 8 channels, or multiples of 8, everywhere (in short ones that would fit almost anything).
-fn width_multiplier(channels: &[usize]) -> Option<f64> {
-    let first = *channels.first()?;
-    if channels.len() < 2 {
-        return None;
-    }
-    let mut candidates: Vec<f64> = Vec::new();
-    for denominator in [4u32, 8, 20, 100] {
-        for numerator in 1..=4 * denominator {
-            candidates.push(f64::from(numerator) / f64::from(denominator));
-        }
-    }
-    let ratio = |alpha: &f64| (first as f64 - FIRST as f64 * alpha).abs() <= 8.0;
-    candidates.into_iter().filter(ratio).find(|&alpha| {
-        let roundings: [fn(f64) -> usize; 4] =
-            [|c| c as usize, |c| c.round() as usize, |c| (c as usize).max(8), |c| divisible_by_8(c)];
-        let exact = if channels.len() < FULL { 2 } else { 4 };
-        roundings.iter().take(exact).any(|round| follows(channels, |base| round(base as f64 * alpha)))
-    })
-}
-
-/// Rounds to a multiple of 8, never below 8 or by more than a tenth down.
-fn divisible_by_8(channels: f64) -> usize {
-    let rounded = ((channels + 4.0) as usize / 8 * 8).max(8);
-    if (rounded as f64) < 0.9 * channels { rounded + 8 } else { rounded }
-}
-
-fn follows(channels: &[usize], width: impl Fn(usize) -> usize) -> bool {
-    let [first, second, rest @ ..] = channels else { return false };
-    if *first != width(FIRST) || *second != width(2 * FIRST) {
-        return false;
-    }
-    let mut base = 2 * FIRST;
-    rest.iter().all(|&c| {
-        if c != width(base) && base < LAST {
-            base *= 2;
-        }
-        c == width(base)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn v1(round: impl Fn(f64) -> usize, alpha: f64) -> Vec<usize> {
-        let base = [32, 64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024];
-        base.iter().map(|&c| round(f64::from(c) * alpha)).collect()
-    }
-
-    #[test]
-    fn widths_of_v1() {
-        for alpha in [1.0, 0.75, 0.5, 0.25, 1.5, 2.0, 0.125] {
-            assert_eq!(width_multiplier(&v1(|c| c as usize, alpha)), Some(alpha));
-            assert_eq!(width_multiplier(&v1(|c| (c as usize).max(8), alpha)), Some(alpha), "{alpha}");
-        }
-        assert_eq!(width_multiplier(&v1(|c| c as usize, 0.35)), Some(0.35));
-        assert_eq!(width_multiplier(&v1(|c| c.round() as usize, 1.4)), Some(1.4));
-        assert_eq!(width_multiplier(&v1(divisible_by_8, 0.1)), Some(0.1));
-    }
-
-    #[test]
-    fn shorter_nets_have_a_width_and_others_none() {
-        assert_eq!(width_multiplier(&[8, 16, 32, 32, 64]), Some(0.25));
-        assert_eq!(width_multiplier(&[8, 16, 24, 40]), None);
-        assert_eq!(width_multiplier(&[3, 3, 5]), None);
-        assert_eq!(width_multiplier(&[16]), None);
-        assert_eq!(width_multiplier(&[]), None);
-    }
 }

@@ -15,6 +15,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod view;
+mod width;
 
 pub use recognise::recognise;
 

@@ -40,6 +40,8 @@ impl Report {
 fn layer(layer: &Layer) -> Value {
     json!({
         "stage": layer.stage,
+        "block": layer.block,
+        "part": layer.part,
         "type": layer.label,
         "node": layer.name,
         "input": map(&layer.input),

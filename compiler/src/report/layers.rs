@@ -1,5 +1,6 @@
 //! The layers of a network as the literature counts them.
 
+use crate::network::blocks::{BlockKind, Part};
 use crate::network::{FeatureMap, MapId, Network, Stage, StageKind};
 
 /// One layer.
@@ -7,6 +8,10 @@ use crate::network::{FeatureMap, MapId, Network, Stage, StageKind};
 pub struct Layer {
     /// Index of its stage in [`Network::stages`].
     pub stage: usize,
+    /// Index of its block in [`Network::blocks`], where that is one of several convolutions or a gate.
+    pub block: Option<usize>,
+    /// What it is in its block, such as `expansion`; empty where the label says enough.
+    pub part: &'static str,
     /// What it is, such as `Conv DW 3x3`.
     pub label: String,
     /// Whether it multiplies by weights: pooling, softmax and copies don't.
@@ -34,6 +39,16 @@ pub fn layers(network: &Network) -> Vec<Layer> {
             of_stage(&mut layers, network, index, stage, input, output);
         }
     }
+    let of_several = |kind| matches!(kind, BlockKind::Separable | BlockKind::InvertedResidual | BlockKind::Gate);
+    for (at, block) in network.blocks().iter().enumerate() {
+        for layer in layers.iter_mut().filter(|layer| block.stages.contains(&layer.stage)) {
+            layer.block = of_several(block.kind).then_some(at);
+            layer.part = match block.kind {
+                BlockKind::Separable if !block.parts.contains(&Part::Gate) => "",
+                _ => block.parts[layer.stage - block.stages.start].name(),
+            };
+        }
+    }
     layers
 }
 
@@ -48,6 +63,8 @@ fn of_stage(
     let named = |origin: &[String]| origin.first().cloned().unwrap_or_default();
     let whole = Layer {
         stage: index,
+        block: None,
+        part: "",
         label: String::new(),
         weighted: false,
         name: named(&stage.origin),

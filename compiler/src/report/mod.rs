@@ -97,11 +97,12 @@ impl Report {
     fn write_layers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut table =
             Table::new(&["layer", "stride", ">input", ">output", ">mult-adds", ">%", ">parameters", "ONNX node"]);
-        let mut stage = None;
+        let mut block = None;
         for layer in &self.layers {
             let shape = |map: &FeatureMap| format!("{}x{}x{}", map.height, map.width, map.channels);
-            // The second half of a fused stage hangs below the first.
-            let hook = if stage == Some(layer.stage) { "└ " } else { "" };
+            // What follows the first layer of a block hangs below it.
+            let hook = if layer.block.is_some() && block == layer.block { "└ " } else { "" };
+            let space = if layer.part.is_empty() { "" } else { " " };
             let stride = match layer.stride {
                 [1, 1] => String::new(),
                 [rows, columns] if rows == columns => format!("s{rows}"),
@@ -114,7 +115,7 @@ impl Report {
                 parameters = thousands(layer.parameters);
             }
             table.row([
-                format!("{hook}{}", layer.label),
+                format!("{hook}{}{space}{}", layer.label, layer.part),
                 stride,
                 shape(&layer.input),
                 shape(&layer.output),
@@ -123,7 +124,7 @@ impl Report {
                 parameters,
                 shortened(&layer.name),
             ]);
-            stage = Some(layer.stage);
+            block = layer.block;
         }
         write!(f, "{table}")
     }

@@ -49,7 +49,7 @@ fn refused() -> Result<(), Stop> {
         let Err(error) = Case::read("refused", &given.path) else {
             return Err(Stop::Failed(format!("{} compiled", given.name)));
         };
-        let causes: Vec<Option<&str>> = error.problems.iter().map(|problem| problem.op.as_deref()).collect();
+        let causes: Vec<Option<&str>> = error.causes().iter().map(|cause| cause.problem.op.as_deref()).collect();
         let named = error.problems.iter().all(|problem| problem.node.is_some() && problem.op.is_some());
         let expected = match given.fate {
             Fate::Refused(op) => causes == [Some(op)],
