@@ -48,6 +48,26 @@ fn commutes(sweep: &Sweep, node: &Node, x: ValueId) -> bool {
         _ => true,
     };
     let along = |axis: usize| Affine::of(sweep, inner, axis).is_some();
+    // A constant that is spread over what is averaged would spread the average again.
+    let narrow = |axes: &[usize]| {
+        let rank = sweep.shape(x).len();
+        let constants = inner.inputs.iter().filter_map(|&id| sweep.constant(id));
+        !matches!(inner.op, Op::Binary(_))
+            || constants.into_iter().all(|k| {
+                axes.iter().all(|axis| {
+                    (axis + k.shape.len())
+                        .checked_sub(rank)
+                        .is_none_or(|at| k.shape.get(at).is_none_or(|&size| size == 1))
+                })
+            })
+    };
+    let averaged = match &node.op {
+        Op::ReduceMean { axes, .. } => axes.clone(),
+        _ => vec![2, 3],
+    };
+    if !narrow(&averaged) {
+        return false;
+    }
     match &node.op {
         Op::GlobalAveragePool => along(1),
         // A window with a border of zeros averages those, too.
