@@ -81,6 +81,11 @@ impl<'a> Tables<'a> {
                 }
             }
         }
+        // A stem alone has its window in its own table, but the kernels look at this one.
+        let missing = !tables.links.is_empty() && tables.windows.rows.is_empty();
+        if let Some(link) = plan.links().next().filter(|_| missing) {
+            tables.windows.add(window(&link.window, false));
+        }
         for pass in needs.passes() {
             tables.passes.add(pass.row(needs));
         }

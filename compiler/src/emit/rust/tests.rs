@@ -29,7 +29,7 @@ fn a_mobilenet_takes_few_tokens() {
         let cost = CostModel { stream, ..CostModel::default() };
         let plan = plan(testing::mobilenet_v1(0.25, 128, 10), &cost).unwrap();
         let tokens = count(expand(&plan, &options(Weights::ByteString)));
-        assert!((1000..5000).contains(&tokens), "{tokens} tokens");
+        assert!((1000..6000).contains(&tokens), "{tokens} tokens");
     }
 }
 
