@@ -5,6 +5,7 @@ mod boards;
 mod browser;
 mod c_cmake;
 mod c_forms;
+mod c_links;
 mod c_targets;
 mod capi;
 mod classes;
@@ -86,6 +87,7 @@ fn main() -> ExitCode {
         browser::trials(),
         c_cmake::trials(),
         c_forms::trials(),
+        c_links::trials(),
         c_targets::trials(),
         classes::trials(),
         capi::trials(),
