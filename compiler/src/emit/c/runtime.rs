@@ -70,8 +70,8 @@ fn call(name: &str, step: &Step, input: usize, outputs: &Outputs) -> String {
         }
         Op::Copy { channel, .. } => ("copy".into(), format!("&{name}, &{name}_to, {channel}")),
         Op::Activate { at, n, .. } => match at {
-            Target::Arena(offset) => ("activate".into(), format!("{offset}, {n}, &{name}")),
-            Target::Output { .. } => ("activate_out".into(), format!("{}, &{name}", place(*at, *n).1)),
+            Target::Arena(offset) => ("activate".into(), format!("&{name}, {offset}, {n}")),
+            Target::Output { .. } => ("activate_out".into(), format!("&{name}, {}", place(*at, *n).1)),
         },
         Op::Softmax { at, outer, n, inner, log } => {
             array("softmax", outputs, *at, [*outer, *n, *inner], &i32::from(*log).to_string())
