@@ -192,7 +192,8 @@ impl Cause<'_> {
             Extent::Whole => text.to_string(),
             Extent::Short => elided(text, SENTENCE).into_owned(),
         };
-        let found = if self.nodes.len() > 1 { "found at the first" } else { "found" };
+        let same = self.nodes.iter().all(|node| node.found == self.problem.found);
+        let found = if same { "found" } else { "found at the first" };
         let details = [("expected", &self.problem.expected), (found, &self.problem.found)];
         let details = details.into_iter().filter_map(|(key, text)| Some(format!("{key}: {}", whole(text.as_ref()?))));
         std::iter::once(whole(&self.problem.message)).chain(details).collect()

@@ -4,7 +4,7 @@ use super::runtime::{NEEDS, Runtime};
 use super::temporary::Temporary;
 use super::{Compiled, HostError, cache};
 use crate::emit::Files;
-use crate::emit::c::{COptions, Kernels, emit};
+use crate::emit::c::{COptions, Kernels, Target, emit};
 use crate::plan::Plan;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -19,6 +19,7 @@ pub struct Compiler {
     flags: Vec<String>,
     runtime: Option<Runtime>,
     cache: Option<PathBuf>,
+    target: Target,
 }
 
 impl Compiler {
@@ -63,7 +64,14 @@ impl Compiler {
                 return Err(unusable(format!("compiles for {machine}, not for this machine ({here})")));
             }
         }
-        Ok(Self { command: words, version: version.stdout, flags: vec!["-O3".into()], runtime: None, cache: None })
+        Ok(Self {
+            command: words,
+            version: version.stdout,
+            flags: vec!["-O3".into()],
+            runtime: None,
+            cache: None,
+            target: Target::Auto,
+        })
     }
 
     /// Keeps what it builds in the user's cache folder, and takes from there what was built before from the same code by the
@@ -100,6 +108,16 @@ impl Compiler {
         self
     }
 
+    /// Writes code for this target, which must be [native](is_native), instead of code that asks the processor.
+    #[must_use]
+    pub fn target(mut self, target: Target) -> Self {
+        if target == Target::X86_64V3 {
+            self.flags.push("-march=x86-64-v3".into());
+        }
+        self.target = target;
+        self
+    }
+
     /// Replaces the flags, by default `-O3`.
     #[must_use]
     pub fn flags<I: IntoIterator<Item = S>, S: Into<String>>(mut self, flags: I) -> Self {
@@ -131,7 +149,7 @@ impl Compiler {
     /// The plan as C under the prefix `net`, for the kernels that it is to run on.
     pub(super) fn emit(&self, plan: &Plan, stage_hooks: bool) -> Result<Files, HostError> {
         let kernels = if self.runtime.is_some() { Kernels::Runtime } else { Kernels::Inline };
-        let options = COptions { name: "net".into(), kernels, stage_hooks, ..COptions::default() };
+        let options = COptions { name: "net".into(), kernels, stage_hooks, target: self.target, ..COptions::default() };
         Ok(emit(plan, &options).map_err(|error| std::io::Error::other(error.to_string()))?)
     }
 
@@ -219,6 +237,17 @@ fn runs_here(machine: &str) -> bool {
         _ => true,
     };
     machine.is_empty() || same && !bare && linux
+}
+
+/// Whether this machine runs code for a target.
+pub fn is_native(target: Target) -> bool {
+    match target {
+        Target::Auto | Target::Generic => true,
+        Target::X86_64V3 => cfg!(target_arch = "x86_64") && has("avx2"),
+        Target::Aarch64 => cfg!(target_arch = "aarch64"),
+        Target::Riscv64 => cfg!(target_arch = "riscv64"),
+        Target::CortexM4 | Target::CortexM33 | Target::CortexM7 | Target::CortexM55 | Target::Wasm32 => false,
+    }
 }
 
 /// Whether this CPU runs an instruction set that x86-64 code can be restricted to.

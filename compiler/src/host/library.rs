@@ -34,6 +34,25 @@ struct Field {
     len: usize,
 }
 
+impl Field {
+    fn values(&self, output: &[u8]) -> Vec<f32> {
+        let bytes = output.get(self.offset..).unwrap_or_default();
+        let bytes = bytes.get(..self.len * self.element.bytes()).unwrap_or_default();
+        match self.element {
+            DType::I64 => bytes.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b) as f32).collect(),
+            _ => bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
+        }
+    }
+}
+
+/// The values of each output of so many inferences, whose bytes lie behind each other.
+pub(super) fn values(outputs: &[Output], bytes: &[u8], inferences: usize) -> Option<Vec<Vec<Vec<f32>>>> {
+    let (fields, length) = fields(outputs);
+    let all =
+        || bytes.chunks(length.max(1)).map(|one| fields.iter().map(|field| field.values(one)).collect()).collect();
+    (bytes.len() == length * inferences).then(all)
+}
+
 /// The outputs in order, and the bytes of all.
 fn fields(outputs: &[Output]) -> (Vec<Field>, usize) {
     let (mut fields, mut end, mut align) = (Vec::new(), 0_usize, 1);
@@ -104,14 +123,7 @@ impl Compiled {
     pub fn run(&mut self, input: &[u8]) -> Result<Vec<Vec<f32>>, HostError> {
         self.set_input(input)?;
         self.again()?;
-        let values = |field: &Field| {
-            let bytes = &self.output.bytes()[field.offset..][..field.len * field.element.bytes()];
-            match field.element {
-                DType::I64 => bytes.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b) as f32).collect(),
-                _ => bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
-            }
-        };
-        Ok(self.outputs.iter().map(values).collect())
+        Ok(self.outputs.iter().map(|field| field.values(self.output.bytes())).collect())
     }
 
     /// Times inferences on one input, after a tenth as many that do not count.

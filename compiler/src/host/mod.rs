@@ -1,14 +1,18 @@
 //! Builds emitted C with this machine's compiler, on its own kernels or on those of the Rust runtime, loads it and runs it:
 //! `run`, `verify` and `bench` of the command line, and tests.
 
+pub mod board;
 mod cache;
 mod compiler;
+mod emulated;
 mod library;
 mod profile;
 mod runtime;
 mod temporary;
+pub mod wasm;
 
-pub use compiler::Compiler;
+pub use compiler::{Compiler, is_native};
+pub use emulated::Emulated;
 pub use library::{Compiled, Timing};
 pub use profile::Profiled;
 pub use runtime::Runtime;
@@ -78,6 +82,20 @@ pub enum HostError {
         expected: usize,
         /// Bytes given.
         found: usize,
+    },
+    /// The program did not run to its end under the emulator.
+    #[error("{command} failed: {output}")]
+    Emulator {
+        /// The emulator.
+        command: String,
+        /// How it ended, and what it printed.
+        output: String,
+    },
+    /// The model is too large for the emulated board.
+    #[error("the memory of {board} is too small for this model")]
+    Room {
+        /// The board, as QEMU calls it.
+        board: &'static str,
     },
     /// The emitted code returned an error.
     #[error("the emitted code returned error {0}")]

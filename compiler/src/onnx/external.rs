@@ -63,12 +63,12 @@ impl FileProblem {
 
     /// The problem of the tensors of these names.
     pub(super) fn problem(&self, tensors: &[String]) -> Problem {
-        let need = if tensors.len() == 1 { "initialiser needs" } else { "initialisers need" };
-        let message = format!("{} {need} the external data in {:?}{}", tensors.len(), self.location, self.why);
-        let first: Vec<String> = tensors.iter().take(3).map(|name| format!("{:?}", elided(name, 60))).collect();
+        let [what, need] = if tensors.len() == 1 { ["initialiser", "needs"] } else { ["initialisers", "need"] };
+        let first: Vec<String> = tensors.iter().take(3).map(|name| format!("{:?}", elided(name, 30))).collect();
         let more = if tensors.len() > 3 { ", ..." } else { "" };
-        let problem = Problem::new(message).hint(self.hint);
-        Problem { found: Some(format!("{}{more}", first.join(", "))), ..problem }
+        let count = format!("{} {what} ({}{more})", tensors.len(), first.join(", "));
+        let location = elided(&self.location, 60);
+        Problem::new(format!("{count} {need} the external data in {location:?}{}", self.why)).hint(self.hint)
     }
 }
 

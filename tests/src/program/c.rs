@@ -1,9 +1,10 @@
 //! A program of emitted C, built by the `cc` crate.
 
-use super::board::Board;
+use super::board::{self, Board};
 use super::runtime::Library;
 use super::{Io, Program, check};
 use mobilenet_compiler::emit::Files;
+use mobilenet_compiler::host::wasm;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -188,14 +189,16 @@ impl Toolchain {
         let source = match self.world {
             World::Hosted => table(include_str!("serve.c"), modules, HOSTED_MAIN),
             World::Board(board) => {
-                fs::write(folder.join("qemu.ld"), board.memory.to_owned() + include_str!("board/sections.ld"))?;
-                fs::write(folder.join("start.c"), include_str!("board/start.c"))?;
+                fs::write(folder.join("qemu.ld"), board.script())?;
+                fs::write(folder.join("start.c"), board::START)?;
                 ours.push(folder.join("start.c"));
                 table(include_str!("serve.c"), modules, SEMIHOSTED_MAIN)
             }
             World::Wasm => {
                 fs::write(folder.join("serve.mjs"), include_str!("wasm/serve.mjs"))?;
-                fs::write(folder.join("string.h"), include_str!("wasm/string.h"))?;
+                fs::write(folder.join("string.h"), wasm::STRING_H)?;
+                fs::write(folder.join("string.c"), wasm::STRING_C)?;
+                ours.push(folder.join("string.c"));
                 table(include_str!("wasm/serve.c"), modules, include_str!("wasm/end.c"))
             }
         };

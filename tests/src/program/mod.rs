@@ -1,12 +1,12 @@
 //! Programs built from emitted code, run as processes of their own.
 
-pub mod board;
 pub mod c;
 pub mod object;
 pub mod runtime;
 pub mod rust;
 
 use crate::shared::floats;
+pub use mobilenet_compiler::host::board;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};

@@ -58,7 +58,7 @@ impl Build {
         if !self.flags.contains(&"-I.") {
             return Ok(());
         }
-        folder.write("string.h", include_str!("../../src/program/wasm/string.h"))
+        folder.write("string.h", mobilenet_compiler::host::wasm::STRING_H)
     }
 
     /// gcc does, and the host's says nothing of a target that it only stands in for.

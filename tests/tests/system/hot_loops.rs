@@ -111,7 +111,7 @@ fn hot_loop(object: &Object) -> Result<(), Stop> {
     let Object { name, compiler, objdump, isa, .. } = *object;
     needs(&[compiler, objdump[0]])?;
     let folder = Folder::new(&format!("hot-loops-{name}"), &fashion()?.c_for(object.target)?.files)?;
-    folder.write("string.h", include_str!("../../src/program/wasm/string.h"))?;
+    folder.write("string.h", mobilenet_compiler::host::wasm::STRING_H)?;
     check(folder.command(compiler).args(["-std=c99", "-c", "net.c"]).args(object.flags))?;
     let listing = check(folder.command(objdump[0]).args(&objdump[1..]).args(["-d", "--no-show-raw-insn", "net.o"]))?;
     let products =

@@ -4,7 +4,8 @@ use crate::adapt::{Adapt, Classes, Input};
 use crate::color::Color;
 use crate::engine::Tools;
 use crate::fit::Fit;
-use crate::values::{divisor, number, resolution, targets};
+use crate::shipped::Asked;
+use crate::values::{asked, divisor, number, resolution, targets};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mobilenet_compiler::Options;
 use mobilenet_compiler::diagnostic::Extent;
@@ -347,6 +348,8 @@ Examples:
   mobilenetc verify net.onnx --samples 100 --seed 7
   mobilenetc verify net.onnx --image cat.png --cc clang
   mobilenetc verify net.onnx --via rust          the kernels that mobilenet_model!() runs on
+  mobilenetc verify net.onnx --target cortex-m4  what is emitted for that target, under QEMU
+  mobilenetc verify net.onnx --target all        every target whose compiler and emulator are here
   mobilenetc verify net.onnx --input u8 --normalise 0.5,0.5
   mobilenetc verify net.onnx --input batch.npy   float32 or bytes, in the model's own layout
 
@@ -368,6 +371,9 @@ pub struct Verify {
     pub answers: Answers,
     #[command(flatten)]
     pub normalize: Normalize,
+    /// Verify what is emitted for a target, on this machine or under an emulator; `all` for every target whose tools are here
+    #[arg(long, value_name = "TARGET|all", value_parser = asked(), hide_possible_values = true, conflicts_with_all = ["labels", "labels_from"])]
+    pub target: Option<Asked>,
     /// Random inputs to try
     #[arg(long, value_name = "N", default_value_t = 4)]
     pub samples: u32,

@@ -43,6 +43,11 @@ impl Via {
 }
 
 impl Tools {
+    /// As [`compiler`](Self::compiler), with these kernels.
+    pub fn of(&self, via: Via) -> Result<Compiler, Failure> {
+        Self { via, cc: self.cc.clone() }.compiler()
+    }
+
     /// The C compiler that was asked for, or the first that can be run, and the kernels.
     pub fn compiler(&self) -> Result<Compiler, Failure> {
         self.find().map_err(|error| host_failure(&error))

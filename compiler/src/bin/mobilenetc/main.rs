@@ -18,6 +18,7 @@ mod progress;
 mod run;
 mod scores;
 mod session;
+mod shipped;
 mod terminal;
 mod values;
 mod verify;

@@ -1,5 +1,6 @@
 //! Values of options, from text.
 
+use crate::shipped::Asked;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use mobilenet_compiler::emit::c::Target;
@@ -52,6 +53,15 @@ pub fn targets() -> impl TypedValueParser<Value = Target> {
     let values = Target::ALL.map(|target| PossibleValue::new(target.name()).help(target.about()));
     PossibleValuesParser::new(values)
         .try_map(|name| Target::ALL.into_iter().find(|target| target.name() == name).ok_or("no such target"))
+}
+
+/// A target, or all of them.
+pub fn asked() -> impl TypedValueParser<Value = Asked> {
+    let values = Target::ALL.map(|target| PossibleValue::new(target.name()).help(target.about()));
+    PossibleValuesParser::new(values.into_iter().chain([PossibleValue::new("all")])).map(|name| {
+        let one = Target::ALL.into_iter().find(|target| target.name() == name);
+        one.map_or(Asked::All, Asked::One)
+    })
 }
 
 /// Adds what the list of possible values does not say: which target serves a processor that is not on it.

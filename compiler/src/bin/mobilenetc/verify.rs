@@ -10,6 +10,7 @@ use crate::pictures::{self, Accuracy, Known};
 use crate::progress::Progress;
 use crate::scores::Agreement;
 use crate::session::Session;
+use crate::shipped;
 use crate::terminal::{Style, Terminal};
 use mobilenet_compiler::graph::Graph;
 use mobilenet_compiler::host::Compiled;
@@ -21,7 +22,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Largest difference that counts as agreement, over the largest magnitude of the row.
-const TOLERANCE: f64 = 1e-4;
+pub const TOLERANCE: f64 = 1e-4;
 
 /// Compares emitted C with the reference.
 pub fn verify(args: &Verify, terminal: &mut Terminal) -> Result<(), Failure> {
@@ -32,6 +33,17 @@ pub fn verify(args: &Verify, terminal: &mut Terminal) -> Result<(), Failure> {
     let pictures = pictures::gather(&args.image)?;
     let known = Known::new(&args.answers, &pictures, &plan)?;
     let inputs = Inputs::gather(args, &pictures, port)?;
+    if let Some(asked) = args.target {
+        let mut samples: Vec<Vec<f32>> = inputs.given.into_iter().flat_map(|(_, rows)| rows).collect();
+        for path in &pictures {
+            let scaling = inputs.scaling.as_ref();
+            let image = scaling.map(|scaling| scaling.load(args, path)).transpose()?.unwrap_or_default();
+            samples.push(image.repeat(plan.network.batch.max(1)));
+        }
+        let mut random = Random::new(args.seed);
+        samples.extend((0..args.samples).map(|_| random.input(port)));
+        return shipped::verify(args, asked, &session, (&graph, &plan), &samples, terminal);
+    }
     let compiler = args.tools.compiler()?;
     let mut compiled = engine::compile(&compiler, &plan)?;
     let mut pair = Pair { session: &session, port, graph: &graph, compiled: &mut compiled, batch: plan.network.batch };

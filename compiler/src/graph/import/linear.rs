@@ -28,7 +28,7 @@ pub(super) fn batch_norm(lowering: &mut Lowering, call: &Call) -> Result<(), Pro
             return Err(Problem::new(message)
                 .expected(
                     "a positive number, of which the square root is taken",
-                    format!("{} + {epsilon:e}", variances[channel]),
+                    format!("{} + {:e}", variances[channel], epsilon as f32),
                 )
                 .hint("the weights of this normalisation are damaged: export the model again"));
         }

@@ -2,7 +2,7 @@ use super::{emit, empty, write};
 use crate::Stop;
 use crate::emitted::needs;
 use mobilenet_compiler::emit::c::{Project, WeightStorage};
-use mobilenet_tests::program::board::M4;
+use mobilenet_tests::program::board::{M4, START};
 use mobilenet_tests::program::check;
 use std::fs;
 use std::path::Path;
@@ -56,8 +56,8 @@ pub fn library() -> Result<(), Stop> {
         emit(&folder.join("libraries/net"), weights, Project::Arduino)?;
         properties(&folder.join("libraries/net"))?;
         write(&folder, &[("Arduino.h", ARDUINO_H), ("core.cpp", CORE), ("sketch.ino.cpp", SKETCH)])?;
-        let script = M4.memory.to_owned() + include_str!("../../../src/program/board/sections.ld");
-        write(&folder, &[("qemu.ld", &script), ("start.c", include_str!("../../../src/program/board/start.c"))])?;
+        let script = M4.script();
+        write(&folder, &[("qemu.ld", &script), ("start.c", START)])?;
         build(&folder)?;
         if needs(&["qemu-system-arm"]).is_ok() {
             let mut emulator = Command::new("qemu-system-arm");

@@ -1,6 +1,6 @@
 /* The three functions of <string.h> that emitted C may use, for a target without a libc. */
-#ifndef TESTS_STRING_H
-#define TESTS_STRING_H
+#ifndef HOST_STRING_H
+#define HOST_STRING_H
 #include <stddef.h>
 #ifdef __cplusplus
 extern "C" {
