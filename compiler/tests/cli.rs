@@ -276,7 +276,7 @@ fn build_leaves_the_kernels_to_the_runtime() {
     build(&[], 0);
     let source = fs::read_to_string(folder.path().join("out/net.c")).expect("a source");
     assert!(source.len() < 20_000, "{}", source.len());
-    assert!(source.contains("mobilenet_rt_run_separable(&run, &net_step1);"), "{source}");
+    assert!(source.contains("mobilenet_rt_run_chain_f32(&run, &net_step1"), "{source}");
     for (more, needle) in [
         (["--target", "auto"], "--target"),
         (["--emit", "rust"], "--kernels"),

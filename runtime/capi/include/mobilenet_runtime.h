@@ -17,7 +17,7 @@ extern "C" {
 #endif
 
 /* Version of the contract between the code, this header and the library. */
-#define MOBILENET_RT_ABI 1u
+#define MOBILENET_RT_ABI 2u
 
 /* mobilenet_rt_inference.status */
 #define MOBILENET_RT_OK 0
@@ -44,11 +44,6 @@ typedef struct mobilenet_rt_map {
 typedef struct mobilenet_rt_window {
     size_t kernel[2], stride[2], dilation[2], pad[2];
 } mobilenet_rt_window;
-
-/* min(hi, max(lo, x)), NaN passing through */
-typedef struct mobilenet_rt_clamp {
-    float lo, hi;
-} mobilenet_rt_clamp;
 
 /* An offset of what is absent; a map of height 0 is absent, too. */
 #define MOBILENET_RT_NONE SIZE_MAX
@@ -104,56 +99,11 @@ typedef struct mobilenet_rt_stem {
     size_t scratch; /* staged input rows */
 } mobilenet_rt_stem;
 
-/* A depthwise convolution into a block of rows, then a pointwise one over it. */
-typedef struct mobilenet_rt_separable {
-    mobilenet_rt_map input;
-    mobilenet_rt_window window;
-    size_t depthwise;
-    mobilenet_rt_clamp depthwise_clamp;
-    size_t pointwise;
-    mobilenet_rt_clamp clamp;
-    mobilenet_rt_map output;
-    size_t scratch; /* the block */
-} mobilenet_rt_separable;
-
-/* A depthwise convolution alone. */
-typedef struct mobilenet_rt_depthwise {
-    mobilenet_rt_map input;
-    mobilenet_rt_window window;
-    size_t weights;
-    mobilenet_rt_clamp clamp;
-    mobilenet_rt_map output;
-} mobilenet_rt_depthwise;
-
-/* A pointwise convolution alone. */
-typedef struct mobilenet_rt_pointwise {
-    mobilenet_rt_map input;
-    size_t weights;
-    mobilenet_rt_clamp clamp;
-    mobilenet_rt_map output;
-} mobilenet_rt_pointwise;
-
-/* Any other convolution, its border zero. */
-typedef struct mobilenet_rt_conv {
-    mobilenet_rt_map input;
-    mobilenet_rt_window window;
-    size_t weights;
-    mobilenet_rt_clamp clamp;
-    mobilenet_rt_map output;
-} mobilenet_rt_conv;
-
 /* A dense layer of k inputs at offset input and n outputs. */
 typedef struct mobilenet_rt_dense {
     size_t input, k, n, weights;
     mobilenet_rt_epilogue epilogue;
 } mobilenet_rt_dense;
-
-/* Stages executed depth-first, the last one block of rows at a time. */
-typedef struct mobilenet_rt_stream {
-    const mobilenet_rt_stem *stem; /* null where the first stage reads the arena */
-    const mobilenet_rt_separable *stages;
-    size_t count;
-} mobilenet_rt_stream;
 
 #define MOBILENET_RT_LINK_CONV 0u         /* any convolution, in groups */
 #define MOBILENET_RT_LINK_DEPTHWISE 1u    /* each channel by itself */
@@ -207,9 +157,6 @@ MOBILENET_RT_AT(mobilenet_rt_window, stride, 2, 0);
 MOBILENET_RT_AT(mobilenet_rt_window, dilation, 4, 0);
 MOBILENET_RT_AT(mobilenet_rt_window, pad, 6, 0);
 MOBILENET_RT_SIZE(mobilenet_rt_window, 8, 0);
-MOBILENET_RT_AT(mobilenet_rt_clamp, lo, 0, 0);
-MOBILENET_RT_AT(mobilenet_rt_clamp, hi, 0, 1);
-MOBILENET_RT_SIZE(mobilenet_rt_clamp, 0, 2);
 MOBILENET_RT_AT(mobilenet_rt_activation, kind, 0, 0);
 MOBILENET_RT_AT(mobilenet_rt_activation, a, 0, 1);
 MOBILENET_RT_AT(mobilenet_rt_activation, b, 0, 2);
@@ -251,11 +198,6 @@ MOBILENET_RT_AT(mobilenet_rt_dense, n, 2, 0);
 MOBILENET_RT_AT(mobilenet_rt_dense, weights, 3, 0);
 MOBILENET_RT_AT(mobilenet_rt_dense, epilogue, 4, 0);
 MOBILENET_RT_SIZE(mobilenet_rt_dense, 13, MOBILENET_RT_THREE);
-MOBILENET_RT_SIZE(mobilenet_rt_separable, 23, 4);
-MOBILENET_RT_SIZE(mobilenet_rt_depthwise, 21, 2);
-MOBILENET_RT_SIZE(mobilenet_rt_pointwise, 13, 2);
-MOBILENET_RT_SIZE(mobilenet_rt_conv, 21, 2);
-MOBILENET_RT_SIZE(mobilenet_rt_stream, 3, 0);
 #undef MOBILENET_RT_AT
 #undef MOBILENET_RT_SIZE
 #undef MOBILENET_RT_THREE
@@ -267,19 +209,7 @@ MOBILENET_RT_SIZE(mobilenet_rt_stream, 3, 0);
 void mobilenet_rt_begin(mobilenet_rt_inference *inference, uint32_t abi, const void *weights, size_t weight_bytes,
                         void *arena, size_t arena_bytes);
 
-/* From the caller's input of length elements. A chain or a stream without a stem reads none: a null pointer and 0. */
-void mobilenet_rt_run_stem_f32(mobilenet_rt_inference *inference, const mobilenet_rt_stem *stem, const float *input,
-                               size_t length);
-void mobilenet_rt_run_stem_u8(mobilenet_rt_inference *inference, const mobilenet_rt_stem *stem, const uint8_t *input,
-                              size_t length);
-void mobilenet_rt_run_stem_i8(mobilenet_rt_inference *inference, const mobilenet_rt_stem *stem, const int8_t *input,
-                              size_t length);
-void mobilenet_rt_run_stream_f32(mobilenet_rt_inference *inference, const mobilenet_rt_stream *stream,
-                                 const float *input, size_t length);
-void mobilenet_rt_run_stream_u8(mobilenet_rt_inference *inference, const mobilenet_rt_stream *stream,
-                                const uint8_t *input, size_t length);
-void mobilenet_rt_run_stream_i8(mobilenet_rt_inference *inference, const mobilenet_rt_stream *stream,
-                                const int8_t *input, size_t length);
+/* From the caller's input of length elements. A chain without a stem reads none: a null pointer and 0. */
 void mobilenet_rt_run_chain_f32(mobilenet_rt_inference *inference, const mobilenet_rt_chain *chain, const float *input,
                                 size_t length);
 void mobilenet_rt_run_chain_u8(mobilenet_rt_inference *inference, const mobilenet_rt_chain *chain, const uint8_t *input,
@@ -294,16 +224,11 @@ void mobilenet_rt_run_import_i8(mobilenet_rt_inference *inference, const mobilen
                                 const mobilenet_rt_map *output, const int8_t *input, size_t length);
 
 /* From the arena to the arena. */
-void mobilenet_rt_run_separable(mobilenet_rt_inference *inference, const mobilenet_rt_separable *separable);
-void mobilenet_rt_run_depthwise(mobilenet_rt_inference *inference, const mobilenet_rt_depthwise *depthwise);
-void mobilenet_rt_run_pointwise(mobilenet_rt_inference *inference, const mobilenet_rt_pointwise *pointwise);
-void mobilenet_rt_run_conv(mobilenet_rt_inference *inference, const mobilenet_rt_conv *conv);
-void mobilenet_rt_run_pool(mobilenet_rt_inference *inference, const mobilenet_rt_map *input, size_t output);
 void mobilenet_rt_run_dense(mobilenet_rt_inference *inference, const mobilenet_rt_dense *dense, size_t output);
 
 /* From the arena to the arena, in place: n floats, or the middle axis of [outer][n][inner], at byte offset. */
-void mobilenet_rt_run_activate(mobilenet_rt_inference *inference, const mobilenet_rt_activation *activation,
-                               size_t offset, size_t n);
+void mobilenet_rt_run_activate(mobilenet_rt_inference *inference, size_t offset, size_t n,
+                               const mobilenet_rt_activation *activation);
 void mobilenet_rt_run_softmax(mobilenet_rt_inference *inference, size_t offset, size_t outer, size_t n, size_t inner,
                               int log);
 void mobilenet_rt_run_normalize(mobilenet_rt_inference *inference, size_t offset, size_t outer, size_t n, size_t inner,
@@ -312,6 +237,9 @@ void mobilenet_rt_run_normalize(mobilenet_rt_inference *inference, size_t offset
 /* A map into channels channel and further of another. */
 void mobilenet_rt_run_copy(mobilenet_rt_inference *inference, const mobilenet_rt_map *input,
                            const mobilenet_rt_map *output, size_t channel);
+/* A map to byte offset, where it does not lie itself. */
+void mobilenet_rt_run_export_at(mobilenet_rt_inference *inference, const mobilenet_rt_map *input, uint32_t layout,
+                                size_t offset);
 
 /* To the caller's output of length elements; activation, softmax and norm in place. */
 void mobilenet_rt_run_chain_f32_mean_out(mobilenet_rt_inference *inference, const mobilenet_rt_chain *chain,
@@ -320,15 +248,13 @@ void mobilenet_rt_run_chain_u8_mean_out(mobilenet_rt_inference *inference, const
                                         const uint8_t *input, size_t input_length, float *output, size_t length);
 void mobilenet_rt_run_chain_i8_mean_out(mobilenet_rt_inference *inference, const mobilenet_rt_chain *chain,
                                         const int8_t *input, size_t input_length, float *output, size_t length);
-void mobilenet_rt_run_activate_out(mobilenet_rt_inference *inference, const mobilenet_rt_activation *activation,
-                                   float *output, size_t length);
+void mobilenet_rt_run_activate_out(mobilenet_rt_inference *inference, float *output, size_t length,
+                                   const mobilenet_rt_activation *activation);
 void mobilenet_rt_run_normalize_out(mobilenet_rt_inference *inference, float *output, size_t length, size_t n,
                                     size_t inner, uint32_t p, float epsilon);
 /* From the array [outer][n][inner] at byte offset: indices of the largest, of several the first or, where last, the last. */
 void mobilenet_rt_run_argmax(mobilenet_rt_inference *inference, size_t offset, size_t outer, size_t n, size_t inner,
                              int last, int64_t *output, size_t length);
-void mobilenet_rt_run_pool_out(mobilenet_rt_inference *inference, const mobilenet_rt_map *input, float *output,
-                               size_t length);
 void mobilenet_rt_run_dense_out(mobilenet_rt_inference *inference, const mobilenet_rt_dense *dense, float *output,
                                 size_t length);
 void mobilenet_rt_run_softmax_out(mobilenet_rt_inference *inference, float *output, size_t length, size_t n,

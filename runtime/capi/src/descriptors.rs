@@ -1,7 +1,7 @@
 //! The descriptors that C spells otherwise than Rust: layouts as numbers, slices as pointers.
 
 use crate::inference::{Status, slice};
-use mobilenet_runtime::rt::{self, Epilogue, Layout, Link, Map, Separable, Window};
+use mobilenet_runtime::rt::{self, Epilogue, Layout, Link, Map, Window};
 
 /// The caller's input, one image.
 #[derive(Debug, Clone, Copy)]
@@ -35,16 +35,6 @@ pub struct Chain {
     pub(crate) stem: *const Stem,
     pub(crate) links: *const Link,
     pub(crate) count: usize,
-}
-
-/// A run of stages executed depth-first.
-#[derive(Debug, Clone, Copy)]
-#[repr(C)]
-pub struct Stream {
-    /// Null where the first stage reads the arena.
-    stem: *const Stem,
-    stages: *const Separable,
-    count: usize,
 }
 
 pub(crate) fn layout(number: u32) -> Result<Layout, Status> {
@@ -91,19 +81,5 @@ unsafe fn stem(stem: *const Stem) -> Result<Option<rt::Stem>, Status> {
             [stem, ..] => Ok(Some(stem.to_rust()?)),
             [] => Ok(None),
         }
-    }
-}
-
-impl Stream {
-    #[cfg(test)]
-    pub(crate) fn of(stages: *const Separable, count: usize) -> Self {
-        Self { stem: core::ptr::null(), stages, count }
-    }
-
-    /// # Safety
-    /// The pointers must be valid, or null or misaligned, until the stream has run.
-    pub(crate) unsafe fn to_rust(self) -> Result<rt::Stream, Status> {
-        // SAFETY: as for this function.
-        unsafe { Ok(rt::Stream { stem: stem(self.stem)?, stages: slice(self.stages, self.count)? }) }
     }
 }

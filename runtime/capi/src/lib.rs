@@ -14,5 +14,5 @@ mod steps;
 #[cfg(all(test, feature = "std"))]
 mod tests;
 
-pub use descriptors::{Chain, Source, Stem, Stream};
+pub use descriptors::{Chain, Source, Stem};
 pub use inference::{Inference, Status};

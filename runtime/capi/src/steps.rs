@@ -1,9 +1,9 @@
 //! One function per step.
 
-use crate::descriptors::{Chain, Source, Stem, Stream, layout};
+use crate::descriptors::{Chain, Source, layout};
 use crate::inference::{Inference, Status, slice, slice_mut, step};
 use core::ffi::c_int;
-use mobilenet_runtime::rt::{Activation, Conv, Dense, Depthwise, Map, Pointwise, Run, Separable};
+use mobilenet_runtime::rt::{Activation, Dense, Map, Run};
 
 /// # Safety
 /// As for [`step`]; the descriptor is null, misaligned or valid, and so is what it points to.
@@ -23,102 +23,7 @@ unsafe fn described<D>(
 
 /// The steps that read the caller's input, for one type of its elements.
 macro_rules! reading {
-    ($element:ty, $stem:ident, $stream:ident, $import:ident, $run_stem:ident, $run_stream:ident, $run_import:ident) => {
-        /// First convolution.
-        ///
-        /// # Safety
-        /// Pointers are null, misaligned or valid; `input` points to `length` elements.
-        #[unsafe(no_mangle)]
-        pub unsafe extern "C" fn $run_stem(
-            inference: *mut Inference,
-            stem: *const Stem,
-            input: *const $element,
-            length: usize,
-        ) {
-            // SAFETY: as for this function.
-            unsafe {
-                described(inference, stem, |run, stem| {
-                    run.$stem(&stem.to_rust()?, slice(input, length)?);
-                    Ok(())
-                });
-            }
-        }
-
-        /// A run of stages, rows at a time.
-        ///
-        /// # Safety
-        /// Pointers are null, misaligned or valid; `input` points to `length` elements.
-        #[unsafe(no_mangle)]
-        pub unsafe extern "C" fn $run_stream(
-            inference: *mut Inference,
-            stream: *const Stream,
-            input: *const $element,
-            length: usize,
-        ) {
-            // SAFETY: as for this function.
-            unsafe {
-                described(inference, stream, |run, stream| {
-                    run.$stream(&stream.to_rust()?, slice(input, length)?);
-                    Ok(())
-                });
-            }
-        }
-
-        /// An image into a map.
-        ///
-        /// # Safety
-        /// Pointers are null, misaligned or valid; `input` points to `length` elements.
-        #[unsafe(no_mangle)]
-        pub unsafe extern "C" fn $run_import(
-            inference: *mut Inference,
-            source: *const Source,
-            output: *const Map,
-            input: *const $element,
-            length: usize,
-        ) {
-            // SAFETY: as for this function.
-            unsafe {
-                described(inference, source, |run, source| {
-                    let [output, ..] = slice(output, 1)? else { return Err(Status::Null) };
-                    run.$import(&source.to_rust()?, output, slice(input, length)?);
-                    Ok(())
-                });
-            }
-        }
-    };
-}
-
-reading!(
-    f32,
-    stem_f32,
-    stream_f32,
-    import_f32,
-    mobilenet_rt_run_stem_f32,
-    mobilenet_rt_run_stream_f32,
-    mobilenet_rt_run_import_f32
-);
-reading!(
-    u8,
-    stem_u8,
-    stream_u8,
-    import_u8,
-    mobilenet_rt_run_stem_u8,
-    mobilenet_rt_run_stream_u8,
-    mobilenet_rt_run_import_u8
-);
-reading!(
-    i8,
-    stem_i8,
-    stream_i8,
-    import_i8,
-    mobilenet_rt_run_stem_i8,
-    mobilenet_rt_run_stream_i8,
-    mobilenet_rt_run_import_i8
-);
-
-/// The chains, for one type of elements of the caller's input.
-macro_rules! chains {
-    ($element:ty, $chain:ident, $mean:ident, $run_chain:ident, $run_mean:ident) => {
+    ($element:ty, $chain:ident, $mean:ident, $import:ident, $run_chain:ident, $run_mean:ident, $run_import:ident) => {
         /// Links executed depth-first.
         ///
         /// # Safety
@@ -160,74 +65,58 @@ macro_rules! chains {
                 });
             }
         }
-    };
-}
 
-chains!(f32, chain_f32, chain_f32_mean_out, mobilenet_rt_run_chain_f32, mobilenet_rt_run_chain_f32_mean_out);
-chains!(u8, chain_u8, chain_u8_mean_out, mobilenet_rt_run_chain_u8, mobilenet_rt_run_chain_u8_mean_out);
-chains!(i8, chain_i8, chain_i8_mean_out, mobilenet_rt_run_chain_i8, mobilenet_rt_run_chain_i8_mean_out);
-
-/// The steps that a descriptor says all about.
-macro_rules! staying {
-    ($($descriptor:ident: $method:ident, $function:ident;)*) => { $(
-        /// A step from the arena to the arena.
+        /// An image into a map.
         ///
         /// # Safety
-        /// Pointers are null, misaligned or valid.
+        /// Pointers are null, misaligned or valid; `input` points to `length` elements.
         #[unsafe(no_mangle)]
-        pub unsafe extern "C" fn $function(inference: *mut Inference, descriptor: *const $descriptor) {
+        pub unsafe extern "C" fn $run_import(
+            inference: *mut Inference,
+            source: *const Source,
+            output: *const Map,
+            input: *const $element,
+            length: usize,
+        ) {
             // SAFETY: as for this function.
             unsafe {
-                described(inference, descriptor, |run, descriptor| {
-                    run.$method(descriptor);
+                described(inference, source, |run, source| {
+                    let [output, ..] = slice(output, 1)? else { return Err(Status::Null) };
+                    run.$import(&source.to_rust()?, output, slice(input, length)?);
                     Ok(())
                 });
             }
         }
-    )* };
+    };
 }
 
-staying! {
-    Separable: separable, mobilenet_rt_run_separable;
-    Depthwise: depthwise, mobilenet_rt_run_depthwise;
-    Pointwise: pointwise, mobilenet_rt_run_pointwise;
-    Conv: conv, mobilenet_rt_run_conv;
-}
-
-/// Means over a map to byte `output` of the arena.
-///
-/// # Safety
-/// Pointers are null, misaligned or valid.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mobilenet_rt_run_pool(inference: *mut Inference, input: *const Map, output: usize) {
-    // SAFETY: as for this function.
-    unsafe {
-        described(inference, input, |run, input| {
-            run.global_average_pool(input, output);
-            Ok(())
-        });
-    }
-}
-
-/// Means over a map to the caller.
-///
-/// # Safety
-/// Pointers are null, misaligned or valid; `output` points to `length` elements.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mobilenet_rt_run_pool_out(
-    inference: *mut Inference,
-    input: *const Map,
-    output: *mut f32,
-    length: usize,
-) {
-    // SAFETY: as for this function.
-    unsafe {
-        described(inference, input, |run, input| {
-            run.global_average_pool_out(input, slice_mut(output, length)?);
-            Ok(())
-        });
-    }
-}
+reading!(
+    f32,
+    chain_f32,
+    chain_f32_mean_out,
+    import_f32,
+    mobilenet_rt_run_chain_f32,
+    mobilenet_rt_run_chain_f32_mean_out,
+    mobilenet_rt_run_import_f32
+);
+reading!(
+    u8,
+    chain_u8,
+    chain_u8_mean_out,
+    import_u8,
+    mobilenet_rt_run_chain_u8,
+    mobilenet_rt_run_chain_u8_mean_out,
+    mobilenet_rt_run_import_u8
+);
+reading!(
+    i8,
+    chain_i8,
+    chain_i8_mean_out,
+    import_i8,
+    mobilenet_rt_run_chain_i8,
+    mobilenet_rt_run_chain_i8_mean_out,
+    mobilenet_rt_run_import_i8
+);
 
 /// Fully connected, to byte `output` of the arena.
 ///
@@ -336,9 +225,9 @@ pub unsafe extern "C" fn mobilenet_rt_run_export(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mobilenet_rt_run_activate(
     inference: *mut Inference,
-    activation: *const Activation,
     offset: usize,
     n: usize,
+    activation: *const Activation,
 ) {
     // SAFETY: as for this function.
     unsafe {
@@ -356,9 +245,9 @@ pub unsafe extern "C" fn mobilenet_rt_run_activate(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mobilenet_rt_run_activate_out(
     inference: *mut Inference,
-    activation: *const Activation,
     output: *mut f32,
     length: usize,
+    activation: *const Activation,
 ) {
     // SAFETY: as for this function.
     unsafe {
@@ -455,6 +344,26 @@ pub unsafe extern "C" fn mobilenet_rt_run_copy(
         described(inference, input, |run, input| {
             let [output, ..] = slice(output, 1)? else { return Err(Status::Null) };
             run.copy(input, output, channel);
+            Ok(())
+        });
+    }
+}
+
+/// A map to byte `offset` of the arena.
+///
+/// # Safety
+/// Pointers are null, misaligned or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mobilenet_rt_run_export_at(
+    inference: *mut Inference,
+    input: *const Map,
+    order: u32,
+    offset: usize,
+) {
+    // SAFETY: as for this function.
+    unsafe {
+        described(inference, input, |run, input| {
+            run.export_at(input, layout(order)?, offset);
             Ok(())
         });
     }

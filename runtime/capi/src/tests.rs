@@ -4,10 +4,9 @@ use crate::inference::mobilenet_rt_begin;
 use crate::steps::{
     mobilenet_rt_run_activate, mobilenet_rt_run_argmax, mobilenet_rt_run_chain_f32,
     mobilenet_rt_run_chain_f32_mean_out, mobilenet_rt_run_copy, mobilenet_rt_run_dense_out, mobilenet_rt_run_export,
-    mobilenet_rt_run_normalize_out, mobilenet_rt_run_separable, mobilenet_rt_run_softmax_out,
-    mobilenet_rt_run_stem_f32, mobilenet_rt_run_stream_f32,
+    mobilenet_rt_run_export_at, mobilenet_rt_run_normalize_out, mobilenet_rt_run_softmax_out,
 };
-use crate::{Chain, Inference, Status, Stream};
+use crate::{Chain, Inference, Status};
 use core::ptr::{null, null_mut};
 use mobilenet_runtime::rt::{ABI, Activation, ActivationKind, Dense, Epilogue, Link, LinkKind, Map, NONE, Window};
 
@@ -50,7 +49,7 @@ fn every_function_is_declared() {
     let mut names: Vec<_> = defined.filter(|word| word.starts_with("mobilenet_rt_")).collect();
     names.sort_unstable();
     names.dedup();
-    assert_eq!(names.len(), 33, "{names:?}");
+    assert_eq!(names.len(), 21, "{names:?}");
     for name in names {
         assert!(HEADER.contains(&format!("void {name}(")), "{name}");
     }
@@ -93,7 +92,7 @@ fn what_is_wrong_at_the_beginning_stays() {
     // SAFETY: a null inference is left alone.
     unsafe {
         mobilenet_rt_begin(null_mut(), ABI, w, 256, a, 256);
-        mobilenet_rt_run_separable(null_mut(), null());
+        mobilenet_rt_run_chain_f32(null_mut(), null(), null(), 0);
     }
 }
 
@@ -114,7 +113,7 @@ fn what_is_wrong_with_a_step_is_its_error() {
             status(&|run| mobilenet_rt_run_export(run, &raw const map, 1, out, 12)),
             status(&|run| mobilenet_rt_run_export(run, null(), 1, out, 12)),
             status(&|run| mobilenet_rt_run_export(run, &raw const map, 1, null_mut(), 12)),
-            status(&|run| mobilenet_rt_run_stem_f32(run, null(), out, 12)),
+            status(&|run| mobilenet_rt_run_chain_f32(run, null(), out, 12)),
             status(&|run| mobilenet_rt_run_export(run, &raw const map, 1, out.cast::<u8>().wrapping_add(1).cast(), 12)),
             status(&|run| mobilenet_rt_run_export(run, &raw const map, 2, out, 12)),
             status(&|run| mobilenet_rt_run_export(run, &raw const map, 1, out, 13)),
@@ -127,8 +126,8 @@ fn what_is_wrong_with_a_step_is_its_error() {
                 mobilenet_rt_run_dense_out(run, &raw const dense, out, 1);
             }),
             status(&|run| {
-                let stream = Stream::of(null(), 1);
-                mobilenet_rt_run_stream_f32(run, &raw const stream, null(), 0);
+                let chain = Chain { stem: null(), links: null(), count: 1 };
+                mobilenet_rt_run_chain_f32(run, &raw const chain, null(), 0);
             }),
         ]
     };
@@ -226,17 +225,21 @@ fn steps_over_arrays_compute_and_misfits_are_refused() {
             status(&|run| mobilenet_rt_run_normalize_out(run, out, 2, 2, 1, 3, 0.0)),
             status(&|run| mobilenet_rt_run_normalize_out(run, out, 2, 0, 1, 2, 0.0)),
             status(&|run| mobilenet_rt_run_softmax_out(run, out, 2, 3, 1, 0)),
-            status(&|run| mobilenet_rt_run_activate(run, &raw const relu, 0, 4)),
-            status(&|run| mobilenet_rt_run_activate(run, &raw const unknown, 0, 4)),
-            status(&|run| mobilenet_rt_run_activate(run, &raw const relu, 244, 4)),
+            status(&|run| mobilenet_rt_run_activate(run, 0, 4, &raw const relu)),
+            status(&|run| mobilenet_rt_run_activate(run, 0, 4, &raw const unknown)),
+            status(&|run| mobilenet_rt_run_activate(run, 244, 4, &raw const relu)),
             status(&|run| mobilenet_rt_run_copy(run, &raw const narrow, &raw const map, 4)),
             status(&|run| mobilenet_rt_run_copy(run, &raw const narrow, &raw const map, 5)),
+            status(&|run| mobilenet_rt_run_export_at(run, &raw const narrow, 1, 128)),
+            status(&|run| mobilenet_rt_run_export_at(run, &raw const narrow, 1, 32)),
         ]
     };
     use Status::{Ok, Refused};
-    let expected = [Ok, Refused, Refused, Ok, Refused, Refused, Refused, Ok, Refused, Refused, Ok, Refused];
+    let expected =
+        [Ok, Refused, Refused, Ok, Refused, Refused, Refused, Ok, Refused, Refused, Ok, Refused, Ok, Refused];
     assert_eq!(found, expected.map(|status| status as i32));
     assert_eq!((indices, output), ([1, 0], [0.6, 0.8]));
     let floats: Vec<_> = arena.0[..32].chunks(4).map(|x| f32::from_le_bytes([x[0], x[1], x[2], x[3]])).collect();
     assert_eq!(floats, [0.0, 3.0, 1.0, 0.0, 0.0, 3.0, 1.0, 0.0]);
+    assert_eq!(arena.0[128..144], arena.0[..16]);
 }

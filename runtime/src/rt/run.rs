@@ -2,7 +2,6 @@
 
 mod chain;
 mod link;
-mod stages;
 mod stem;
 mod vector;
 
@@ -76,6 +75,17 @@ impl<'a> Run<'a> {
         assert!(output.len() == want, "the output has {} values instead of {want}", output.len());
         // SAFETY: checked above.
         unsafe { image::export(&self.view(map), layout, output) };
+    }
+
+    /// A map to byte `offset` of the arena, where it does not lie itself.
+    pub fn export_at(&mut self, map: &Map, layout: Layout, offset: usize) {
+        check::map("the map", map, self.len);
+        let view = self.view(map);
+        let output = self.floats(offset, &[map.height, map.width, map.channels]);
+        let written = offset..offset + size_of_val(output);
+        assert!(!chain::meet(&written, &map.extent()), "the output overlaps the map");
+        // SAFETY: checked above.
+        unsafe { image::export(&view, layout, output) };
     }
 
     /// A map that has been checked.

@@ -174,10 +174,9 @@ impl Epilogue {
     }
 }
 
-/// `min(hi, max(lo, x))`, NaN passing through.
+/// `min(hi, max(lo, x))`, NaN passing through: what kernels do in their registers.
 #[derive(Debug, Clone, Copy)]
-#[repr(C)]
-pub struct Clamp {
+pub(crate) struct Clamp {
     /// Lower bound.
     pub lo: f32,
     /// Upper bound.
@@ -223,74 +222,6 @@ pub struct Stem {
     pub output: Map,
     /// Staging rows in the arena.
     pub scratch: usize,
-}
-
-/// Depthwise fused into pointwise.
-#[derive(Debug, Clone, Copy)]
-#[repr(C)]
-pub struct Separable {
-    /// Input map.
-    pub input: Map,
-    /// Window of the depthwise half.
-    pub window: Window,
-    /// Depthwise panels.
-    pub depthwise: usize,
-    /// Epilogue of the depthwise half.
-    pub depthwise_clamp: Clamp,
-    /// Pointwise panels.
-    pub pointwise: usize,
-    /// Epilogue of the pointwise half.
-    pub clamp: Clamp,
-    /// Result; its group is the row block.
-    pub output: Map,
-    /// The row block `[K/16][group * width][16]` in the arena.
-    pub scratch: usize,
-}
-
-/// Depthwise alone.
-#[derive(Debug, Clone, Copy)]
-#[repr(C)]
-pub struct Depthwise {
-    /// Input map.
-    pub input: Map,
-    /// The window.
-    pub window: Window,
-    /// Panels.
-    pub weights: usize,
-    /// Epilogue.
-    pub clamp: Clamp,
-    /// Result.
-    pub output: Map,
-}
-
-/// Pointwise alone; input and output have the same group.
-#[derive(Debug, Clone, Copy)]
-#[repr(C)]
-pub struct Pointwise {
-    /// Input map.
-    pub input: Map,
-    /// Panels.
-    pub weights: usize,
-    /// Epilogue.
-    pub clamp: Clamp,
-    /// Result.
-    pub output: Map,
-}
-
-/// Any other convolution; the border is zero.
-#[derive(Debug, Clone, Copy)]
-#[repr(C)]
-pub struct Conv {
-    /// Input map.
-    pub input: Map,
-    /// The window.
-    pub window: Window,
-    /// Panels.
-    pub weights: usize,
-    /// Epilogue.
-    pub clamp: Clamp,
-    /// Result.
-    pub output: Map,
 }
 
 /// Fully connected.
@@ -367,13 +298,3 @@ pub struct Chain {
 
 /// Links of a chain at most.
 pub const MAX_LINKS: usize = 64;
-
-/// A run of stages executed depth-first: the last one block of rows at a time, each earlier stage just far enough
-/// ahead, over maps that keep only a ring of groups.
-#[derive(Debug, Clone, Copy)]
-pub struct Stream {
-    /// Reads the caller's input, where the run starts there.
-    pub stem: Option<Stem>,
-    /// The stages behind it, in order; each one's input is the output of the one before.
-    pub stages: &'static [Separable],
-}

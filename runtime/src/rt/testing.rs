@@ -4,6 +4,7 @@ mod chains;
 mod dense;
 mod naive;
 mod spatial;
+mod stages;
 mod streams;
 
 use super::image::Image;
@@ -11,6 +12,7 @@ use super::isa::{Kernels, available};
 use super::kernel::padded_channels;
 use super::*;
 use naive::Tensor;
+use stages::{Conv, Depthwise, Pointwise, Separable, Stream};
 use std::boxed::Box;
 use std::vec::Vec;
 

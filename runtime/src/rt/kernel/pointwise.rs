@@ -136,9 +136,10 @@ pub(crate) unsafe fn tiles<S: Simd, const MR: usize, const NV: usize, const PW: 
     let mut ahead = ahead;
     // SAFETY: the caller vouches for the extents; `blocks * 16 + rest` taps follow the bias row.
     unsafe {
-        // Where the only block is 8 wide, `start` is not read and runs out of the map.
+        // Of these two one may not be read, and runs out of the map: `start` where the only block is 8 wide, `rest` where no block is
+        // partial.
         let mut start = strip.a.wrapping_add(first * 16);
-        let mut rest = strip.a.add(strip.blocks * strip.block + first * if strip.narrow { 8 } else { 16 });
+        let mut rest = strip.a.wrapping_add(strip.blocks * strip.block + first * if strip.narrow { 8 } else { 16 });
         let mut out = strip.out.add(first * PW);
         let mut add = strip.add.wrapping_add(first * PW);
         for _ in 0..count {
@@ -150,12 +151,12 @@ pub(crate) unsafe fn tiles<S: Simd, const MR: usize, const NV: usize, const PW: 
                     row[v] = bias;
                 }
             }
-            b = b.add(PW);
+            b = b.wrapping_add(PW);
             let mut a = start;
             for _ in 0..strip.blocks {
                 if S::SHORT_ROUNDS {
                     each::<S, MR, NV, PW, 16>(s, &mut acc, a, b, strip.panel_floats, strip.taps);
-                    b = b.add(16 * PW);
+                    b = b.wrapping_add(16 * PW);
                 } else {
                     for h in 0..4 {
                         four::<S, MR, NV, PW, 16>(
@@ -167,7 +168,8 @@ pub(crate) unsafe fn tiles<S: Simd, const MR: usize, const NV: usize, const PW: 
                             &mut ahead,
                             (strip.step, strip.far),
                         );
-                        b = b.add(4 * PW);
+                        // Half panels end in the middle of the next row, which may be the last.
+                        b = b.wrapping_add(4 * PW);
                     }
                 }
                 a = a.wrapping_add(strip.block);
@@ -187,7 +189,7 @@ pub(crate) unsafe fn tiles<S: Simd, const MR: usize, const NV: usize, const PW: 
                         *x = s.add(*x, s.load(add.add(i * PW + at::<S, PW>(v, strip.out_block))));
                     }
                 }
-                add = add.add(MR * PW);
+                add = add.wrapping_add(MR * PW);
             }
             for (i, row) in acc.iter().enumerate() {
                 for (v, &x) in row.iter().enumerate() {
@@ -195,7 +197,7 @@ pub(crate) unsafe fn tiles<S: Simd, const MR: usize, const NV: usize, const PW: 
                 }
             }
             start = start.wrapping_add(MR * 16);
-            out = out.add(MR * PW);
+            out = out.wrapping_add(MR * PW);
         }
     }
 }

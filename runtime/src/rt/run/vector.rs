@@ -80,7 +80,7 @@ impl Run<'_> {
     }
 
     /// Floats at byte `offset` of the arena.
-    fn floats(&mut self, offset: usize, extents: &[usize]) -> &mut [f32] {
+    pub(crate) fn floats(&mut self, offset: usize, extents: &[usize]) -> &mut [f32] {
         let n = check::product(extents);
         check::extent("the array", offset, n, self.len);
         // SAFETY: checked; this run borrows the arena.

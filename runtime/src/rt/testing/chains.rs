@@ -257,7 +257,7 @@ fn ringed(links: &[Link]) -> Vec<Link> {
 #[test]
 fn chains_match() {
     let mut random = Random(31);
-    for round in 0..ROUNDS {
+    for round in 0..if cfg!(miri) { 2 } else { ROUNDS } {
         let shape = [random.within(1, 14), random.within(1, 16), random.within(1, 40)];
         let input = random.tensor(shape[0], shape[1], shape[2]);
         let mut parts = Vec::new();
@@ -365,6 +365,7 @@ fn residuals_in_place_and_means_over_rings() {
 /// Descriptors that don't fit each other are refused, and nothing is written beyond the arena: among them the streams of a review,
 /// whose ring was longer than its groups and whose second stage read more rows than the first wrote.
 #[test]
+#[cfg_attr(miri, ignore = "unwinding takes minutes")]
 fn links_that_do_not_fit_are_refused() {
     let map = |offset, height, group, ring| Map { offset, height, width: 1, channels: 8, group, ring };
     let link = |kind, input, output| Link {

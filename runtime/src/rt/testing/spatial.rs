@@ -238,7 +238,7 @@ fn stem_matches() {
 #[test]
 fn unsigned_bytes_are_read_as_integers() {
     let mut random = Random(6);
-    for _ in 0..20 {
+    for _ in 0..ROUNDS.min(20) {
         let (mut layout, mut blob) = (Layouter::default(), Blob::default());
         let (stem, mut input, _) = stem(&mut random, &mut layout, &mut blob, true);
         input.data.iter_mut().for_each(|x| *x = x.abs() * 2.0);

@@ -78,6 +78,7 @@ fn streams_equal_whole_stages() {
 /// Two threads compute what one does, bit for bit: streamed, whole and dense.
 #[cfg(feature = "threads")]
 #[test]
+#[cfg_attr(miri, ignore = "too large: the chains run on threads, too")]
 fn threads_change_nothing() {
     let mut random = Random(22);
     let (mut layout, mut blob) = (Layouter::default(), Blob::default());

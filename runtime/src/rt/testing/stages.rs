@@ -1,10 +1,80 @@
-//! The stages of ABI 1, as chains.
+//! Chains of one shape as descriptors of their own.
 
-use super::Run;
-use crate::rt::image::Image;
-use crate::rt::{
-    Clamp, Conv, Depthwise, Epilogue, Link, LinkKind, Map, NONE, Pointwise, Separable, Stem, Stream, Window,
-};
+use super::*;
+
+/// Depthwise fused into pointwise.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Separable {
+    /// Input map.
+    pub(super) input: Map,
+    /// Window of the depthwise half.
+    pub(super) window: Window,
+    /// Depthwise panels.
+    pub(super) depthwise: usize,
+    /// Epilogue of the depthwise half.
+    pub(super) depthwise_clamp: Clamp,
+    /// Pointwise panels.
+    pub(super) pointwise: usize,
+    /// Epilogue of the pointwise half.
+    pub(super) clamp: Clamp,
+    /// Result; its group is the row block.
+    pub(super) output: Map,
+    /// The row block `[K/16][group * width][16]` in the arena.
+    pub(super) scratch: usize,
+}
+
+/// Depthwise alone.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Depthwise {
+    /// Input map.
+    pub(super) input: Map,
+    /// The window.
+    pub(super) window: Window,
+    /// Panels.
+    pub(super) weights: usize,
+    /// Epilogue.
+    pub(super) clamp: Clamp,
+    /// Result.
+    pub(super) output: Map,
+}
+
+/// Pointwise alone; input and output have the same group.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pointwise {
+    /// Input map.
+    pub(super) input: Map,
+    /// Panels.
+    pub(super) weights: usize,
+    /// Epilogue.
+    pub(super) clamp: Clamp,
+    /// Result.
+    pub(super) output: Map,
+}
+
+/// Any other convolution; the border is zero.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Conv {
+    /// Input map.
+    pub(super) input: Map,
+    /// The window.
+    pub(super) window: Window,
+    /// Panels.
+    pub(super) weights: usize,
+    /// Epilogue.
+    pub(super) clamp: Clamp,
+    /// Result.
+    pub(super) output: Map,
+}
+
+/// A run of stages executed depth-first: the last one block of rows at a time, each earlier stage just far enough
+/// ahead, over maps that keep only a ring of groups.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stream {
+    /// Reads the caller's input, where the run starts there.
+    pub(super) stem: Option<Stem>,
+    /// The stages behind it, in order; each one's input is the output of the one before.
+    pub(super) stages: &'static [Separable],
+}
 
 /// Stages of a stream at most.
 const STAGES: usize = 16;
@@ -25,69 +95,56 @@ fn halves(stage: &Separable) -> [Link; 2] {
 
 impl Run<'_> {
     /// First convolution of a float image.
-    pub fn stem_f32(&mut self, stem: &Stem, input: &[f32]) {
+    pub(super) fn stem_f32(&mut self, stem: &Stem, input: &[f32]) {
         self.chain(Some(stem), &[], Image::F32(input), None);
     }
 
     /// First convolution of an image of unsigned bytes.
-    pub fn stem_u8(&mut self, stem: &Stem, input: &[u8]) {
+    pub(super) fn stem_u8(&mut self, stem: &Stem, input: &[u8]) {
         self.chain(Some(stem), &[], Image::U8(input), None);
     }
 
     /// First convolution of an image of signed bytes.
-    pub fn stem_i8(&mut self, stem: &Stem, input: &[i8]) {
+    pub(super) fn stem_i8(&mut self, stem: &Stem, input: &[i8]) {
         self.chain(Some(stem), &[], Image::I8(input), None);
     }
 
     /// Depthwise into a block of rows, then pointwise over it.
-    pub fn separable(&mut self, separable: &Separable) {
+    pub(super) fn separable(&mut self, separable: &Separable) {
         self.links(&halves(separable));
     }
 
     /// Depthwise convolution.
-    pub fn depthwise(&mut self, stage: &Depthwise) {
+    pub(super) fn depthwise(&mut self, stage: &Depthwise) {
         let Depthwise { input, window, weights, clamp, output } = *stage;
         self.links(&[link(LinkKind::Depthwise, [input, output], window, weights, clamp)]);
     }
 
     /// 1x1 convolution.
-    pub fn pointwise(&mut self, stage: &Pointwise) {
+    pub(super) fn pointwise(&mut self, stage: &Pointwise) {
         let Pointwise { input, weights, clamp, output } = *stage;
         self.links(&[link(LinkKind::Pointwise, [input, output], Window::ONE, weights, clamp)]);
     }
 
     /// Any other convolution.
-    pub fn conv(&mut self, stage: &Conv) {
+    pub(super) fn conv(&mut self, stage: &Conv) {
         let Conv { input, window, weights, clamp, output } = *stage;
         self.links(&[link(LinkKind::Conv, [input, output], window, weights, clamp)]);
     }
 
     /// Means over a whole map, with its padding lanes, at byte `output` of the arena.
-    pub fn global_average_pool(&mut self, input: &Map, output: usize) {
+    pub(super) fn global_average_pool(&mut self, input: &Map, output: usize) {
         self.links(&[mean(input, output)]);
     }
 
     /// Means over a whole map to the caller.
-    pub fn global_average_pool_out(&mut self, input: &Map, output: &mut [f32]) {
+    pub(super) fn global_average_pool_out(&mut self, input: &Map, output: &mut [f32]) {
         self.chain(None, &[mean(input, 0)], Image::F32(&[]), Some(output));
     }
 
     /// A run of stages, rows at a time, from a float image.
-    pub fn stream_f32(&mut self, stream: &Stream, input: &[f32]) {
-        self.stream(stream, Image::F32(input));
-    }
-
-    /// A run of stages, rows at a time, from an image of unsigned bytes.
-    pub fn stream_u8(&mut self, stream: &Stream, input: &[u8]) {
-        self.stream(stream, Image::U8(input));
-    }
-
-    /// A run of stages, rows at a time, from an image of signed bytes.
-    pub fn stream_i8(&mut self, stream: &Stream, input: &[i8]) {
-        self.stream(stream, Image::I8(input));
-    }
-
-    fn stream(&mut self, stream: &Stream, image: Image) {
+    pub(super) fn stream_f32(&mut self, stream: &Stream, input: &[f32]) {
+        let image = Image::F32(input);
         let stages = stream.stages;
         assert!(stages.len() <= STAGES, "a stream has at most {STAGES} stages");
         let none = mean(&Map::NONE, NONE);
