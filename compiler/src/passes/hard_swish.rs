@@ -2,7 +2,7 @@
 
 use super::numbers::uniform;
 use super::sweep::{Sweep, join};
-use crate::graph::{Activation, Binary, Node, Op, Unary, ValueId};
+use crate::graph::{Activation, Binary, Node, Op, Tensor, Unary, ValueId};
 
 /// Relative rounding a spelling may have: constants such as 1/6 are f32.
 const TOLERANCE: f64 = 1e-6;
@@ -11,32 +11,60 @@ const MAX_DEPTH: usize = 4;
 
 pub(super) fn rewrite(sweep: &mut Sweep, node: Node) {
     if let Op::Binary(Binary::Mul | Binary::Div) = node.op
-        && let Some((x, origin)) = recognise(sweep, &node)
+        && let Some((x, factor, origin)) = recognise(sweep, &node)
         && sweep.ty(x) == sweep.ty(node.output)
     {
-        sweep.note(&node, "x * clamp(x / 6 + 1/2, 0, 1) is hard-swish");
         let origin = join(&origin, &node.origin);
-        return sweep.emit(Node {
-            op: Op::Unary(Unary::Act(Activation::HardSwish)),
-            inputs: vec![Some(x)],
-            output: node.output,
-            origin,
-        });
+        let (output, ty) = (node.output, sweep.ty(node.output).clone());
+        let exact = near(factor, 1.0);
+        let swish = if exact { output } else { sweep.add_value(output, ty) };
+        let op = Op::Unary(Unary::Act(Activation::HardSwish));
+        if exact {
+            sweep.note(&node, "x * clamp(x / 6 + 1/2, 0, 1) is hard-swish");
+        } else {
+            sweep.note(&node, format!("x * clamp(x / 6 + 1/2, 0, 1) is hard-swish, here times {factor}"));
+        }
+        sweep.emit(Node { op, inputs: vec![Some(x)], output: swish, origin: origin.clone() });
+        if !exact {
+            let scale = sweep.add_constant(output, Tensor::f32([], [factor as f32]));
+            let inputs = vec![Some(swish), Some(scale)];
+            sweep.emit(Node { op: Op::Binary(Binary::Mul), inputs, output, origin });
+        }
+        return;
+    }
+    if let Some(x) = undone(sweep, &node) {
+        sweep.note(&node, "its factors come to 1");
+        return sweep.replace(node, x);
     }
     sweep.emit(node);
 }
 
-/// A product of constants and two values, one of which is a clamped affine of the other.
-fn recognise(sweep: &Sweep, node: &Node) -> Option<(ValueId, Vec<String>)> {
+/// The value that constants multiply and divide by as much, such as the 6 of a hard-swish that is divided by 6 in the end.
+fn undone(sweep: &Sweep, node: &Node) -> Option<ValueId> {
+    if !matches!(node.op, Op::Binary(Binary::Mul | Binary::Div)) {
+        return None;
+    }
+    let mut product = Product { constant: 1.0, values: Vec::new(), origin: Vec::new() };
+    product.multiply(sweep, node, MAX_DEPTH)?;
+    let &[x] = &product.values[..] else { return None };
+    (near(product.constant, 1.0) && sweep.ty(x) == sweep.ty(node.output)).then_some(x)
+}
+
+fn near(a: f64, b: f64) -> bool {
+    (a - b).abs() <= TOLERANCE * b.abs()
+}
+
+/// A product of constants and two values, one of which is a clamped affine of the other: `x`, and the factor of its
+/// hard-swish, which is not 1 where a constant such as 1/6 was rounded.
+fn recognise(sweep: &Sweep, node: &Node) -> Option<(ValueId, f64, Vec<String>)> {
     let mut product = Product { constant: 1.0, values: Vec::new(), origin: Vec::new() };
     product.multiply(sweep, node, MAX_DEPTH)?;
     let &[a, b] = &product.values[..] else { return None };
     [(a, b), (b, a)].into_iter().find_map(|(x, gate)| {
         let (slope, offset, top, names) = gate_of(sweep, x, gate)?;
-        let near = |a: f64, b: f64| (a - b).abs() <= TOLERANCE * b.abs();
-        let k = product.constant;
-        (near(k * top, 1.0) && near(k * slope, 1.0 / 6.0) && near(k * offset, 0.5))
-            .then(|| (x, join(&names, &product.origin)))
+        let factor = product.constant * top;
+        (factor.is_finite() && factor != 0.0 && near(6.0 * slope, top) && near(2.0 * offset, top))
+            .then(|| (x, factor, join(&names, &product.origin)))
     })
 }
 
@@ -171,6 +199,19 @@ mod tests {
             let [node] = &canonical.nodes[..] else { panic!("{canonical}") };
             assert!(matches!(&node.op, Op::Conv(conv) if conv.activation == Activation::HardSwish));
         }
+    }
+
+    #[test]
+    fn a_rounded_sixth_leaves_a_factor() {
+        let graph = spelt(|b, x| {
+            let (three, sixth) = (b.scalar(3.0), b.scalar(0.166_625_98));
+            let sum = binary(b, Binary::Add, three, x);
+            let gate = b.clamp(sum, 0.0, 6.0);
+            let scaled = binary(b, Binary::Mul, sixth, x);
+            let y = binary(b, Binary::Mul, scaled, gate);
+            b.conv(y, 4, 3, 1, [1; 4])
+        });
+        assert_eq!(ops(&fires(&graph, "recognise-hard-swish")), ["Conv", "Conv"]);
     }
 
     #[test]

@@ -223,6 +223,14 @@ pub fn installed(command: &str) -> Result<(), String> {
     if found { Ok(()) } else { Err(format!("{command} is not installed")) }
 }
 
+/// Whether a structure holds the outputs of a model.
+fn several(module: &Module) -> bool {
+    let header = module.files.iter().find(|(name, _)| *name == format!("{}.h", module.prefix));
+    header.is_some_and(|(_, text)| {
+        String::from_utf8_lossy(text).contains(&format!("typedef struct {}_output ", module.prefix))
+    })
+}
+
 /// A table of all models between a beginning that defines `SERVER` and an end that uses the table.
 fn table(beginning: &str, modules: &[Module], end: &str) -> String {
     let mut text = String::from(beginning);
@@ -231,6 +239,16 @@ fn table(beginning: &str, modules: &[Module], end: &str) -> String {
     }
     for (i, Module { prefix, .. }) in modules.iter().enumerate() {
         let capitals = prefix.to_uppercase();
+        if several(&modules[i]) {
+            let _ = writeln!(
+                text,
+                "static void flat{i}(const {capitals}_INPUT_TYPE *input, float *output, {prefix}_arena *arena) {{ \
+                 {prefix}_run(input, ({prefix}_output *)output, arena); }}\n\
+                 SERVER(serve{i}, flat{i}, {prefix}_arena, {capitals}_INPUT_TYPE, {capitals}_INPUT_LEN, float, \
+                 sizeof({prefix}_output) / sizeof(float))"
+            );
+            continue;
+        }
         let _ = writeln!(
             text,
             "SERVER(serve{i}, {prefix}_run, {prefix}_arena, {capitals}_INPUT_TYPE, {capitals}_INPUT_LEN, \

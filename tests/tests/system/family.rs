@@ -1,19 +1,101 @@
-//! Every float model of `../shared/family` and its folder `random` gives every expected row: through the reference, the
-//! macro and C. What their tables say is to be refused is, by name.
+//! Every float model of `../shared/family` and its folder `random` gives every expected row: through the reference,
+//! emitted Rust and C. What their tables say is to be refused is, by name.
 
-use crate::{Stop, trial};
+use crate::{Stop, scratch, trial};
 use libtest_mimic::Trial;
+use mobilenet_compiler::emit::c::Target;
 use mobilenet_compiler::graph::{self, Data, Tensor};
 use mobilenet_compiler::onnx::Model;
 use mobilenet_compiler::{Options, reference};
 use mobilenet_tests::case::Case;
 use mobilenet_tests::given::{Fate, Given, family};
+use mobilenet_tests::program::c::Toolchain;
+use mobilenet_tests::program::rust::{self, Profile};
+use mobilenet_tests::program::{Program, Request, isas};
+use std::sync::{Mutex, PoisonError};
 
 /// Rows of each model that the reference computes.
 const REFERENCE_ROWS: usize = 2;
 
 pub fn trials() -> Vec<Trial> {
-    vec![trial("family::reference", of_reference), trial("family::refused_by_name", refused)]
+    let mut trials = vec![trial("family::reference", of_reference), trial("family::refused_by_name", refused)];
+    for (name, compiler, target) in
+        [("gcc", "gcc", Target::Auto), ("clang", "clang", Target::Auto), ("generic", "gcc", Target::Generic)]
+    {
+        trials.push(trial(format!("family::c_{name}"), move || {
+            let (given, cases) = compiled(|_| true)?;
+            every_row(&c(name, compiler, target, &cases)?, &given, &cases, None)
+        }));
+    }
+    for isa in isas() {
+        trials.push(trial(format!("family::rust_{isa}"), move || {
+            // What several outputs are in Rust has no trait that the program here could ask.
+            let (given, cases) = compiled(|case| case.plan.network.outputs.len() == 1)?;
+            every_row(&rust(&cases)?, &given, &cases, Some(isa))
+        }));
+    }
+    trials
+}
+
+/// The float models whose case is `wanted`, compiled.
+fn compiled(wanted: fn(&Case) -> bool) -> Result<(Vec<Given>, Vec<Case>), Stop> {
+    let (mut models, mut cases, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
+    for (at, given) in of(|fate| fate == Fate::Compiled)?.into_iter().enumerate() {
+        match Case::read(&format!("model{at}"), &given.path) {
+            Ok(case) if wanted(&case) => {
+                models.push(given);
+                cases.push(case);
+            }
+            Ok(_) => {}
+            Err(error) => wrong.push(format!("{}: {error}", given.name)),
+        }
+    }
+    if wrong.is_empty() { Ok((models, cases)) } else { Err(Stop::Failed(wrong.join("\n"))) }
+}
+
+fn c(name: &str, compiler: &'static str, target: Target, cases: &[Case]) -> Result<Program, Stop> {
+    let toolchain = Toolchain::host(compiler);
+    toolchain.present().map_err(Stop::Absent)?;
+    let modules = cases.iter().map(|case| case.c_for(target)).collect::<Result<Vec<_>, _>>()?;
+    Ok(toolchain.build(&scratch().join(format!("family-{name}")), &modules)?)
+}
+
+/// One program for all instruction sets.
+fn rust(cases: &[Case]) -> Result<Program, Stop> {
+    static BUILT: Mutex<Option<Program>> = Mutex::new(None);
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    if built.is_none() {
+        let modules = cases.iter().map(Case::rust).collect::<Result<Vec<_>, _>>()?;
+        let (folder, target) = (scratch().join("family-rust"), scratch().join("target"));
+        *built = Some(rust::build(&folder, &target, &modules, Profile::Release)?);
+    }
+    Ok(built.clone().ok_or("nothing was built".to_string())?)
+}
+
+fn every_row(program: &Program, models: &[Given], cases: &[Case], isa: Option<&str>) -> Result<(), Stop> {
+    let mut wrong = Vec::new();
+    for (index, (given, case)) in models.iter().zip(cases).enumerate() {
+        wrong.extend(rows_of(program, index, given, case, isa).err());
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(Stop::Failed(wrong.join("\n"))) }
+}
+
+fn rows_of(program: &Program, index: usize, given: &Given, case: &Case, isa: Option<&str>) -> Result<(), String> {
+    let rows = given.rows(usize::MAX)?;
+    let inputs: Vec<Vec<u8>> = rows.iter().map(|row| row.input.clone()).collect();
+    let outputs = &case.plan.network.outputs;
+    let lens: Vec<usize> = outputs.iter().map(|output| output.port.shape.iter().product()).collect();
+    let found = program.run(&[Request { index, inputs: &inputs, output_len: lens.iter().sum() }], isa)?;
+    for (row, found) in rows.iter().zip(found.iter().flatten()) {
+        let mut rest = &found[..];
+        let outputs = lens.iter().map(|&len| {
+            let (output, behind) = rest.split_at(len);
+            rest = behind;
+            output.to_vec()
+        });
+        given.agree(row, &outputs.collect::<Vec<_>>())?;
+    }
+    Ok(())
 }
 
 fn of(fate: impl Fn(Fate) -> bool) -> Result<Vec<Given>, Stop> {
