@@ -6,9 +6,9 @@ use super::groups::shape;
 use super::lower::{Lowering, too_large};
 use super::pack::Section;
 use super::units::Unit;
-use super::{Chain, Link, LinkOp, Map, Op, Source, Step, Target, UNIT, stem_scratch_bytes};
+use super::{Chain, Epilogue, Link, LinkOp, Map, Op, Source, Step, Target, UNIT, stem_scratch_bytes};
 use crate::diagnostic::Problem;
-use crate::graph::Window;
+use crate::graph::{Activation, Window};
 use crate::network::{Layout, MapId, StageKind};
 
 impl<'a> Lowering<'a, '_> {
@@ -54,7 +54,11 @@ impl<'a> Lowering<'a, '_> {
             _ => (LinkOp::Elementwise, UNIT, None),
         };
         let weights = section.map(|section| self.section(section));
-        let epilogue = self.epilogue(&stage.epilogue)?;
+        let epilogue = match stage.kind {
+            // What follows the sums is a step of its own.
+            StageKind::GlobalAveragePool => Epilogue::activation(Activation::NONE),
+            _ => self.epilogue(&stage.epilogue)?,
+        };
         Ok(Link { op, input, window, weights, epilogue, output, stage: index, reason: String::new() })
     }
 

@@ -118,8 +118,7 @@ impl<'a> Lowering<'a, '_> {
                 let (to, output) = if plain { self.vector(output)? } else { self.vector_in_arena(output)? };
                 let op = LinkOp::Mean { to };
                 let mean = self.link(index, Some(map), output)?;
-                let epilogue = Epilogue::activation(Activation::NONE);
-                self.push_chain(vec![Link { op, epilogue, ..mean }], "one pass over the map".into());
+                self.push_chain(vec![Link { op, ..mean }], "one pass over the map".into());
                 if !plain {
                     self.rest_of_epilogue(index, output)?;
                 }
