@@ -3,9 +3,9 @@
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use mobilenet_runtime::rt::{Aligned, Clamp, Dense, Depthwise, Epilogue, Layout, Map, Pointwise, Run, Source, Stem, Window};
+use mobilenet_runtime::rt::{Aligned, Chain, Dense, Epilogue, Layout, Link, LinkKind, Map, Run, Source, Stem, Window};
 
-const RELU6: Clamp = Clamp { lo: 0.0, hi: 6.0 };
+const RELU6: Epilogue = Epilogue::clamp(0.0, 6.0);
 
 fn main() {
     println!("{}", mobilenet_runtime::rt::isa());
@@ -52,6 +52,12 @@ fn window(stride: usize) -> Window {
     Window { kernel: [3; 2], stride: [stride; 2], dilation: [1; 2], pad: [if stride == 1 { 1 } else { 0 }; 2] }
 }
 
+/// One link with its weights at the start of the blob.
+fn chain(kind: LinkKind, input: Map, window: Window, output: Map) -> Chain {
+    let link = Link { kind, groups: 1, input, window, weights: 0, epilogue: RELU6, output };
+    Chain { stem: None, links: vec![link].leak() }
+}
+
 /// Size, channels in and out, rows per block.
 const POINTWISE: [(usize, usize, usize, usize); 9] = [
     (112, 32, 64, 4),
@@ -68,10 +74,10 @@ const POINTWISE: [(usize, usize, usize, usize); 9] = [
 #[divan::bench(args = POINTWISE)]
 fn pointwise(bencher: Bencher, (size, k, n, rows): (usize, usize, usize, usize)) {
     let (input, output) = (map(0, size, k, rows), map(size * size * k, size, n, rows));
-    let stage = Pointwise { input, weights: 0, clamp: RELU6, output };
+    let stage = chain(LinkKind::Pointwise, input, Window::ONE, output);
     let mut memory = Memory::new(n * (1 + k), size * size * (k + n));
     let mut run = memory.run();
-    bencher.counter(ItemsCount::new(size * size * k * n)).bench_local(|| run.pointwise(black_box(&stage)));
+    bencher.counter(ItemsCount::new(size * size * k * n)).bench_local(|| run.chain_f32(black_box(&stage), &[]));
 }
 
 /// Size of the output, channels, stride.
@@ -91,29 +97,30 @@ const DEPTHWISE: [(usize, usize, usize); 9] = [
 fn depthwise(bencher: Bencher, (size, channels, stride): (usize, usize, usize)) {
     let (from, floats) = (size * stride, size * size * stride * stride * channels);
     let (input, output) = (map(0, from, channels, from), map(floats, size, channels, size));
-    let stage = Depthwise { input, window: window(stride), weights: 0, clamp: RELU6, output };
+    let stage = chain(LinkKind::Depthwise, input, window(stride), output);
     let mut memory = Memory::new(channels * 10, floats + size * size * channels);
     let mut run = memory.run();
-    bencher.counter(ItemsCount::new(size * size * channels * 9)).bench_local(|| run.depthwise(black_box(&stage)));
+    bencher.counter(ItemsCount::new(size * size * channels * 9)).bench_local(|| run.chain_f32(black_box(&stage), &[]));
 }
 
 #[divan::bench(args = [Layout::Nchw, Layout::Nhwc])]
 fn stem(bencher: Bencher, layout: Layout) {
     let (size, n) = (112, 32);
     let scratch = size * size * n;
-    let stage = Stem {
+    let stem = Stem {
         input: Source { height: 224, width: 224, channels: 3, layout },
         window: window(2),
         weights: 0,
         pad_values: &[0.0; 3],
-        epilogue: Epilogue::clamp(0.0, 6.0),
+        epilogue: RELU6,
         output: map(0, size, n, 4),
         scratch: scratch * 4,
     };
+    let stage = Chain { stem: Some(stem), links: &[] };
     let mut memory = Memory::new(n * 28, scratch + 4 * 3 * 240);
     let image = vec![0.5_f32; 224 * 224 * 3];
     let mut run = memory.run();
-    bencher.counter(ItemsCount::new(size * size * n * 27)).bench_local(|| run.stem_f32(black_box(&stage), &image));
+    bencher.counter(ItemsCount::new(size * size * n * 27)).bench_local(|| run.chain_f32(black_box(&stage), &image));
 }
 
 #[divan::bench]

@@ -227,8 +227,8 @@ void mobilenet_rt_run_import_i8(mobilenet_rt_inference *inference, const mobilen
 void mobilenet_rt_run_dense(mobilenet_rt_inference *inference, const mobilenet_rt_dense *dense, size_t output);
 
 /* From the arena to the arena, in place: n floats, or the middle axis of [outer][n][inner], at byte offset. */
-void mobilenet_rt_run_activate(mobilenet_rt_inference *inference, size_t offset, size_t n,
-                               const mobilenet_rt_activation *activation);
+void mobilenet_rt_run_activate(mobilenet_rt_inference *inference, const mobilenet_rt_activation *activation,
+                               size_t offset, size_t n);
 void mobilenet_rt_run_softmax(mobilenet_rt_inference *inference, size_t offset, size_t outer, size_t n, size_t inner,
                               int log);
 void mobilenet_rt_run_normalize(mobilenet_rt_inference *inference, size_t offset, size_t outer, size_t n, size_t inner,
@@ -248,8 +248,8 @@ void mobilenet_rt_run_chain_u8_mean_out(mobilenet_rt_inference *inference, const
                                         const uint8_t *input, size_t input_length, float *output, size_t length);
 void mobilenet_rt_run_chain_i8_mean_out(mobilenet_rt_inference *inference, const mobilenet_rt_chain *chain,
                                         const int8_t *input, size_t input_length, float *output, size_t length);
-void mobilenet_rt_run_activate_out(mobilenet_rt_inference *inference, float *output, size_t length,
-                                   const mobilenet_rt_activation *activation);
+void mobilenet_rt_run_activate_out(mobilenet_rt_inference *inference, const mobilenet_rt_activation *activation,
+                                   float *output, size_t length);
 void mobilenet_rt_run_normalize_out(mobilenet_rt_inference *inference, float *output, size_t length, size_t n,
                                     size_t inner, uint32_t p, float epsilon);
 /* From the array [outer][n][inner] at byte offset: indices of the largest, of several the first or, where last, the last. */

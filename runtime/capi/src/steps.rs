@@ -225,9 +225,9 @@ pub unsafe extern "C" fn mobilenet_rt_run_export(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mobilenet_rt_run_activate(
     inference: *mut Inference,
+    activation: *const Activation,
     offset: usize,
     n: usize,
-    activation: *const Activation,
 ) {
     // SAFETY: as for this function.
     unsafe {
@@ -245,9 +245,9 @@ pub unsafe extern "C" fn mobilenet_rt_run_activate(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mobilenet_rt_run_activate_out(
     inference: *mut Inference,
+    activation: *const Activation,
     output: *mut f32,
     length: usize,
-    activation: *const Activation,
 ) {
     // SAFETY: as for this function.
     unsafe {
