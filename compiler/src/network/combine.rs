@@ -50,6 +50,9 @@ impl Epilogue {
     }
 }
 
+/// The axes in front of the channels and those behind.
+type Sides = (Vec<Axis<Label>>, Vec<Axis<Label>>);
+
 impl Builder<'_> {
     fn operand(&self, value: ValueId) -> Option<Operand> {
         match self.state(value) {
@@ -267,7 +270,7 @@ impl Builder<'_> {
     /// The maps, and the order and size of the result, where the axis is the channels of all inputs.
     fn along_channels(&self, inputs: &[ValueId], axis: usize) -> Option<(Vec<MapId>, Vec<Axis<Label>>, FeatureMap)> {
         let mut maps = Vec::new();
-        let mut around: Option<(Vec<Axis<Label>>, Vec<Axis<Label>>)> = None;
+        let mut around: Option<Sides> = None;
         let (mut channels, mut size) = (0, None);
         for &x in inputs {
             let Operand { map, order, .. } = self.operand(x)?;

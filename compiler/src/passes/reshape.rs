@@ -142,7 +142,8 @@ fn raise(sweep: &mut Sweep, node: Node) {
         let view = sweep.sole_producer(x).filter(|view| view.op == Op::Reshape)?;
         let y = view.inputs.first().copied()??;
         (takes(sweep, y) && sweep.ty(x) == sweep.ty(node.output)).then_some(())?;
-        Some((at, x, across(sweep, &node, at, &sweep.shape(x).to_vec(), &sweep.shape(y).to_vec())?))
+        let (from, to) = (sweep.shape(x).to_vec(), sweep.shape(y).to_vec());
+        Some((at, x, across(sweep, &node, at, &from, &to)?))
     });
     let Some((at, x, mut moved)) = moved else { return sweep.emit(node) };
     let Some(mut view) = sweep.take(x) else { return sweep.emit(node) };

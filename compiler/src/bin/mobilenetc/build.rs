@@ -46,7 +46,7 @@ pub fn build(args: &Build, terminal: &mut Terminal) -> Result<(), Failure> {
 /// Output goes into a folder, so no part of its path may be a file.
 fn refuse_file(output: &Path) -> Result<(), Failure> {
     output.ancestors().find(|path| path.is_file()).map_or(Ok(()), |file| {
-        let problem = Problem::new(format!("can't write into {}: {} is a file", text::path(output), text::path(&file)));
+        let problem = Problem::new(format!("can't write into {}: {} is a file", text::path(output), text::path(file)));
         Err(Failure::Other(problem.hint("name a folder")))
     })
 }

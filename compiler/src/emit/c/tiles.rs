@@ -348,7 +348,7 @@ impl Row {
     /// The sums that column `q` is a factor of, each with the tap's column.
     pub(super) fn sums(&self, q: usize, pixels: usize) -> impl Iterator<Item = (usize, usize)> {
         let Self { kernel, stride } = *self;
-        let taps = (0..kernel).filter(move |&j| q >= j && (q - j) % stride == 0 && (q - j) / stride < pixels);
+        let taps = (0..kernel).filter(move |&j| q >= j && (q - j).is_multiple_of(stride) && (q - j) / stride < pixels);
         taps.map(move |j| ((q - j) / stride, j))
     }
 

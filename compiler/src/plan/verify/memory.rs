@@ -47,12 +47,12 @@ impl Memory {
     pub fn write(&mut self, range: Range<usize>, tag: Tag) -> Result<(), Fault> {
         self.inside(&range)?;
         // The span that begins in front and reaches in, then those that begin inside.
-        if let Some((&start, &(end, old))) = self.spans.range(..range.start).next_back() {
-            if end > range.start {
-                self.spans.insert(start, (range.start, old));
-                if end > range.end {
-                    self.spans.insert(range.end, (end, old));
-                }
+        if let Some((&start, &(end, old))) = self.spans.range(..range.start).next_back()
+            && end > range.start
+        {
+            self.spans.insert(start, (range.start, old));
+            if end > range.end {
+                self.spans.insert(range.end, (end, old));
             }
         }
         while let Some((&start, &(end, old))) = self.spans.range(range.start..range.end).next() {
@@ -103,7 +103,7 @@ pub(super) fn lanes(channels: usize) -> usize {
 
 /// Groups of a map's rows.
 pub(super) fn groups(map: &Map) -> usize {
-    (map.height + map.group - 1) / map.group
+    map.height.div_ceil(map.group)
 }
 
 /// The bytes of a group: in its slot of the ring, as many rows as it has.
