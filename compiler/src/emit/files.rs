@@ -232,7 +232,7 @@ mod tests {
         let mut files = Files::new();
         files.insert("net.rs", format!("{generated}\nnew"));
         files.insert("net.bin", "raw");
-        assert_eq!(files.foreign(&folder), [PathBuf::new(); 0]);
+        assert!(files.foreign(&folder).is_empty());
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("net.rs"), "mod mine;").unwrap();
         fs::write(folder.join("net.bin"), "mine").unwrap();
@@ -241,12 +241,12 @@ mod tests {
         assert_eq!(files.foreign(&folder), [folder.join("net.rs")]);
         fs::write(folder.join("net.bin"), "of an older build").unwrap();
         fs::write(folder.join("net.rs"), format!("{generated}\nold")).unwrap();
-        assert_eq!(files.foreign(&folder), [PathBuf::new(); 0]);
+        assert!(files.foreign(&folder).is_empty());
         let mut bin = Files::new();
         bin.insert("net.bin", [MAGIC.as_slice(), b"new"].concat());
         assert_eq!(bin.foreign(&folder), [folder.join("net.bin")]);
         fs::write(folder.join("net.bin"), [MAGIC.as_slice(), b"old"].concat()).unwrap();
-        assert_eq!(bin.foreign(&folder), [PathBuf::new(); 0]);
+        assert!(bin.foreign(&folder).is_empty());
         fs::remove_dir_all(&folder).unwrap();
     }
 

@@ -250,7 +250,7 @@ mod tests {
         for (bytes, what, remedy) in files {
             let text = said(bytes);
             assert!(text.starts_with("this is no ONNX model: it is ") && text.contains(what), "{what}: {text}");
-            assert!(text.contains(&format!("\n    hint: ")) && text.contains(remedy), "{what}: {text}");
+            assert!(text.contains("\n    hint: ") && text.contains(remedy), "{what}: {text}");
         }
         // What is none of them is not guessed at.
         let cut = Author::new("net", 13).to_bytes();

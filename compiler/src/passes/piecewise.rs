@@ -197,7 +197,8 @@ mod tests {
     fn values_are_those_of_the_formula() {
         let f = x().affine(2.0, -1.0).activated(Activation::Clamp { lo: -0.5, hi: 3.0 }).unwrap();
         let g = x().activated(RELU).unwrap().affine(-1.0, 1.0);
-        let cases: [(Piecewise, fn(f64, f64) -> f64); 3] =
+        type Formula = fn(f64, f64) -> f64;
+        let cases: [(Piecewise, Formula); 3] =
             [(f.plus(&g), |f, g| f + g), (f.larger(&g), f64::max), (f.smaller(&g), f64::min)];
         for (found, formula) in cases {
             for i in -40..40 {

@@ -84,12 +84,13 @@ fn not_a_number_passes_through_activations() {
 #[test]
 fn activations_follow_their_formulas() {
     let x = floats(&[4], [-3.0, -0.5, 0.0, 2.0]);
-    let cases: [(Activation, fn(f64) -> f64); 5] = [
+    type Formula = fn(f64) -> f64;
+    let cases: [(Activation, Formula); 5] = [
         (Activation::Sigmoid, |x| x.exp() / (x.exp() + 1.0)),
         (Activation::Swish, |x| x * x.exp() / (x.exp() + 1.0)),
         (Activation::Tanh, |x| (x.exp() - (-x).exp()) / (x.exp() + (-x).exp())),
         (Activation::LeakyRelu { alpha: 0.25 }, |x| if x > 0.0 { x } else { x / 4.0 }),
-        (Activation::HardSigmoid { alpha: 0.25, beta: 0.5 }, |x| (x / 4.0 + 0.5).max(0.0).min(1.0)),
+        (Activation::HardSigmoid { alpha: 0.25, beta: 0.5 }, |x| (x / 4.0 + 0.5).clamp(0.0, 1.0)),
     ];
     for (activation, formula) in cases {
         let found = eval(&Op::Unary(Unary::Act(activation)), &[&x]).to_f64();

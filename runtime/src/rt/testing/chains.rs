@@ -152,8 +152,9 @@ fn build(random: &mut Random, parts: &[Part], input: &Tensor) -> Built {
     let shape = [input.height, input.width, input.channels];
     let mut map = layout.map(shape, random.within(1, input.height));
     let first = map;
-    let (mut links, mut floats, mut maps): (Vec<Link>, Vec<(usize, Vec<f32>)>, Vec<(Map, &Tensor)>) =
-        Default::default();
+    let mut links: Vec<Link> = Vec::new();
+    let mut floats: Vec<(usize, Vec<f32>)> = Vec::new();
+    let mut maps: Vec<(Map, &Tensor)> = Vec::new();
     for (index, part) in parts.iter().enumerate() {
         let [h, _, n] = part.shape;
         let same = matches!(part.kind, LinkKind::Pointwise | LinkKind::Elementwise);

@@ -197,7 +197,7 @@ fn arrays(bench: &mut Bench, (input, x): (Map, &Tensor)) {
     let len = x.values.len();
     let along = |n: usize, inner: usize, f: &dyn Fn(&[f64]) -> Vec<f64>| {
         let mut values = x.values.clone();
-        for start in (0..len).filter(|i| i / inner % n == 0) {
+        for start in (0..len).filter(|i| (i / inner).is_multiple_of(n)) {
             let one: Vec<f64> = (0..n).map(|i| values[start + i * inner]).collect();
             f(&one).into_iter().enumerate().for_each(|(i, y)| values[start + i * inner] = y);
         }
@@ -231,7 +231,7 @@ fn arrays(bench: &mut Bench, (input, x): (Map, &Tensor)) {
             let most = x.iter().copied().fold(f64::MIN, f64::max);
             vec![x.iter().position(|&y| y == most).unwrap_or(0) as f64; x.len()]
         });
-        let best: Vec<f64> = (0..len).filter(|i| i / inner % n == 0).map(|i| best[i]).collect();
+        let best: Vec<f64> = (0..len).filter(|i| (i / inner).is_multiple_of(n)).map(|i| best[i]).collect();
         let plain = bench.take(len);
         bench.step(Op::Export { input, layout: Layout::Nhwc, output: Target::Arena(plain) });
         let port = bench.port("index", &[outer * inner], DType::I64, &best);
