@@ -310,7 +310,7 @@ pub struct Normalize {
     /// Factor on the pixels' 0..255 instead of mean and deviation, e.g. 1/255
     #[arg(long, value_name = "FACTOR", conflicts_with_all = ["mean", "std"], value_parser = number)]
     pub scale: Option<f32>,
-    /// How a picture of another shape is brought to the model's: cover, `crop[:SIDE],` stretch or pad
+    /// How a picture of another shape is brought to the model's: cover, `crop[:SIDE]`, stretch or pad
     ///
     /// cover cuts it to the model's aspect ratio around the centre and resizes that. crop resizes the short side to SIDE, by
     /// default 256/224 of the model's, and cuts out the centre, as ImageNet's pictures are evaluated. stretch resizes height
