@@ -68,40 +68,73 @@ def tflite():
 
     layers = tf.keras.layers
     start = layers.Input((height, width, channels), batch_size=1)
-    x, weights = start, []
+    values, weights = {model.graph.input[0].name: start}, []
+
+    def convolution(x, node, a):
+        w = constants[node.input[1]]
+        stride, size = a["strides"][0], w.shape[2]
+        pads = a.get("pads", [0] * 4)
+        same = stride == 1 and 2 * pads[0] + 1 == size
+        if not same and any(pads):
+            x = layers.ZeroPadding2D(((pads[0], pads[2]), (pads[1], pads[3])))(x)
+        mode, bias = ("same" if same else "valid"), len(node.input) > 2
+        if a.get("group", 1) > 1:
+            layer = layers.DepthwiseConv2D(size, stride, mode, use_bias=bias)
+            kernel = w.transpose(2, 3, 0, 1)
+        else:
+            layer = layers.Conv2D(w.shape[0], size, stride, mode, use_bias=bias)
+            kernel = w.transpose(2, 3, 1, 0)
+        x = layer(x)
+        weights.append((layer, [kernel] + [constants[i] for i in node.input[2:]]))
+        return x
+
+    def norm(x, node, a):
+        layer = layers.BatchNormalization(epsilon=a.get("epsilon", 1e-5))
+        x = layer(x)
+        weights.append((layer, [constants[i] for i in node.input[1:]]))
+        return x
+
+    def dense(x, node, a):
+        w = constants[node.input[1]]
+        layer = layers.Dense(w.shape[0])
+        x = layer(x)
+        weights.append((layer, [w.T, constants[node.input[2]]]))
+        return x
+
+    def hard_sigmoid(x):
+        return layers.ReLU(6.0)(x + 3.0) * (1.0 / 6.0)
+
     for node in model.graph.node:
         a = attributes(node)
+        x = values[node.input[0]]
         if node.op_type == "Conv":
-            w = constants[node.input[1]]
-            stride, size = a["strides"][0], w.shape[2]
-            top, left, bottom, right = a.get("pads", [0] * 4)
-            same = stride == 1 and size == 3
-            if not same and any((top, left, bottom, right)):
-                x = layers.ZeroPadding2D(((top, bottom), (left, right)))(x)
-            mode = "same" if same else "valid"
-            if a.get("group", 1) > 1:
-                layer = layers.DepthwiseConv2D(size, stride, mode, use_bias=False)
-                weights.append((layer, [w.transpose(2, 3, 0, 1)]))
-            else:
-                layer = layers.Conv2D(w.shape[0], size, stride, mode, use_bias=False)
-                weights.append((layer, [w.transpose(2, 3, 1, 0)]))
-            x = layer(x)
+            x = convolution(x, node, a)
         elif node.op_type == "BatchNormalization":
-            layer = layers.BatchNormalization(epsilon=a.get("epsilon", 1e-5))
-            x = layer(x)
-            weights.append((layer, [constants[i] for i in node.input[1:]]))
+            x = norm(x, node, a)
         elif node.op_type == "Relu":
             x = layers.ReLU()(x)
+        elif node.op_type == "Clip":
+            x = layers.ReLU(6.0)(x)
+        elif node.op_type == "HardSigmoid":
+            x = hard_sigmoid(x)
+        elif node.op_type == "HardSwish":
+            x = x * hard_sigmoid(x)
+        elif node.op_type == "Add":
+            x = layers.Add()([x, values[node.input[1]]])
+        elif node.op_type == "Mul":
+            x = layers.Multiply()([x, values[node.input[1]]])
         elif node.op_type == "GlobalAveragePool":
-            x = layers.GlobalAveragePooling2D()(x)
+            x = layers.GlobalAveragePooling2D(keepdims=True)(x)
+        elif node.op_type == "Flatten":
+            x = layers.Flatten()(x)
         elif node.op_type == "Gemm":
-            w = constants[node.input[1]]
-            layer = layers.Dense(w.shape[0])
-            x = layer(x)
-            weights.append((layer, [w.T, constants[node.input[2]]]))
-    keras = tf.keras.Model(start, x)
-    for layer, values in weights:
-        layer.set_weights(values)
+            x = dense(x, node, a)
+        else:
+            raise ValueError(f"no layer for {node.op_type}")
+        values[node.output[0]] = x
+    keras = tf.keras.Model(start, values[model.graph.output[0].name])
+    for layer, tensors in weights:
+        layer.set_weights(tensors)
     with open(stem + ".tflite", "wb") as out:
         out.write(tf.lite.TFLiteConverter.from_keras_model(keras).convert())
 

@@ -26,7 +26,7 @@ pub struct Contender {
 /// One network and how everybody is to run it.
 pub struct Site<'a> {
     /// The network.
-    pub spec: &'a models::Spec,
+    pub network: &'a models::Network,
     /// Holds `net.onnx`, `input.f32`, and everything built from them.
     pub folder: &'a Path,
     /// A Python with the peers, if there is one.
@@ -101,7 +101,7 @@ impl Site<'_> {
         let done = Command::new(python)
             .arg(home().join("peers/convert.py"))
             .args([self.folder.join("net.onnx"), stem])
-            .args(self.spec.image().map(|n| n.to_string()))
+            .args(self.network.image.map(|n| n.to_string()))
             .args(missing)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -124,7 +124,7 @@ impl Site<'_> {
         .filter(|(name, ..)| self.wanted(name))
         .map(|(name, key, model)| {
             let output = self.folder.join(format!("{key}.f32"));
-            let [h, w, c] = self.spec.image();
+            let [h, w, c] = self.network.image;
             let mut command = self.pinned(python);
             command
                 .arg(home().join("peers/worker.py"))
@@ -136,7 +136,7 @@ impl Site<'_> {
     }
 
     fn emx(&self, python: &Path) -> Result<Contender> {
-        let library = emx(self.spec, self.folder, python)?;
+        let library = emx(self.network, self.folder, python)?;
         let mut contender = self.rust("emx-onnx-cgen", Side::Peer, worker::Engine::Library, &library);
         contender.note = "gcc -O3 -march=native -ffast-math, batch norm folded first".into();
         Ok(contender)
@@ -148,13 +148,13 @@ impl Site<'_> {
         let output = self.folder.join(format!("{key}.f32"));
         let itself = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("bench"));
         let mut command = self.pinned(&itself);
-        let [h, w, c] = self.spec.image();
+        let [h, w, c] = self.network.image;
         command
             .arg("worker")
             .arg(engine.to_possible_value().map_or_else(String::new, |v| v.get_name().to_string()))
             .args([model, &self.folder.join("input.f32"), &output])
             .args([1, c, h, w].iter().flat_map(|n| ["--shape".to_string(), n.to_string()]))
-            .args(["--outputs", &self.spec.classes.to_string(), "--threads", &self.threads.to_string()]);
+            .args(["--outputs", &self.network.outputs.to_string(), "--threads", &self.threads.to_string()]);
         Contender { name: name.into(), side, command, output, note: String::new() }
     }
 
@@ -176,7 +176,7 @@ impl Site<'_> {
     }
 }
 
-fn emx(spec: &models::Spec, folder: &Path, python: &Path) -> Result<PathBuf> {
+fn emx(network: &models::Network, folder: &Path, python: &Path) -> Result<PathBuf> {
     let library = folder.join("emx.so");
     if library.exists() {
         return Ok(library);
@@ -195,11 +195,11 @@ fn emx(spec: &models::Spec, folder: &Path, python: &Path) -> Result<PathBuf> {
     } else {
         String::new()
     };
-    let [h, w, c] = spec.image();
-    let classes = spec.classes;
+    let [h, w, c] = network.image;
+    let outputs = network.outputs;
     let wrapper = format!(
         "#include \"emx.c\"\n{load}void run(const float *in, float *out) {{\n    \
-         model((const float (*)[{c}][{h}][{w}])in, (float (*)[{classes}])out);\n}}\n"
+         model((const float (*)[{c}][{h}][{w}])in, (float (*)[{outputs}])out);\n}}\n"
     );
     std::fs::write(folder.join("emx_run.c"), wrapper)?;
     succeed(

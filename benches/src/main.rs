@@ -31,7 +31,7 @@ enum Command {
     Worker(worker::Arguments),
     /// Writes a benchmark network as ONNX.
     Model {
-        /// For example `1.0-224` or `0.25-96-2` (two classes).
+        /// For example `1.0-224`, `0.25-96-2` (two classes), `v2-1.0-224` or `v3-1.0-224` (V3 large).
         name: models::Spec,
         /// The file to write.
         path: PathBuf,
@@ -42,6 +42,6 @@ fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Peers(arguments) => peers::run(&arguments),
         Command::Worker(arguments) => worker::serve(&arguments),
-        Command::Model { name, path } => Ok(std::fs::write(path, models::onnx(&name)?)?),
+        Command::Model { name, path } => Ok(std::fs::write(path, name.onnx()?)?),
     }
 }

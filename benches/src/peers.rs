@@ -14,7 +14,7 @@ use std::time::Duration;
 /// Options of `peers`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Benchmark networks: α-resolution or α-resolution-classes.
+    /// Benchmark networks: [v2-|v3-]α-resolution[-classes], or ONNX files.
     #[arg(long, value_delimiter = ',', default_value = "1.0-224,0.25-128,0.25-96-2")]
     models: Vec<models::Spec>,
     /// Rounds; every contender runs once in each.
@@ -70,18 +70,18 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 }
 
 fn one_model(spec: &models::Spec, arguments: &Arguments, python: Option<&Path>) -> Result<String> {
-    let folder = work().join(spec.to_string());
+    let network = spec.network()?;
+    let folder = work().join(&network.name);
     std::fs::create_dir_all(&folder)?;
     let model = folder.join("net.onnx");
-    let bytes = models::onnx(spec)?;
-    if std::fs::read(&model).ok().as_deref() != Some(&bytes) {
+    if std::fs::read(&model).ok().as_deref() != Some(&network.onnx) {
         std::fs::remove_dir_all(&folder)?;
         std::fs::create_dir_all(&folder)?;
-        std::fs::write(&model, bytes)?;
+        std::fs::write(&model, &network.onnx)?;
     }
     let expected = ours::reference(&model, &folder)?;
-    let site =
-        Site { spec, folder: &folder, python, threads: arguments.threads, core: arguments.core, only: &arguments.only };
+    let Arguments { threads, core, .. } = *arguments;
+    let site = Site { network: &network, folder: &folder, python, threads, core, only: &arguments.only };
     let (contenders, mut rows) = site.contenders();
     let mut live = Vec::new();
     for contender in contenders {
@@ -116,7 +116,7 @@ fn one_model(spec: &models::Spec, arguments: &Arguments, python: Option<&Path>) 
     let peak = median(&speeds).map(|ns| 1e6 / ns);
     rows.extend(live.into_iter().map(Live::stop));
     let title = format!("{spec}, {} thread{}", arguments.threads, if arguments.threads == 1 { "" } else { "s" });
-    Ok(render(&title, spec.mult_adds(), arguments.threads, peak, &rows))
+    Ok(render(&title, network.mult_adds, arguments.threads, peak, &rows))
 }
 
 impl Live {
