@@ -57,7 +57,10 @@ pub enum Weights {
 /// that scope.
 pub fn expand(plan: &Plan, options: &RustOptions) -> TokenStream {
     let RustOptions { name, visibility, attributes, runtime, tracked, .. } = options;
-    let Stages { items, calls } = Stages::new(plan, &Outputs::new(plan));
+    let outputs = Outputs::new(plan);
+    let Stages { items, calls } = Stages::new(plan, &outputs);
+    let output = format_ident!("{name}Output");
+    let structure = outputs.are_several().then(|| outputs.structure(name, &output, visibility));
     let arena = format_ident!("{name}Arena");
     let arena_bytes = size(plan.arena_bytes);
     let [summary, arena_summary] = summaries(plan, name);
@@ -66,7 +69,7 @@ pub fn expand(plan: &Plan, options: &RustOptions) -> TokenStream {
         quote!(#[doc = ""] #[doc = #input])
     });
     let weights = weights(plan, &options.weights);
-    let surface = surface(plan, name, &arena, runtime, &calls);
+    let surface = surface(plan, &outputs, name, &arena, runtime, &calls);
     let paragraph = if attributes.is_empty() { quote!() } else { quote!(#[doc = ""]) };
     let abi = Literal::u32_unsuffixed(ABI);
     quote! {
@@ -80,6 +83,8 @@ pub fn expand(plan: &Plan, options: &RustOptions) -> TokenStream {
         #[doc = #arena_summary]
         #[allow(dead_code)]
         #visibility type #arena = #runtime::Arena<#arena_bytes>;
+
+        #structure
 
         const _: () = {
             use #runtime::rt;
@@ -100,11 +105,14 @@ pub fn expand(plan: &Plan, options: &RustOptions) -> TokenStream {
 fn summaries(plan: &Plan, name: &Ident) -> [String; 2] {
     let network = &plan.network;
     let shape = |shape: &[usize]| shape.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let (input, output) = (shape(&network.input.shape), shape(&network.outputs[0].port.shape));
+    let input = shape(&network.input.shape);
+    let outputs: Vec<String> = network.outputs.iter().map(|output| format!("`[{}]`", shape(&output.port.shape))).collect();
+    let elements = if network.outputs.iter().any(|output| output.port.dtype == DType::I64) { "" } else { "`f32` " };
+    let outputs = outputs.join(", ");
     let input_element = element(network.input.dtype);
     let mult_adds = thousands(plan.mult_adds());
     let type_summary = format!(
-        " A compiled model: `{input_element}` `[{input}]` to `f32` `[{output}]`, {mult_adds} mult-adds for one image."
+        " A compiled model: `{input_element}` `[{input}]` to {elements}{outputs}, {mult_adds} mult-adds for one image."
     );
     let arena = format!(" Working memory of [`{name}`]: {} bytes.", thousands(plan.arena_bytes as u64));
     [type_summary, arena]
@@ -128,7 +136,14 @@ fn weights(plan: &Plan, weights: &Weights) -> TokenStream {
 }
 
 /// The constants and functions of the type, its own and those of the `Model` trait.
-fn surface(plan: &Plan, name: &Ident, arena: &Ident, runtime: &TokenStream, calls: &TokenStream) -> TokenStream {
+fn surface(
+    plan: &Plan,
+    outputs: &Outputs,
+    name: &Ident,
+    arena: &Ident,
+    runtime: &TokenStream,
+    calls: &TokenStream,
+) -> TokenStream {
     let network = &plan.network;
     let input = format_ident!("{}", element(network.input.dtype));
     let (input_len, output_len) = plan.lengths();
@@ -147,18 +162,22 @@ fn surface(plan: &Plan, name: &Ident, arena: &Ident, runtime: &TokenStream, call
         labels: plan.classes.labels.clone(),
         top_k: plan.classes.top_k,
     };
-    let body = body(plan, input_len, output_len, calls);
+    let several = outputs.are_several();
+    let body = body(plan, several, input_len, output_len, calls);
     let (input_len, output_len) = (size(input_len), size(output_len));
-    surface.expand(&quote! {
+    let output = format_ident!("{name}Output");
+    let ty = if several { quote!(#output) } else { quote!([f32; #output_len]) };
+    let run = quote! {
         /// One inference. Allocates nothing, never panics, does no I/O.
-        pub fn run(input: &[#input; #input_len], output: &mut [f32; #output_len], arena: &mut #arena) {
+        pub fn run(input: &[#input; #input_len], output: &mut #ty, arena: &mut #arena) {
             #body
         }
-    })
+    };
+    if several { surface.expand_several(&outputs.members(&output, runtime, &run)) } else { surface.expand(&run) }
 }
 
 /// The straight line of calls, per image of a batch.
-fn body(plan: &Plan, input_len: usize, output_len: usize, calls: &TokenStream) -> TokenStream {
+fn body(plan: &Plan, several: bool, input_len: usize, output_len: usize, calls: &TokenStream) -> TokenStream {
     let batch = plan.network.batch.max(1);
     if batch == 1 {
         return quote! {
@@ -167,6 +186,15 @@ fn body(plan: &Plan, input_len: usize, output_len: usize, calls: &TokenStream) -
         };
     }
     let (input_len, output_len) = (size(input_len / batch), size(output_len / batch));
+    if several {
+        return quote! {
+            let (images, _) = input.as_chunks::<#input_len>();
+            for (image, input) in images.iter().enumerate() {
+                let mut run = rt::Run::new(&WEIGHTS.0, arena.bytes_mut());
+                #calls
+            }
+        };
+    }
     quote! {
         let (images, _) = input.as_chunks::<#input_len>();
         let (outputs, _) = output.as_chunks_mut::<#output_len>();

@@ -45,42 +45,36 @@ impl Surface {
         quote!(#own #of_trait)
     }
 
-    fn own(&self, run: &TokenStream) -> TokenStream {
-        let Self { name, runtime, elements: [input, output], .. } = self;
-        let arena = format_ident!("{name}Arena");
-        let [input_rank, output_rank] = self.shapes.each_ref().map(|shape| size(shape.len()));
-        let [input_shape, output_shape] =
-            self.shapes.each_ref().map(|shape| shape.iter().map(|&n| size(n)).collect::<Vec<_>>());
-        let [input_len, output_len] = self.lengths.map(size);
-        let (layout, batch) = (self.layout(), size(self.batch));
-        let (arena_bytes, weight_bytes, mult_adds) =
-            (size(self.arena_bytes), size(self.weight_bytes), int(self.mult_adds));
-        let (labels, ranking, pictures) = (self.labels(), self.ranking(), self.pictures());
-        let pixels = format_ident!("{}", self.pixels.name());
-        let pixels_doc = format!(" What the model takes for the pixels of a picture: {}.", self.pixels.describe());
+    /// The implementation of a type with several outputs, which a structure holds: `outputs` are its constants and functions
+    /// that know of them. There is no trait for such types.
+    pub fn expand_several(&self, outputs: &TokenStream) -> TokenStream {
+        let (name, facts, view, new) = (&self.name, self.facts(), self.view(), self.new_memory());
         quote! {
             #[allow(dead_code, clippy::unnecessary_box_returns)]
             impl #name {
-                /// Shape of the input, batch and options included, row-major.
-                pub const INPUT_SHAPE: [usize; #input_rank] = [#(#input_shape),*];
+                #facts
+                #outputs
+                #view
+                #new
+            }
+        }
+    }
+
+    fn own(&self, run: &TokenStream) -> TokenStream {
+        let Self { name, runtime, elements: [_, output], .. } = self;
+        let output_rank = size(self.shapes[1].len());
+        let output_shape = self.shapes[1].iter().map(|&n| size(n));
+        let output_len = size(self.lengths[1]);
+        let (facts, new) = (self.facts(), self.new_memory());
+        let (labels, ranking, pictures) = (self.labels(), self.ranking(), self.pictures());
+        quote! {
+            #[allow(dead_code, clippy::unnecessary_box_returns)]
+            impl #name {
+                #facts
                 /// Shape of the output, batch and options included, row-major.
                 pub const OUTPUT_SHAPE: [usize; #output_rank] = [#(#output_shape),*];
-                /// Order of the input's axes.
-                pub const INPUT_LAYOUT: #runtime::Layout = #runtime::Layout::#layout;
-                #[doc = #pixels_doc]
-                pub const PIXELS: #runtime::image::Pixels = #runtime::image::Pixels::#pixels;
-                /// Images per inference.
-                pub const BATCH: usize = #batch;
-                /// Elements of the input, the whole batch.
-                pub const INPUT_LEN: usize = #input_len;
                 /// Elements of the output, the whole batch.
                 pub const OUTPUT_LEN: usize = #output_len;
-                /// Bytes of working memory.
-                pub const ARENA_BYTES: usize = #arena_bytes;
-                /// Bytes of packed weights in the program.
-                pub const WEIGHT_BYTES: usize = #weight_bytes;
-                /// Mult-adds for one image.
-                pub const MULT_ADDS: u64 = #mult_adds;
                 #labels
 
                 #run
@@ -89,24 +83,66 @@ impl Surface {
 
                 #pictures
 
+                #new
+
                 #runtime::__if_alloc! {
-                    /// Working memory on the heap, without passing through the stack.
-                    #[must_use]
-                    pub fn new_arena() -> #runtime::rt::Box<#arena> {
-                        <Self as #runtime::Model>::new_arena()
-                    }
-
-                    /// A zeroed input on the heap, without passing through the stack.
-                    #[must_use]
-                    pub fn new_input() -> #runtime::rt::Box<[#input; #input_len]> {
-                        <Self as #runtime::Model>::new_input()
-                    }
-
                     /// A zeroed output on the heap, without passing through the stack.
                     #[must_use]
                     pub fn new_output() -> #runtime::rt::Box<[#output; #output_len]> {
                         <Self as #runtime::Model>::new_output()
                     }
+                }
+            }
+        }
+    }
+
+    /// The constants that don't concern the output.
+    fn facts(&self) -> TokenStream {
+        let runtime = &self.runtime;
+        let input_rank = size(self.shapes[0].len());
+        let input_shape = self.shapes[0].iter().map(|&n| size(n));
+        let input_len = size(self.lengths[0]);
+        let (layout, batch) = (self.layout(), size(self.batch));
+        let (arena_bytes, weight_bytes, mult_adds) =
+            (size(self.arena_bytes), size(self.weight_bytes), int(self.mult_adds));
+        let pixels = format_ident!("{}", self.pixels.name());
+        let pixels_doc = format!(" What the model takes for the pixels of a picture: {}.", self.pixels.describe());
+        quote! {
+            /// Shape of the input, batch and options included, row-major.
+            pub const INPUT_SHAPE: [usize; #input_rank] = [#(#input_shape),*];
+            /// Order of the input's axes.
+            pub const INPUT_LAYOUT: #runtime::Layout = #runtime::Layout::#layout;
+            #[doc = #pixels_doc]
+            pub const PIXELS: #runtime::image::Pixels = #runtime::image::Pixels::#pixels;
+            /// Images per inference.
+            pub const BATCH: usize = #batch;
+            /// Elements of the input, the whole batch.
+            pub const INPUT_LEN: usize = #input_len;
+            /// Bytes of working memory.
+            pub const ARENA_BYTES: usize = #arena_bytes;
+            /// Bytes of packed weights in the program.
+            pub const WEIGHT_BYTES: usize = #weight_bytes;
+            /// Mult-adds for one image.
+            pub const MULT_ADDS: u64 = #mult_adds;
+        }
+    }
+
+    /// Arena and input on the heap.
+    fn new_memory(&self) -> TokenStream {
+        let Self { name, runtime, elements: [input, _], .. } = self;
+        let (arena, input_len) = (format_ident!("{name}Arena"), size(self.lengths[0]));
+        quote! {
+            #runtime::__if_alloc! {
+                /// Working memory on the heap, without passing through the stack.
+                #[must_use]
+                pub fn new_arena() -> #runtime::rt::Box<#arena> {
+                    #runtime::Zeroable::boxed()
+                }
+
+                /// A zeroed input on the heap, without passing through the stack.
+                #[must_use]
+                pub fn new_input() -> #runtime::rt::Box<[#input; #input_len]> {
+                    #runtime::Zeroable::boxed()
                 }
             }
         }
@@ -135,25 +171,32 @@ impl Surface {
         })
     }
 
-    /// From a picture to the input, the output and the classes, for models that take pictures.
-    fn pictures(&self) -> Option<TokenStream> {
-        let Self { name, runtime, elements: [input, output], .. } = self;
+    /// The input as images, where it is such.
+    fn view(&self) -> Option<TokenStream> {
+        let input = &self.elements[0];
         let &[_, a, b, c] = &self.shapes[0][..] else { return None };
         if a * b * c == 0 {
             return None;
         }
-        let [input_len, output_len] = self.lengths.map(size);
-        let arena = format_ident!("{name}Arena");
+        let input_len = size(self.lengths[0]);
         let axes = if self.layout == Layout::Nchw { "[channel][row][column]" } else { "[row][column][channel]" };
         let view_doc = format!(" The input as images `{axes}`, one after the other.");
         let (inner, rows, outer) = (size(c), size(b), size(a));
-        let view = quote! {
+        Some(quote! {
             #[doc = #view_doc]
             #[must_use]
             pub fn images_mut(input: &mut [#input; #input_len]) -> &mut [[[[#input; #inner]; #rows]; #outer]] {
                 input.as_chunks_mut::<#inner>().0.as_chunks_mut::<#rows>().0.as_chunks_mut::<#outer>().0
             }
-        };
+        })
+    }
+
+    /// From a picture to the input, the output and the classes, for models that take pictures.
+    fn pictures(&self) -> Option<TokenStream> {
+        let Self { name, runtime, elements: [input, output], .. } = self;
+        let view = self.view()?;
+        let [input_len, output_len] = self.lengths.map(size);
+        let arena = format_ident!("{name}Arena");
         if self.batch != 1 {
             return Some(view);
         }
