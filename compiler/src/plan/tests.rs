@@ -1,4 +1,4 @@
-use super::testing::{Builder, RELU6, mobilenet_v1, random_network, window};
+use super::testing::{Builder, RELU6, mobilenet_v1, mobilenet_v2, random_network, window};
 use super::*;
 
 fn cost(stream: Choice) -> CostModel {
@@ -144,4 +144,28 @@ fn a_dense_layer_over_padding_lanes_is_a_convolution() {
     assert_eq!(names, ["stem", "conv", "softmax", "export"]);
     let stem = plan.links().find(|link| link.source().is_some());
     assert_eq!(stem.map(|link| link.epilogue.activation), Some(RELU6));
+}
+
+/// No expanded map exists, and every sum lies over its operand or says why not.
+#[test]
+fn v2_keeps_rings_of_its_expanded_maps_and_sums_in_place() {
+    for (alpha, most) in [(1.0, 650_000), (0.5, 450_000), (0.35, 400_000)] {
+        let plan = plan(mobilenet_v2(alpha, 224, 1000), &cost(Choice::Auto)).unwrap();
+        assert!(plan.arena_bytes <= most, "{alpha}: {}", plan.arena_bytes);
+        let mut sums = 0;
+        for step in &plan.steps {
+            for pair in step.op.links().windows(2) {
+                let expands = pair[0].op == LinkOp::Pointwise && pair[1].op == LinkOp::Depthwise;
+                let small = pair[0].output.bytes() < 200_000;
+                assert!(!expands || small || !pair[0].output.is_whole(), "{plan}");
+            }
+            for link in step.op.links().iter().filter(|link| link.epilogue.add.is_some()) {
+                sums += 1;
+                let in_place = link.epilogue.add == Some(link.output);
+                assert!(in_place && link.reason == "sum in place" || link.reason.contains("sum apart"), "{plan}");
+            }
+        }
+        assert_eq!(sums, 10);
+        assert_eq!(plan.steps.iter().filter(|step| step.op.name() == "depthwise").count(), 0, "{plan}");
+    }
 }

@@ -60,7 +60,7 @@ pub fn expand(plan: &Plan, options: &RustOptions) -> TokenStream {
     let outputs = Outputs::new(plan);
     let Stages { items, calls } = Stages::new(plan, &outputs);
     let output = format_ident!("{name}Output");
-    let structure = outputs.are_several().then(|| outputs.structure(name, &output, visibility));
+    let structure = outputs.structure(name, &output, visibility);
     let arena = format_ident!("{name}Arena");
     let arena_bytes = size(plan.arena_bytes);
     let [summary, arena_summary] = summaries(plan, name);
@@ -106,7 +106,8 @@ fn summaries(plan: &Plan, name: &Ident) -> [String; 2] {
     let network = &plan.network;
     let shape = |shape: &[usize]| shape.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let input = shape(&network.input.shape);
-    let outputs: Vec<String> = network.outputs.iter().map(|output| format!("`[{}]`", shape(&output.port.shape))).collect();
+    let outputs: Vec<String> =
+        network.outputs.iter().map(|output| format!("`[{}]`", shape(&output.port.shape))).collect();
     let elements = if network.outputs.iter().any(|output| output.port.dtype == DType::I64) { "" } else { "`f32` " };
     let outputs = outputs.join(", ");
     let input_element = element(network.input.dtype);
@@ -162,18 +163,20 @@ fn surface(
         labels: plan.classes.labels.clone(),
         top_k: plan.classes.top_k,
     };
-    let several = outputs.are_several();
-    let body = body(plan, several, input_len, output_len, calls);
-    let (input_len, output_len) = (size(input_len), size(output_len));
+    let body = body(plan, outputs.are_several(), input_len, output_len, calls);
+    let input_len = size(input_len);
     let output = format_ident!("{name}Output");
-    let ty = if several { quote!(#output) } else { quote!([f32; #output_len]) };
+    let ty = outputs.ty(&output);
     let run = quote! {
         /// One inference. Allocates nothing, never panics, does no I/O.
         pub fn run(input: &[#input; #input_len], output: &mut #ty, arena: &mut #arena) {
             #body
         }
     };
-    if several { surface.expand_several(&outputs.members(&output, runtime, &run)) } else { surface.expand(&run) }
+    if outputs.are_of_model() {
+        return surface.expand(&run);
+    }
+    surface.expand_alone(&outputs.members(&output, runtime, &run))
 }
 
 /// The straight line of calls, per image of a batch.

@@ -25,6 +25,31 @@ impl Output {
     fn len(&self) -> usize {
         self.shape.iter().product()
     }
+
+    fn ty(&self) -> TokenStream {
+        let (element, len) = (&self.element, size(self.len()));
+        quote!([#element; #len])
+    }
+
+    fn zeros(&self) -> TokenStream {
+        let len = size(self.len());
+        if self.element == "i64" { quote!([0; #len]) } else { quote!([0.0; #len]) }
+    }
+
+    /// Length and shape, under names that begin with `prefix`.
+    fn constants(&self, prefix: &str, described: &str) -> TokenStream {
+        let (len_name, shape_name) = (format_ident!("{prefix}_LEN"), format_ident!("{prefix}_SHAPE"));
+        let len_doc = format!(" Elements of {described}, the whole batch.");
+        let shape_doc = format!(" Shape of {described}, batch and options included, row-major.");
+        let (len, rank) = (size(self.len()), size(self.shape.len()));
+        let shape = self.shape.iter().map(|&n| size(n));
+        quote! {
+            #[doc = #len_doc]
+            pub const #len_name: usize = #len;
+            #[doc = #shape_doc]
+            pub const #shape_name: [usize; #rank] = [#(#shape),*];
+        }
+    }
 }
 
 impl Outputs {
@@ -40,9 +65,22 @@ impl Outputs {
         Self { ports: ports.collect(), batch: plan.network.batch.max(1) }
     }
 
-    /// Whether a structure holds the output: there are several, or one of indices, which are no elements of a model.
+    /// Whether a structure holds the output.
     pub(super) fn are_several(&self) -> bool {
-        self.ports.len() != 1 || self.ports[0].element == "i64"
+        self.ports.len() != 1
+    }
+
+    /// Whether the type implements `Model`, whose output is one array of floats.
+    pub(super) fn are_of_model(&self) -> bool {
+        self.ports.len() == 1 && self.ports[0].element != "i64"
+    }
+
+    /// The type of the whole output; `several` is the structure's name.
+    pub(super) fn ty(&self, several: &Ident) -> TokenStream {
+        match &self.ports[..] {
+            [only] => only.ty(),
+            _ => quote!(#several),
+        }
     }
 
     /// `len` elements of a port, or the arena offset where the target is in the arena. Calls see `output`, and `image` where
@@ -72,53 +110,54 @@ impl Outputs {
     }
 
     /// The structure of several outputs.
-    pub(super) fn structure(&self, name: &Ident, ty: &Ident, visibility: &TokenStream) -> TokenStream {
+    pub(super) fn structure(&self, name: &Ident, ty: &Ident, visibility: &TokenStream) -> Option<TokenStream> {
+        if !self.are_several() {
+            return None;
+        }
         let summary = format!(" The outputs of [`{name}`], in the model's order.");
-        let fields = self.ports.iter().map(|Output { field, name, element, shape }| {
-            let doc = format!(" `{}`, of shape `{shape:?}`.", name.escape_debug());
-            let len = size(shape.iter().product());
-            quote!(#[doc = #doc] pub #field: [#element; #len])
+        let fields = self.ports.iter().map(|output| {
+            let doc = format!(" `{}`, of shape `{:?}`.", output.name.escape_debug(), output.shape);
+            let (field, ty) = (&output.field, output.ty());
+            quote!(#[doc = #doc] pub #field: #ty)
         });
-        quote! {
+        Some(quote! {
             #[doc = #summary]
             #[derive(Debug, Clone, PartialEq)]
             #[allow(dead_code)]
             #visibility struct #ty { #(#fields),* }
-        }
+        })
     }
 
-    /// What the type has for several outputs.
-    pub(super) fn members(&self, ty: &Ident, runtime: &TokenStream, run: &TokenStream) -> TokenStream {
-        let count = size(self.ports.len());
-        let constants = self.ports.iter().enumerate().map(|(i, output)| {
-            let (len_name, shape_name) = (format_ident!("OUTPUT{i}_LEN"), format_ident!("OUTPUT{i}_SHAPE"));
-            let len_doc = format!(" Elements of `{}`, the whole batch.", output.field);
-            let shape_doc = format!(" Shape of `{}`, batch and options included, row-major.", output.field);
-            let (len, rank) = (size(output.len()), size(output.shape.len()));
-            let shape = output.shape.iter().map(|&n| size(n));
-            quote! {
-                #[doc = #len_doc]
-                pub const #len_name: usize = #len;
-                #[doc = #shape_doc]
-                pub const #shape_name: [usize; #rank] = [#(#shape),*];
+    /// What a type that is no `Model` has for its outputs, `run` among it.
+    pub(super) fn members(&self, several: &Ident, runtime: &TokenStream, run: &TokenStream) -> TokenStream {
+        let ty = self.ty(several);
+        let (constants, zeros) = match &self.ports[..] {
+            [only] => (only.constants("OUTPUT", "the output"), only.zeros()),
+            ports => {
+                let count = size(ports.len());
+                let each = ports.iter().enumerate();
+                let each = each.map(|(i, port)| port.constants(&format!("OUTPUT{i}"), &format!("`{}`", port.field)));
+                let zeros = ports.iter().map(|port| {
+                    let (field, zeros) = (&port.field, port.zeros());
+                    quote!(#field: #zeros)
+                });
+                let constants = quote! {
+                    /// How many outputs there are.
+                    pub const OUTPUTS: usize = #count;
+                    #(#each)*
+                };
+                (constants, quote!(#several { #(#zeros),* }))
             }
-        });
-        let zeros = self.ports.iter().map(|output| {
-            let (field, len) = (&output.field, size(output.len()));
-            let zero = if output.element == "i64" { quote!(0) } else { quote!(0.0) };
-            quote!(#field: [#zero; #len])
-        });
+        };
         quote! {
-            /// How many outputs there are.
-            pub const OUTPUTS: usize = #count;
-            #(#constants)*
-            /// All outputs zero.
-            pub const ZERO_OUTPUT: #ty = #ty { #(#zeros),* };
+            #constants
+            /// An output of zeros, for a variable or a static.
+            pub const ZERO_OUTPUT: #ty = #zeros;
 
             #run
 
             #runtime::__if_alloc! {
-                /// Zeroed outputs on the heap.
+                /// A zeroed output on the heap.
                 #[must_use]
                 pub fn new_output() -> #runtime::rt::Box<#ty> {
                     #runtime::rt::Box::new(Self::ZERO_OUTPUT)

@@ -45,9 +45,9 @@ impl Surface {
         quote!(#own #of_trait)
     }
 
-    /// The implementation of a type with several outputs, which a structure holds: `outputs` are its constants and functions
-    /// that know of them. There is no trait for such types.
-    pub fn expand_several(&self, outputs: &TokenStream) -> TokenStream {
+    /// The implementation of a type whose output isn't one array of floats, so that it is no `Model`: `outputs` are the
+    /// constants and functions that know of the outputs.
+    pub fn expand_alone(&self, outputs: &TokenStream) -> TokenStream {
         let (name, facts, view, new) = (&self.name, self.facts(), self.view(), self.new_memory());
         quote! {
             #[allow(dead_code, clippy::unnecessary_box_returns)]

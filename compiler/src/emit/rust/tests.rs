@@ -78,3 +78,31 @@ fn every_kind_of_step_is_valid_rust() {
         }
     }
 }
+
+#[test]
+fn several_outputs_are_fields_of_a_structure() {
+    let mut builder = testing::Builder::new(3, 12, 12, 3);
+    builder.stem(testing::window(3, 2), 8);
+    builder.output(&[]);
+    builder.inverted(testing::window(3, 1), 2, 8);
+    builder.labels();
+    builder.pool();
+    builder.dense(4);
+    let plan = plan(builder.network, &CostModel::default()).unwrap();
+    let file: syn::File = syn::parse2(expand(&plan, &options(Weights::ByteString))).unwrap();
+    let text = prettyplease::unparse(&file);
+    for needle in [
+        "pub struct ClassifierOutput {",
+        "pub output: [f32; 4],",
+        "pub output_1: [f32; 288],",
+        "pub output_2: [i64; 36],",
+        "pub const OUTPUTS: usize = 3;",
+        "pub const OUTPUT2_SHAPE: [usize; 3] = [1, 36, 1];",
+        "output: &mut ClassifierOutput,",
+        "pub fn new_output() -> ::mobilenet_runtime::rt::Box<ClassifierOutput>",
+        "&mut output.output_2);",
+    ] {
+        assert!(text.contains(needle), "{needle} in\n{text}");
+    }
+    assert!(!text.contains("unsafe"));
+}
