@@ -19,6 +19,17 @@ pub struct Module {
     pub files: Files,
 }
 
+impl Module {
+    /// The fields of the structure that holds several outputs.
+    fn outputs(&self) -> Vec<String> {
+        let source = self.files.get(&format!("{}.rs", self.stem)).map(String::from_utf8_lossy).unwrap_or_default();
+        let structure = source.split_once(&format!("pub struct {}Output {{", self.type_name));
+        let fields = structure.and_then(|(_, behind)| behind.split_once('}')).map_or("", |(fields, _)| fields);
+        let name = |line: &str| Some(line.trim().strip_prefix("pub ")?.split_once(':')?.0.to_owned());
+        fields.lines().filter_map(name).collect()
+    }
+}
+
 /// How a crate is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
@@ -120,10 +131,18 @@ fn write_program(folder: &Path, modules: &[Module], profile: Profile) -> std::io
         module.files.write_to(&folder.join(format!("src/model{i}")))?;
         let Module { stem, type_name, .. } = module;
         let _ = writeln!(main, "#[path = \"model{i}/{stem}.rs\"]\nmod model{i};");
-        let _ = writeln!(
-            servers,
-            "        |images| serve::serve::<model{i}::{type_name}>(images, |arena| arena.bytes_mut()),"
-        );
+        let ty = format!("model{i}::{type_name}");
+        let outputs = module.outputs();
+        let server = if outputs.is_empty() {
+            format!("serve::serve::<{ty}>(images, |arena| arena.bytes_mut())")
+        } else {
+            let memory = format!("|| ({ty}::new_input(), {ty}::new_output(), {ty}::new_arena())");
+            let fields: Vec<String> =
+                outputs.iter().map(|name| format!(".chain(output.{name}.iter().map(|&x| x as f32))")).collect();
+            let values = format!("|output| std::iter::empty(){}.collect()", fields.concat());
+            format!("serve::infer(images, {memory}, |arena| arena.bytes_mut(), {ty}::run, {values})")
+        };
+        let _ = writeln!(servers, "        |images| {server},");
     }
     let _ = write!(main, "fn main() -> std::io::Result<()> {{\n    serve::main(&[\n{servers}    ])\n}}\n");
     fs::write(folder.join("src/main.rs"), main)

@@ -51,23 +51,43 @@ fn wrong(argument: &str) -> io::Error {
 
 /// Serves `images` inferences of `M`; `bytes` gives an arena's bytes.
 pub fn serve<M: Model>(images: usize, bytes: fn(&mut M::Arena) -> &mut [u8]) -> io::Result<()> {
+    let memory = || (M::new_input(), M::new_output(), M::new_arena());
+    let values = |output: &M::OutputArray| output.as_ref().iter().map(|x| x.to_f32()).collect();
+    infer::<M::Input, _, _, _>(images, memory, bytes, M::run, values)
+}
+
+/// Input, output and arena.
+pub type Memory<I, O, A> = (Box<I>, Box<O>, Box<A>);
+
+/// Serves `images` inferences of `run`, which needs no trait.
+pub fn infer<E: Element, I, O, A>(
+    images: usize,
+    memory: fn() -> Memory<I, O, A>,
+    bytes: fn(&mut A) -> &mut [u8],
+    run: fn(&I, &mut O, &mut A),
+    values: fn(&O) -> Vec<f32>,
+) -> io::Result<()>
+where
+    I: AsMut<[E]> + Send + 'static,
+    O: Send + 'static,
+    A: Send + 'static,
+{
     for _ in 0..images {
-        let mut input = M::new_input();
-        let mut raw = vec![0; size_of::<M::Input>() * M::INPUT_LEN];
+        let (mut input, mut output, mut arena) = memory();
+        let elements = (*input).as_mut();
+        let mut raw = vec![0; size_of_val(elements)];
         io::stdin().lock().read_exact(&mut raw)?;
-        decode::<M::Input>(&raw, (*input).as_mut());
-        let mut output = M::new_output();
-        let mut arena = M::new_arena();
+        decode(&raw, elements);
         bytes(&mut arena).fill(0xff);
         // Reading the variable that forces an instruction set allocates, once.
         let forced = std::env::var_os("MOBILENET_ISA").is_some();
         let infer = move || {
             if forced {
-                M::run(&input, &mut output, &mut arena);
+                run(&input, &mut output, &mut arena);
                 bytes(&mut arena).fill(0xff);
             }
             let before = ALLOCATIONS.load(SeqCst);
-            M::run(&input, &mut output, &mut arena);
+            run(&input, &mut output, &mut arena);
             (output, ALLOCATIONS.load(SeqCst) - before)
         };
         let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(infer)?;
@@ -75,7 +95,7 @@ pub fn serve<M: Model>(images: usize, bytes: fn(&mut M::Arena) -> &mut [u8]) -> 
         if allocations > 0 {
             return Err(io::Error::other(format!("the model allocated {allocations} times")));
         }
-        let encoded: Vec<u8> = (*output).as_ref().iter().flat_map(|x| x.to_f32().to_le_bytes()).collect();
+        let encoded: Vec<u8> = values(&output).into_iter().flat_map(f32::to_le_bytes).collect();
         io::stdout().lock().write_all(&encoded)?;
     }
     io::stdout().flush()
