@@ -146,7 +146,7 @@ fn a_dense_layer_over_padding_lanes_is_a_convolution() {
     assert_eq!(stem.map(|link| link.epilogue.activation), Some(RELU6));
 }
 
-/// No expanded map exists, and every sum lies over its operand or says why not.
+/// No expanded map of more than a tenth of the largest exists whole, and every sum lies over its operand or says why not.
 #[test]
 fn v2_keeps_rings_of_its_expanded_maps_and_sums_in_place() {
     for (alpha, most) in [(1.0, 650_000), (0.5, 650_000)] {
@@ -156,7 +156,7 @@ fn v2_keeps_rings_of_its_expanded_maps_and_sums_in_place() {
         for step in &plan.steps {
             for pair in step.op.links().windows(2) {
                 let expands = pair[0].op == LinkOp::Pointwise && pair[1].op == LinkOp::Depthwise;
-                let small = pair[0].output.bytes() < 200_000;
+                let small = pair[0].output.bytes() < 460_000;
                 assert!(!expands || small || !pair[0].output.is_whole(), "{plan}");
             }
             for link in step.op.links().iter().filter(|link| link.epilogue.add.is_some()) {

@@ -99,7 +99,6 @@ fn several_outputs_are_fields_of_a_structure() {
         "pub const OUTPUTS: usize = 3;",
         "pub const OUTPUT2_SHAPE: [usize; 3] = [1, 36, 1];",
         "output: &mut ClassifierOutput,",
-        "pub fn new_output() -> ::mobilenet_runtime::rt::Box<ClassifierOutput>",
         "&mut output.output_2);",
     ] {
         assert!(text.contains(needle), "{needle} in\n{text}");
