@@ -50,13 +50,17 @@ pub(super) fn stage_row(stem: &Stem) -> String {
         Layout::Nchw => (channels, 1),
         Layout::Nhwc => (1, channels),
     };
-    let mut text = format!("    static const float border[{channels}] = {{{}}};\n", border.join(", "));
+    let one = border.first().filter(|&first| border.iter().all(|value| value == first));
+    let mut text = match one {
+        Some(_) => String::new(),
+        None => format!("    static const float border[{channels}] = {{{}}};\n", border.join(", ")),
+    };
     let _ = writeln!(text, "    const int inside = {inside};\n    size_t plane, x;");
     let _ = writeln!(text, "    for (plane = 0; plane < {planes}; plane++, row += {}) {{", columns * unit);
-    let value = match (layout, channels) {
-        (Layout::Nchw, _) => "border[plane]",
-        (Layout::Nhwc, 1) => "border[0]",
-        (Layout::Nhwc, _) => &format!("border[x % {channels}]"),
+    let value = match (one, layout) {
+        (Some(value), _) => value.clone(),
+        (None, Layout::Nchw) => "border[plane]".into(),
+        (None, Layout::Nhwc) => format!("border[x % {channels}]"),
     };
     text += "        x = 0;\n        if (inside) {\n";
     let from = match layout {

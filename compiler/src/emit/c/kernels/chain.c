@@ -1,12 +1,8 @@
 /* The last link computes its groups in order, each one before it just far enough ahead. */
 static $T void @chain_$I(const @link *links, size_t count, @image *image)
 {
-    size_t done[%LINKS%], i;
-    for (i = 0; i < count; i++) {
-        done[i] = 0;
-    }
-%STAGED%    i = count - 1;
-    for (;;) {
+    size_t done[%LINKS%] = {0}, i = count - 1;
+%STAGED%    for (;;) {
         @select(&links[i], image);
         if (i > 0 && done[i - 1] < @groups_read(image, done[i])) {
             i--;

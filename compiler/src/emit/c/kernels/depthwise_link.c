@@ -19,9 +19,11 @@ static $T void @depthwise_$I(const @link *s, const @image *image, size_t q)
         float *plane = result;
         for (y = first; y < end; y++) {
             for (i = 0; i < w->kernel[0]; i++) {
-                const size_t at = y * w->stride[0] + i * w->dilation[0];
-                if (at >= w->pad[0] && at - w->pad[0] < in->height) {
-                    rows[y - first][i] = @row_at(in, image->arena, at - w->pad[0]);
+                const size_t at = y * w->stride[0] + i * w->dilation[0] - w->pad[0]; /* huge above the map */
+                if (at < in->height) {
+                    rows[y - first][i] = @row_at(in, image->arena, at);
+                } else {
+                    rows[y - first][i].group = NULL;
                 }
             }
         }
@@ -33,11 +35,10 @@ static $T void @depthwise_$I(const @link *s, const @image *image, size_t q)
                 d.rows = 0;
                 d.weights = panel + block;
                 for (i = 0; i < w->kernel[0]; i++) {
-                    const size_t at = y * w->stride[0] + i * w->dilation[0];
-                    if (at < w->pad[0]) {
-                        d.weights += w->kernel[1] * block;
-                    } else if (at - w->pad[0] < in->height) {
+                    if (rows[y - first][i].group != NULL) {
                         d.row[d.rows++] = @row_block(&rows[y - first][i], c, block);
+                    } else if (d.rows == 0) {
+                        d.weights += w->kernel[1] * block;
                     }
                 }
 %DISPATCH%            }
