@@ -47,7 +47,9 @@ fn onnx_files(folder: &Path) -> Vec<PathBuf> {
     let mut folders = vec![folder.to_owned()];
     let mut next = 0;
     while next < folders.len().min(FOLDERS) {
-        let entries = std::fs::read_dir(&folders[next]).into_iter().flatten().flatten();
+        let mut entries: Vec<_> = std::fs::read_dir(&folders[next]).into_iter().flatten().flatten().collect();
+        // Folders come in the order of the file system, which would decide which ones are the first FOLDERS.
+        entries.sort_by_key(std::fs::DirEntry::file_name);
         next += 1;
         for entry in entries {
             let (path, name) = (entry.path(), entry.file_name());
