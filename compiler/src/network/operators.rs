@@ -61,12 +61,16 @@ impl Builder<'_> {
         let origin = node.origin.clone();
         let map = if group == 1 { map } else { self.import(map) };
         if group != 1 && group == channels && bias.len() == channels {
-            return (StageKind::Depthwise(Depthwise { window, weights, bias, origin }), map, String::new());
+            return (
+                StageKind::Depthwise(Depthwise { window, weights, bias, origin }),
+                map,
+                "a depthwise convolution".into(),
+            );
         }
         let plain = window.kernel == [1, 1] && window.stride == [1, 1] && window.pads == [0; 4] && group == 1;
         if plain && !self.is_port(map) {
             let kind = StageKind::Pointwise(Pointwise { weights, bias, origin });
-            return (kind, map, "1x1 convolution with no depthwise convolution in front".into());
+            return (kind, map, "a 1x1 convolution".into());
         }
         let pad_values: Weights =
             if conv.pad_values.is_empty() { vec![0.0; channels].into() } else { conv.pad_values.as_slice().into() };
