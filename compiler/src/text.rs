@@ -30,7 +30,7 @@ pub fn path(path: &Path) -> String {
 }
 
 /// Controls of C0 and C1, marks of zero width, what changes the direction of text, and tags.
-pub(crate) fn is_unprintable(c: char) -> bool {
+fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'

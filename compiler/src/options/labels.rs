@@ -1,7 +1,7 @@
 //! Names of classes, from a text file.
 
 use crate::diagnostic::Problem;
-use crate::text::{self, is_unprintable};
+use crate::text;
 use std::path::Path;
 
 /// A longer name is no label. C compilers need not take string literals beyond 4095 characters.
@@ -18,7 +18,7 @@ pub struct Labels {
 
 impl Labels {
     /// Reads a file of UTF-8 text with a name per line. White space around a name is dropped, as are empty lines at the
-    /// end; characters that control or hide text become spaces.
+    /// end; the names themselves stay as they are written.
     ///
     /// # Errors
     /// Where the file can't be read, is not UTF-8, or a name is longer than 1000 bytes.
@@ -40,8 +40,7 @@ impl Labels {
                 .expected("UTF-8", format!("other bytes in line {line}"))
         })?;
         let contents = contents.trim_start_matches('\u{feff}').trim_end();
-        let name = |line: &str| line.replace(is_unprintable, " ").trim().to_string();
-        let names: Vec<String> = contents.lines().map(name).collect();
+        let names: Vec<String> = contents.lines().map(|line| line.trim().to_string()).collect();
         if let Some(line) = names.iter().position(|name| name.len() > MAX_BYTES) {
             let message = format!("line {} of {file} is no label", line + 1);
             return Err(Problem::new(message).expected(
@@ -81,8 +80,8 @@ mod tests {
 
     #[test]
     fn one_name_per_line() {
-        let names = parse("\u{feff}Katze\r\n\n chat noir \né\t\"\\\x1b\n\n".as_bytes());
-        assert_eq!(names.unwrap(), ["Katze", "", "chat noir", "é \"\\"]);
+        let names = parse("\u{feff}Katze\r\n\n chat noir \né\t\"\\\n\u{202e}x\x1b\n\n".as_bytes());
+        assert_eq!(names.unwrap(), ["Katze", "", "chat noir", "é\t\"\\", "\u{202e}x\x1b"]);
         assert_eq!(parse(b"").unwrap(), [""; 0]);
     }
 

@@ -156,7 +156,7 @@ impl Answer<'_> {
         for class in scores::top(&self.shares, top) {
             let (Some(&share), score) = (self.shares.get(class), self.row.get(class)) else { continue };
             let bar = terminal.paint(Style::Bar, scores::bar(share, BAR)).to_string();
-            let label = self.label(class).map_or_else(String::new, |label| format!("  {label}"));
+            let label = self.label(class).map_or_else(String::new, |label| format!("  {}", text::printable(label)));
             let score = match score {
                 Some(score) if !self.given => format!("  {score:>9.4}"),
                 _ => String::new(),
