@@ -88,7 +88,7 @@ fn real_models(isa: &'static str) -> Result<(), Stop> {
     let rust = Program { path: env!("CARGO_BIN_EXE_real-models").into(), through: Vec::new(), io: Io::Pipes };
     for (index, model) in models.iter().enumerate() {
         let inputs = model.rows.iter().take(2).map(|row| model.input(row)).collect::<Result<Vec<_>, _>>()?;
-        let output_len = model.expected()?.first().map_or(0, Vec::len);
+        let output_len = model.expected()?.first().map_or(0, |row| row.iter().map(Vec::len).sum());
         let request = [Request { index, inputs: &inputs, output_len }];
         let [found, expected] = [c.run(&request, Some(isa))?, rust.run(&request, Some(isa))?];
         same(&model.name, &found.concat(), &expected.concat())?;
