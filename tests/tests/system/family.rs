@@ -1,4 +1,4 @@
-//! Every float model of `../shared/family` and its folder `random` gives every expected row: through the reference,
+//! Every float model of `../shared/family` and its folder `random` gives the first expected rows: through the reference,
 //! emitted Rust and C. What their tables say is to be refused is, by name.
 
 use crate::{Stop, scratch, trial};
@@ -14,8 +14,8 @@ use mobilenet_tests::program::rust::{self, Profile};
 use mobilenet_tests::program::{Program, Request, isas};
 use std::sync::{Mutex, PoisonError};
 
-/// Rows of each model that the reference computes.
-const REFERENCE_ROWS: usize = 2;
+/// Rows of each model that the reference and emitted code compute.
+const ROWS: usize = 2;
 
 pub fn trials() -> Vec<Trial> {
     let mut trials = vec![trial("family::reference", of_reference), trial("family::refused_by_name", refused)];
@@ -52,7 +52,8 @@ fn compiled() -> Result<(Vec<Given>, Vec<Case>), Stop> {
 }
 
 fn c(name: &str, compiler: &'static str, target: Target, cases: &[Case]) -> Result<Program, Stop> {
-    let toolchain = Toolchain::host(compiler);
+    // Other tests compile at `-O3`; here the models are many and large.
+    let toolchain = Toolchain { level: "1", ..Toolchain::host(compiler) };
     toolchain.present().map_err(Stop::Absent)?;
     let modules = cases.iter().map(|case| case.c_for(target)).collect::<Result<Vec<_>, _>>()?;
     Ok(toolchain.build(&scratch().join(format!("family-{name}")), &modules)?)
@@ -79,7 +80,7 @@ fn every_row(program: &Program, models: &[Given], cases: &[Case], isa: Option<&s
 }
 
 fn rows_of(program: &Program, index: usize, given: &Given, case: &Case, isa: Option<&str>) -> Result<(), String> {
-    let rows = given.rows(usize::MAX)?;
+    let rows = given.rows(ROWS)?;
     let inputs: Vec<Vec<u8>> = rows.iter().map(|row| row.input.clone()).collect();
     let outputs = &case.plan.network.outputs;
     let lens: Vec<usize> = outputs.iter().map(|output| output.port.shape.iter().product()).collect();
@@ -113,7 +114,7 @@ fn by_reference(given: &Given) -> Result<(), String> {
     let failed = |error: mobilenet_compiler::Error| format!("{}: {error}", given.name);
     let model = Model::read(&given.path).map_err(failed)?;
     let graph = graph::import(&model, &Options::default()).map_err(failed)?;
-    for row in given.rows(REFERENCE_ROWS)? {
+    for row in given.rows(ROWS)? {
         let values: Vec<f32> = row.input.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
         let ty = graph.ty(graph.input);
         let input = Tensor { dtype: ty.dtype, shape: ty.shape.clone(), data: Data::F32(values.into()) };
@@ -132,7 +133,8 @@ fn refused() -> Result<(), Stop> {
         let causes: Vec<Option<&str>> = error.causes().iter().map(|cause| cause.problem.op.as_deref()).collect();
         let named = error.problems.iter().all(|problem| problem.node.is_some() && problem.op.is_some());
         let expected = match given.fate {
-            Fate::Refused(op) => causes == [Some(op)],
+            // The first place of it may have another hint than the rest: where to end the network instead.
+            Fate::Refused(op) => !causes.is_empty() && causes.iter().all(|&cause| cause == Some(op)),
             _ => causes.iter().enumerate().all(|(at, cause)| !causes[..at].contains(cause)),
         };
         if !named || !expected {
