@@ -27,9 +27,7 @@ pub fn advise(model: &Model, options: &Options, mut error: Error) -> Error {
     // An activation that was fused bears the name of the node in front of it.
     let candidates = nodes[node].outputs.iter().chain(&nodes[node].inputs);
     if let Some(name) = candidates.filter(computed).find(fits) {
-        let problem = &mut error.problems[at];
-        problem.hint = None;
-        problem.setting = Some(Setting::Output(name.clone()));
+        error.problems[at].setting = Some(Setting::Output(name.clone()));
     }
     error
 }
