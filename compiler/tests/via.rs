@@ -113,5 +113,5 @@ fn failing_cargo() -> Result<(), Failed> {
 
 fn without_cc() -> Result<(), Failed> {
     let (_, stderr) = expect(1, &[("CC", "no/such/cc")], "run", &["--image", &example("pictures/000.png")])?;
-    holds(&stderr, &["no C compiler"])
+    holds(&stderr, &["$CC names \"no/such/cc\""])
 }
