@@ -22,7 +22,7 @@ pub fn trials() -> Vec<Trial> {
             let level = format!("-DNET_LEVEL={level}");
             [&[level.as_str()], rest].concat().iter().map(ToString::to_string).collect::<Vec<_>>()
         };
-        for (compiler, rest) in [("gcc", &["-O2"][..]), ("clang", &SANITIZED[..])] {
+        for (compiler, rest) in [("gcc", &SANITIZED[..]), ("clang", &["-O2"][..])] {
             let flags = flags(rest);
             trials.push(trial(format!("c_links::level{level}_{compiler}"), move || {
                 let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
