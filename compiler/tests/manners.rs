@@ -1,7 +1,9 @@
 //! How the command line treats the machine it runs on: compilers, caches, temporary folders, files of others.
 #![cfg(unix)]
 
-use std::fs;
+use nix::pty::{Winsize, openpty};
+use std::fs::{self, File};
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -103,6 +105,57 @@ fn what_was_built_is_kept() {
     assert_eq!(kept, 3);
 }
 
+/// What a command writes to standard error where that is a terminal; standard output is a pipe.
+fn on_a_terminal(mut command: Command) -> String {
+    let size = Winsize { ws_row: 24, ws_col: 200, ws_xpixel: 0, ws_ypixel: 0 };
+    let terminal = openpty(&size, None).expect("a pseudo-terminal");
+    command.env("TERM", "xterm").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(terminal.slave);
+    let child = command.spawn().expect("the program starts");
+    // Its end of the terminal; with the child's, the last one is closed.
+    drop(command);
+    let shown = std::thread::spawn(move || {
+        let (mut shown, mut master) = (Vec::new(), File::from(terminal.master));
+        // Linux ends a terminal that nobody writes to any more with an error.
+        let _ = master.read_to_end(&mut shown);
+        String::from_utf8_lossy(&shown).into_owned()
+    });
+    let output = child.wait_with_output().expect("ends");
+    let shown = shown.join().expect("reads to the end");
+    assert!(output.status.success(), "{shown}");
+    assert!(!output.stdout.contains(&0x1b), "{}", String::from_utf8_lossy(&output.stdout));
+    shown
+}
+
+/// Whatever takes longer than a second says what it is at, to people alone.
+#[test]
+fn what_takes_long_shows_progress_on_terminals_alone() {
+    if Command::new("cc").arg("--version").output().is_err() {
+        return;
+    }
+    let pictures = picture().with_file_name("");
+    let pictures = pictures.to_str().expect("UTF-8");
+    for (arguments, messages) in [
+        (&["run", "--image", pictures, "--format", "json"][..], &["cc.sh compiles", "classifying"][..]),
+        (&["verify", "--samples", "40"], &["cc.sh compiles", "comparing with the reference"]),
+        (&["bench"], &["cc.sh compiles", "with clocks", "measuring"]),
+        (&["bench", "--compare-plans", "--runs", "1"], &["building plans", "plans in turn"]),
+    ] {
+        let folder = folder();
+        let cc = script(folder.path(), "exec cc \"$@\" -O0");
+        let command = || {
+            let mut command = mobilenetc(folder.path());
+            command.arg(arguments[0]).arg(fashion()).args(&arguments[1..]).arg("--cc").arg(&cc);
+            command
+        };
+        let shown = on_a_terminal(command());
+        for message in messages {
+            assert!(shown.contains(message), "{arguments:?}: no {message:?} in {shown:?}");
+        }
+        let output = command().output().expect("the program starts");
+        assert!(output.status.success() && output.stderr.is_empty(), "{arguments:?}: {}", said(&output));
+    }
+}
+
 #[test]
 fn an_interrupted_build_leaves_no_temporary_folder() {
     let folder = folder();
@@ -137,7 +190,7 @@ fn a_model_comes_from_standard_input() {
     let folder = folder();
     let piped = |arguments: &[&str]| {
         let mut command = mobilenetc(folder.path());
-        command.args(arguments).stdin(fs::File::open(fashion()).expect("readable")).current_dir(folder.path());
+        command.args(arguments).stdin(File::open(fashion()).expect("readable")).current_dir(folder.path());
         command.output().expect("the program starts")
     };
     let output = piped(&["inspect", "-", "--format", "json"]);

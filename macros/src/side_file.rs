@@ -11,8 +11,11 @@ use std::time::SystemTime;
 /// products is known or it can't be written. `modified` becomes the file's time of modification: Cargo rebuilds a crate
 /// whose inputs are younger than the start of its last build.
 pub fn store(weights: &[u8], modified: SystemTime) -> Option<PathBuf> {
-    let folder = folder()?;
-    fs::create_dir_all(&folder).ok()?;
+    store_in(&folder()?, weights, modified)
+}
+
+fn store_in(folder: &Path, weights: &[u8], modified: SystemTime) -> Option<PathBuf> {
+    fs::create_dir_all(folder).ok()?;
     let name = format!("{:016x}-{}", hash(weights), weights.len());
     let path = folder.join(format!("{name}.bin"));
     if !fs::read(&path).is_ok_and(|stored| stored == weights) {
@@ -89,14 +92,18 @@ mod tests {
     fn stores_once_with_the_models_time() {
         let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
         let bytes = b"stores_once_with_the_models_time";
-        let path = store(bytes, modified).expect("tests run under Cargo's target folder");
+        // Wherever the target folder is, this program lies in it.
+        let program = std::env::current_exe().expect("a running program");
+        let folder = program.with_file_name("stores_once_with_the_models_time");
+        let store = |modified| store_in(&folder, bytes, modified);
+        let path = store(modified).expect("writable");
         assert!(path.is_absolute());
         assert_eq!(fs::read(&path).ok().as_deref(), Some(&bytes[..]));
-        assert_eq!(store(bytes, SystemTime::now()).as_ref(), Some(&path));
+        assert_eq!(store(SystemTime::now()).as_ref(), Some(&path));
         assert_eq!(fs::metadata(&path).and_then(|meta| meta.modified()).ok(), Some(modified));
         fs::write(&path, b"damaged").expect("writable");
-        assert_eq!(store(bytes, modified).as_ref(), Some(&path));
+        assert_eq!(store(modified).as_ref(), Some(&path));
         assert_eq!(fs::read(&path).ok().as_deref(), Some(&bytes[..]));
-        fs::remove_file(&path).expect("removable");
+        fs::remove_dir_all(&folder).expect("removable");
     }
 }

@@ -24,6 +24,11 @@ impl Board {
         self.memory.to_owned() + include_str!("board/sections.ld")
     }
 
+    /// QEMU's command up to what the board is to run.
+    pub fn emulator(&self) -> [&'static str; 6] {
+        ["qemu-system-arm", "-M", self.machine, "-nographic", "-monitor", "none"]
+    }
+
     /// Whether a model fits: its weights, and its arena beside its input and 256 KiB for the rest.
     pub fn holds(&self, weights: usize, arena: usize, input: usize) -> bool {
         weights <= self.room[0] && arena + input + (256 << 10) <= self.room[1]

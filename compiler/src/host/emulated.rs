@@ -82,7 +82,7 @@ impl Emulated {
         let mut command = Command::new(self.emulator);
         match self.world {
             World::Linux => command.arg("./program"),
-            World::Board(board) => command.args(["-M", board.machine, "-nographic", "-monitor", "none"]).args([
+            World::Board(board) => command.args(&board.emulator()[1..]).args([
                 "-semihosting-config",
                 "enable=on,target=native",
                 "-kernel",
@@ -151,7 +151,11 @@ fn emulate(command: &mut Command, folder: &Path) -> Result<(), HostError> {
 }
 
 /// Whether a command can be run.
-fn installed(command: &str) -> Result<(), String> {
+///
+/// # Errors
+///
+/// Says that it can't.
+pub fn installed(command: &str) -> Result<(), String> {
     let asked = Command::new(command).arg("--version").stdin(Stdio::null()).output();
     if asked.is_ok_and(|output| output.status.success()) { Ok(()) } else { Err(format!("{command} is not installed")) }
 }

@@ -12,7 +12,7 @@ mod temporary;
 pub mod wasm;
 
 pub use compiler::{Compiler, is_native};
-pub use emulated::Emulated;
+pub use emulated::{Emulated, installed};
 pub use library::{Compiled, Timing};
 pub use profile::Profiled;
 pub use runtime::Runtime;

@@ -12,7 +12,7 @@ use super::isa::{Kernels, available};
 use super::kernel::padded_channels;
 use super::*;
 use naive::Tensor;
-use stages::{Conv, Depthwise, Pointwise, Separable, Stream};
+use stages::{Separable, Stage, Stream};
 use std::boxed::Box;
 use std::vec::Vec;
 

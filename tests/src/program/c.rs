@@ -4,6 +4,7 @@ use super::board::{self, Board};
 use super::runtime::Library;
 use super::{Io, Program, check};
 use mobilenet_compiler::emit::Files;
+pub use mobilenet_compiler::host::installed;
 use mobilenet_compiler::host::wasm;
 use std::fmt::Write;
 use std::fs;
@@ -77,7 +78,7 @@ impl Toolchain {
 
     /// A board that QEMU emulates.
     pub fn board(board: Board) -> Self {
-        let through = ["qemu-system-arm", "-M", board.machine, "-nographic", "-monitor", "none"].to_vec();
+        let through = board.emulator().to_vec();
         let (target, flags, world) = (board.triple, board.flags.to_vec(), World::Board(board));
         Self { target, flags, through, world, ..Self::host("arm-none-eabi-gcc") }
     }
@@ -213,15 +214,6 @@ const HOSTED_MAIN: &str =
 const SEMIHOSTED_MAIN: &str = "int main(int argc, char **argv) {\n    \
      if (!freopen(\"input.bin\", \"rb\", stdin) || !freopen(\"output.bin\", \"wb\", stdout)) return 6;\n    \
      return serve_all(argc, argv, servers, sizeof servers / sizeof *servers);\n}\n";
-
-/// Whether a command can be run.
-///
-/// # Errors
-/// Says that it can't.
-pub fn installed(command: &str) -> Result<(), String> {
-    let found = Command::new(command).arg("--version").output().is_ok_and(|output| output.status.success());
-    if found { Ok(()) } else { Err(format!("{command} is not installed")) }
-}
 
 /// Whether a structure holds the outputs of a model.
 fn several(module: &Module) -> bool {

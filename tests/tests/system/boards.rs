@@ -94,8 +94,9 @@ fn expect<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, expected: &T) -
 
 /// Exit status and output of a program on a board.
 fn emulate(board: &Board, program: &Path) -> Result<(i32, String), Stop> {
-    let mut qemu = Command::new("qemu-system-arm");
-    qemu.args(["-M", board.machine, "-nographic", "-monitor", "none", "-serial", "none", "-semihosting", "-kernel"]);
+    let [emulator, arguments @ ..] = board.emulator();
+    let mut qemu = Command::new(emulator);
+    qemu.args(arguments).args(["-serial", "none", "-semihosting", "-kernel"]);
     run(qemu.arg(program))
 }
 

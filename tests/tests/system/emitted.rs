@@ -52,6 +52,9 @@ impl Folder {
 
     /// Compiles all units to `program`.
     pub fn build(&self, compiler: &str, flags: &[&str]) -> Result<(), Stop> {
+        if flags.contains(&SANITIZED[2]) {
+            can_sanitize(compiler)?;
+        }
         let mut command = self.command(compiler);
         check(command.args(["-std=c99", "-o", "program"]).args(flags).args(self.sources()?))?;
         Ok(())
@@ -86,6 +89,16 @@ impl Folder {
 /// Ends a test early where a tool is absent.
 pub fn needs(tools: &[&str]) -> Result<(), Stop> {
     tools.iter().try_for_each(|tool| c::installed(tool)).map_err(Stop::Absent)
+}
+
+/// Ends a test early where a compiler comes without the library of its sanitizers.
+pub fn can_sanitize(compiler: &str) -> Result<(), Stop> {
+    let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
+    fs::write(folder.path().join("main.c"), "int main(void) { return 0; }\n").map_err(|e| e.to_string())?;
+    let mut command = Command::new(compiler);
+    let linked = check(command.args(SANITIZED).args(["-o", "program", "main.c"]).current_dir(folder.path()));
+    let absent = |_| Stop::Absent(format!("{compiler} comes without the library of its sanitizers"));
+    linked.map(drop).map_err(absent)
 }
 
 pub fn tiny() -> Result<Case, Stop> {

@@ -72,7 +72,7 @@ fn contenders(session: &Session, compiler: &Compiler) -> Result<Vec<Contender>, 
         if all.iter().any(|other| other.plan.steps == plan.steps) {
             return Ok(());
         }
-        let compiled = engine::compile(compiler, &plan)?;
+        let compiled = compiler.compile(&plan).map_err(|error| engine::host_failure(&error))?;
         progress.step();
         plan.weights = Vec::new();
         all.push(Contender { name, plan, compiled, times: Vec::new() });

@@ -32,7 +32,7 @@ fn depthwise_matches() {
         let taps = window.kernel[0] * window.kernel[1];
         let (weights, bias) = (random.floats(c * taps), random.floats(c));
         let (mut layout, mut blob) = (Layouter::default(), Blob::default());
-        let stage = Depthwise {
+        let stage = Stage {
             input: layout.map([h, w, c], random.within(1, h)),
             window,
             weights: blob.panels(c, taps, &bias, |c, t| weights[c * taps + t]),
@@ -63,15 +63,16 @@ fn pointwise_matches() {
         let (input, clamp, group) = (random.tensor(h, w, k), random.clamp(), random.within(1, h));
         let (weights, bias) = (random.floats(n * k), random.floats(n));
         let (mut layout, mut blob) = (Layouter::default(), Blob::default());
-        let stage = Pointwise {
+        let window = Window { kernel: [1, 1], stride: [1, 1], dilation: [1, 1], pad: [0, 0] };
+        let stage = Stage {
             input: layout.map([h, w, k], group),
+            window,
             weights: blob.panels(n, k, &bias, |n, t| weights[n * k + t]),
             clamp,
             output: layout.map([h, w, n], group),
         };
         let mut memory = Memory::new(layout.end);
         write(&mut memory, &stage.input, &input);
-        let window = Window { kernel: [1, 1], stride: [1, 1], dilation: [1, 1], pad: [0, 0] };
         let want = naive::conv(&input, &window, [h, w], n, &weights, &bias, &[], false, clamp);
         on_all(
             &memory,
@@ -141,7 +142,7 @@ fn conv_matches() {
         let taps = kh * kw * k;
         let (weights, bias) = (random.floats(n * taps), random.floats(n));
         let (mut layout, mut blob) = (Layouter::default(), Blob::default());
-        let stage = Conv {
+        let stage = Stage {
             input: layout.map([h, w, k], random.within(1, h)),
             window,
             // Taps in the order kh, kw, c; weights in ONNX order.

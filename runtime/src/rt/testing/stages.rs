@@ -23,37 +23,9 @@ pub(super) struct Separable {
     pub(super) scratch: usize,
 }
 
-/// Depthwise alone.
+/// One convolution: depthwise, pointwise (whose window is not looked at), or any other, with a border of zeros.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Depthwise {
-    /// Input map.
-    pub(super) input: Map,
-    /// The window.
-    pub(super) window: Window,
-    /// Panels.
-    pub(super) weights: usize,
-    /// Epilogue.
-    pub(super) clamp: Clamp,
-    /// Result.
-    pub(super) output: Map,
-}
-
-/// Pointwise alone; input and output have the same group.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Pointwise {
-    /// Input map.
-    pub(super) input: Map,
-    /// Panels.
-    pub(super) weights: usize,
-    /// Epilogue.
-    pub(super) clamp: Clamp,
-    /// Result.
-    pub(super) output: Map,
-}
-
-/// Any other convolution; the border is zero.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Conv {
+pub(super) struct Stage {
     /// Input map.
     pub(super) input: Map,
     /// The window.
@@ -115,21 +87,23 @@ impl Run<'_> {
     }
 
     /// Depthwise convolution.
-    pub(super) fn depthwise(&mut self, stage: &Depthwise) {
-        let Depthwise { input, window, weights, clamp, output } = *stage;
-        self.links(&[link(LinkKind::Depthwise, [input, output], window, weights, clamp)]);
+    pub(super) fn depthwise(&mut self, stage: &Stage) {
+        self.single(LinkKind::Depthwise, stage);
     }
 
     /// 1x1 convolution.
-    pub(super) fn pointwise(&mut self, stage: &Pointwise) {
-        let Pointwise { input, weights, clamp, output } = *stage;
-        self.links(&[link(LinkKind::Pointwise, [input, output], Window::ONE, weights, clamp)]);
+    pub(super) fn pointwise(&mut self, stage: &Stage) {
+        self.single(LinkKind::Pointwise, &Stage { window: Window::ONE, ..*stage });
     }
 
     /// Any other convolution.
-    pub(super) fn conv(&mut self, stage: &Conv) {
-        let Conv { input, window, weights, clamp, output } = *stage;
-        self.links(&[link(LinkKind::Conv, [input, output], window, weights, clamp)]);
+    pub(super) fn conv(&mut self, stage: &Stage) {
+        self.single(LinkKind::Conv, stage);
+    }
+
+    fn single(&mut self, kind: LinkKind, stage: &Stage) {
+        let Stage { input, window, weights, clamp, output } = *stage;
+        self.links(&[link(kind, [input, output], window, weights, clamp)]);
     }
 
     /// Means over a whole map, with its padding lanes, at byte `output` of the arena.

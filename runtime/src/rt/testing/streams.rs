@@ -127,7 +127,7 @@ fn threads_change_nothing() {
         scratch: separable.scratch,
         ..separable
     };
-    let conv = Conv {
+    let conv = Stage {
         input: in_place.output,
         window: window(2),
         weights: blob.panels(33, 9 * 40, &bias, |n, t| weights[n * 9 * 40 + t]),

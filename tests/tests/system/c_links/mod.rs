@@ -3,7 +3,7 @@
 mod bench;
 mod cases;
 
-use crate::emitted::{Folder, SANITIZED, needs};
+use crate::emitted::{Folder, SANITIZED, can_sanitize, needs};
 use crate::{Stop, trial};
 use libtest_mimic::Trial;
 use mobilenet_compiler::emit::c::{COptions, Target, emit};
@@ -13,19 +13,15 @@ use mobilenet_tests::program::{check, isas};
 pub fn trials() -> Vec<Trial> {
     let mut trials = vec![
         trial("c_links::generic_gcc", || right("generic-gcc", Target::Generic, "gcc", &SANITIZED)),
-        trial("c_links::generic_clang", || right("generic-clang", Target::Generic, "clang", &["-O2"])),
+        trial("c_links::generic_clang", || right("generic-clang", Target::Generic, "clang", &SANITIZED)),
         trial("c_links::cortex_m4", || right("cortex-m4", Target::CortexM4, "gcc", &SANITIZED)),
         trial("c_links::riscv64", || right("riscv64", Target::Riscv64, "gcc", &["-O2", "-ffp-contract=fast"])),
     ];
     for level in 0..isas().len() {
-        let flags = move |rest: &[&str]| {
-            let level = format!("-DNET_LEVEL={level}");
-            [&[level.as_str()], rest].concat().iter().map(ToString::to_string).collect::<Vec<_>>()
-        };
-        for (compiler, rest) in [("gcc", &SANITIZED[..]), ("clang", &["-O2"][..])] {
-            let flags = flags(rest);
+        for compiler in ["gcc", "clang"] {
             trials.push(trial(format!("c_links::level{level}_{compiler}"), move || {
-                let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+                let level_flag = format!("-DNET_LEVEL={level}");
+                let flags: Vec<&str> = SANITIZED.into_iter().chain([level_flag.as_str()]).collect();
                 right(&format!("level{level}-{compiler}"), Target::Auto, compiler, &flags)
             }));
         }
@@ -36,6 +32,9 @@ pub fn trials() -> Vec<Trial> {
 /// All cases in one program, which looks at each of their outputs.
 fn right(name: &str, target: Target, compiler: &str, flags: &[&str]) -> Result<(), Stop> {
     needs(&[compiler])?;
+    if flags.contains(&SANITIZED[2]) {
+        can_sanitize(compiler)?;
+    }
     let bench = cases::all();
     let names = bench.clone();
     let (plan, test) = bench.finish();

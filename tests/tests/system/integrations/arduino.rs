@@ -60,8 +60,9 @@ pub fn library() -> Result<(), Stop> {
         write(&folder, &[("qemu.ld", &script), ("start.c", START)])?;
         build(&folder)?;
         if needs(&["qemu-system-arm"]).is_ok() {
-            let mut emulator = Command::new("qemu-system-arm");
-            emulator.args(["-M", M4.machine, "-nographic", "-monitor", "none", "-semihosting", "-kernel", "program"]);
+            let [emulator, arguments @ ..] = M4.emulator();
+            let mut emulator = Command::new(emulator);
+            emulator.args(arguments).args(["-semihosting", "-kernel", "program"]);
             check(emulator.current_dir(&folder))?;
         }
     }
