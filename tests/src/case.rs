@@ -136,9 +136,9 @@ impl Case {
         )
     }
 
-    /// Elements of one output.
+    /// Elements of all outputs of one inference.
     pub fn output_len(&self) -> usize {
-        self.plan.lengths().1
+        self.plan.network.outputs.iter().map(|output| output.port.shape.iter().product::<usize>()).sum()
     }
 
     /// The oracle's outputs, one after another, for an input of raw bytes.

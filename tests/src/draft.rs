@@ -1,6 +1,6 @@
 //! Writes networks as ONNX, a layer at a time.
 
-use crate::random::{Act, Axes, Block, Entry, Head, POINT, Span, Spec};
+use crate::random::{Act, Axes, Block, Entry, Gate, Head, POINT, Span, Spec};
 use crate::weights::Noise;
 use mobilenet_compiler::graph::{DType, Tensor};
 use mobilenet_compiler::onnx::author::{Author, Dim, Node, Storage};
@@ -12,6 +12,13 @@ pub struct Draft {
     noise: Noise,
     opset: i64,
     names: usize,
+    value: String,
+    shape: [usize; 4],
+}
+
+/// A value of a network.
+#[derive(Debug, Clone)]
+pub struct Place {
     value: String,
     shape: [usize; 4],
 }
@@ -45,6 +52,27 @@ impl Draft {
         let node = attributes(Node::new(op, inputs, [output.as_str()]).name(format!("{op}_{}", self.names)));
         self.edit(|author| author.node(node));
         self.value = output;
+    }
+
+    /// The value at the end.
+    pub fn place(&self) -> Place {
+        Place { value: self.value.clone(), shape: self.shape }
+    }
+
+    /// Goes on from another value, and returns the one at the end so far.
+    pub fn go(&mut self, to: Place) -> Place {
+        let from = self.place();
+        (self.value, self.shape) = (to.value, to.shape);
+        from
+    }
+
+    /// Joins another value and that at the end by an operator of two operands; the other one is the first of them, or
+    /// `swapped` the second.
+    pub fn join(&mut self, op: &str, other: Place, swapped: bool) {
+        let (first, second) = if swapped { (self.place(), other.clone()) } else { (other.clone(), self.place()) };
+        self.go(first);
+        self.node(op, &[second.value], |node| node);
+        self.shape = other.shape;
     }
 
     /// Adds an initialiser and returns its name.
@@ -114,7 +142,49 @@ impl Draft {
                 let six = self.constant(&[], vec![6.0]);
                 self.node("Min", &[six], |node| node);
             }
+            Act::Leaky => self.node("LeakyRelu", &[], |node| node.float("alpha", 0.125)),
+            Act::HardSigmoid => {
+                self.node("HardSigmoid", &[], |node| node.float("alpha", 1.0 / 6.0).float("beta", 0.5));
+            }
+            Act::HardSwish if self.opset >= 14 => self.node("HardSwish", &[], |node| node),
+            Act::Sigmoid => self.node("Sigmoid", &[], |node| node),
+            Act::HardSwish | Act::Swish => {
+                let factor = self.place();
+                self.act(if act == Act::Swish { Act::Sigmoid } else { Act::HardSigmoid });
+                self.join("Mul", factor, false);
+            }
         }
+    }
+
+    /// The channels of another map in front of those of the map at the end.
+    pub fn concat(&mut self, first: Place) {
+        let second = self.go(first);
+        self.node("Concat", &[second.value], |node| node.int("axis", 1));
+        self.shape[1] += second.shape[1];
+    }
+
+    /// Squeeze and excitation of the map at the end.
+    pub fn gate(&mut self, gate: Gate) {
+        let map = self.place();
+        self.node("GlobalAveragePool", &[], |node| node);
+        self.shape[2..].fill(1);
+        self.conv(gate.squeezed, 1, POINT, true);
+        self.act(Act::Relu);
+        self.conv(map.shape[1], 1, POINT, true);
+        self.act(gate.act);
+        self.join("Mul", map, gate.swapped);
+    }
+
+    /// The largest or the mean of each window.
+    pub fn window(&mut self, span: Span, max: bool, padded: bool) {
+        let ints = |values: &[usize]| values.iter().map(|&v| v as i64).collect::<Vec<_>>();
+        self.node(if max { "MaxPool" } else { "AveragePool" }, &[], |node| {
+            let node = node.ints("kernel_shape", ints(&span.kernel)).ints("strides", ints(&span.stride));
+            let node = node.ints("pads", ints(&span.pads));
+            if max { node } else { node.int("count_include_pad", padded.into()) }
+        });
+        let [h, w] = span.output(self.size()).unwrap_or_default();
+        self.shape[2..].copy_from_slice(&[h, w]);
     }
 
     /// `GlobalAveragePool` and `Flatten`.
@@ -137,6 +207,19 @@ impl Draft {
     /// Softmax over the classes.
     pub fn softmax(&mut self) {
         self.node("Softmax", &[], |node| node.int("axis", 1));
+    }
+
+    /// Makes the map at the end an output, in the order of `axes`, and goes on from it.
+    pub fn tap(&mut self, axes: Axes) {
+        let place = self.place();
+        let [n, c, h, w] = self.shape;
+        let mut dims = self.shape;
+        if axes == Axes::Nhwc {
+            self.transpose([0, 2, 3, 1]);
+            dims = [n, h, w, c];
+        }
+        let value = self.go(place).value;
+        self.edit(|author| author.output(&value, DType::F32, dims.map(Dim::from)));
     }
 
     /// Makes the value at the end the output `y` of a shape, and returns the model.
@@ -162,8 +245,14 @@ pub fn author(spec: &Spec) -> Author {
         draft.norm();
     }
     draft.act(spec.stem_act);
-    for block in &spec.blocks {
+    for (at, block) in spec.blocks.iter().enumerate() {
+        if spec.inner == Some(at) {
+            draft.tap(spec.axes);
+        }
         add(&mut draft, block);
+    }
+    if spec.inner == Some(spec.blocks.len()) {
+        draft.tap(spec.axes);
     }
     end(draft, spec)
 }
@@ -224,6 +313,50 @@ fn add(draft: &mut Draft, block: &Block) {
             draft.conv(channels, 1, span.fitted(draft.size()), true);
             draft.act(act);
         }
+        Block::Inverted { .. } => inverted(draft, block),
+        Block::Pool { span, max, padded } => draft.window(span.fitted(draft.size()), max, padded),
+        Block::Concat { channels, act, dense } => {
+            let input = draft.place();
+            let mut first = input.clone();
+            if !dense {
+                draft.conv(channels, 1, POINT, true);
+                draft.act(act);
+                first = draft.go(input);
+            }
+            draft.conv(channels, 1, POINT, true);
+            draft.act(act);
+            draft.concat(first);
+        }
+    }
+}
+
+fn inverted(draft: &mut Draft, block: &Block) {
+    let Block::Inverted { expansion, span, inner, gate, channels, residual, norm } = *block else { return };
+    let input = draft.place();
+    let convolved = |draft: &mut Draft, channels, group, span: Span| {
+        draft.conv(channels, group, span.fitted(draft.size()), !norm);
+        if norm {
+            draft.norm();
+        }
+    };
+    let [_, narrow, ..] = input.shape;
+    let wide = narrow * expansion;
+    if expansion > 1 {
+        convolved(draft, wide, 1, POINT);
+        draft.act(inner);
+    }
+    convolved(draft, wide, wide, span);
+    if let Some(gate) = gate.filter(|gate| gate.early) {
+        draft.gate(gate);
+    }
+    draft.act(inner);
+    if let Some(gate) = gate.filter(|gate| !gate.early) {
+        draft.gate(gate);
+    }
+    convolved(draft, if residual.is_some() { narrow } else { channels }, 1, POINT);
+    if let Some(residual) = residual {
+        draft.join("Add", input, residual.swapped);
+        draft.act(residual.act);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Random separable networks: what they are, and how proptest draws them.
+//! Random networks of the family: what they are, and how proptest draws them.
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -35,6 +35,16 @@ pub enum Act {
     Relu6,
     /// `Relu`, then `Min` with 6.
     ReluMin,
+    /// `LeakyRelu`
+    Leaky,
+    /// `HardSigmoid`, a sixth its slope.
+    HardSigmoid,
+    /// `HardSwish`, or what operator sets before 14 have in its place.
+    HardSwish,
+    /// `Sigmoid`
+    Sigmoid,
+    /// A factor of `Sigmoid`.
+    Swish,
 }
 
 /// A spatial window, drawn so that any input at least as large as a pixel gives an output.
@@ -110,6 +120,63 @@ pub enum Block {
         /// Activation.
         act: Act,
     },
+    /// Expansion, depthwise, gate, projection and sum, each of the first, third and last perhaps absent.
+    Inverted {
+        /// Times the channels of the expanded map.
+        expansion: usize,
+        /// The depthwise window, with SAME padding where there is to be a sum.
+        span: Span,
+        /// Behind expansion and depthwise.
+        inner: Act,
+        /// The gate on the expanded map.
+        gate: Option<Gate>,
+        /// Channels out where there is no sum.
+        channels: usize,
+        /// The sum with the block's input.
+        residual: Option<Residual>,
+        /// Whether batch norms follow the convolutions.
+        norm: bool,
+    },
+    /// The largest or the mean of each window.
+    Pool {
+        /// The window.
+        span: Span,
+        /// The largest.
+        max: bool,
+        /// Whether a mean counts the padding.
+        padded: bool,
+    },
+    /// Channels of a pointwise convolution behind those of another, or of its input.
+    Concat {
+        /// Channels of each convolution.
+        channels: usize,
+        /// Their activation.
+        act: Act,
+        /// Whether the input itself comes first.
+        dense: bool,
+    },
+}
+
+/// Squeeze and excitation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gate {
+    /// Channels in between.
+    pub squeezed: usize,
+    /// `HardSigmoid` or `Sigmoid`.
+    pub act: Act,
+    /// In front of the activation of what is gated.
+    pub early: bool,
+    /// The map as the second factor.
+    pub swapped: bool,
+}
+
+/// A sum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Residual {
+    /// The block's input as the first operand.
+    pub swapped: bool,
+    /// Behind the sum.
+    pub act: Act,
 }
 
 /// How the network ends.
@@ -155,6 +222,8 @@ pub struct Spec {
     pub stem_norm: bool,
     /// The blocks behind it.
     pub blocks: Vec<Block>,
+    /// The map that is an output, too: the stem's at 0, otherwise that behind so many blocks.
+    pub inner: Option<usize>,
     /// The end.
     pub head: Head,
 }
@@ -176,8 +245,9 @@ pub fn network() -> impl Strategy<Value = Spec> {
     let input = (1..=3usize, [1..=33usize, 1..=33], channels(), axes(), entry());
     let batch = prop_oneof![4 => Just(1usize), 1 => 2..=3usize];
     let stem = (span(), channels(), act(), any::<bool>());
-    (any::<u64>(), batch, input, stem, prop::collection::vec(block(), 0..5), head()).prop_map(
-        |(weights, batch, (few, size, many, axes, entry), stem, blocks, head)| Spec {
+    let inner = prop::option::weighted(0.3, 0..4usize);
+    (any::<u64>(), batch, input, stem, prop::collection::vec(block(), 0..5), (inner, head())).prop_map(
+        |(weights, batch, (few, size, many, axes, entry), stem, blocks, (inner, head))| Spec {
             weights,
             opset: [9, 11, 13, 18][(weights >> 32) as usize % 4],
             batch,
@@ -189,6 +259,8 @@ pub fn network() -> impl Strategy<Value = Spec> {
             stem_channels: stem.1,
             stem_act: stem.2,
             stem_norm: stem.3,
+            // A last map that is the end is an output as it is.
+            inner: inner.filter(|&at| at < blocks.len() || at == blocks.len() && head != Head::Map),
             blocks,
             head,
         },
@@ -209,7 +281,16 @@ fn entry() -> impl Strategy<Value = Entry> {
 }
 
 fn act() -> impl Strategy<Value = Act> {
-    prop_oneof![1 => Just(Act::None), 1 => Just(Act::Relu), 2 => Just(Act::Relu6), 1 => Just(Act::ReluMin)]
+    prop_oneof![
+        2 => Just(Act::None),
+        2 => Just(Act::Relu),
+        4 => Just(Act::Relu6),
+        2 => Just(Act::ReluMin),
+        1 => Just(Act::Leaky),
+        1 => Just(Act::HardSigmoid),
+        2 => Just(Act::HardSwish),
+        1 => Just(Act::Swish),
+    ]
 }
 
 /// Mostly the family's 3x3 windows with SAME padding, and anything else.
@@ -237,7 +318,42 @@ fn block() -> impl Strategy<Value = Block> {
         1 => (span(), act()).prop_map(|(span, act)| Block::Depthwise { span, act }),
         1 => (channels(), act()).prop_map(|(channels, act)| Block::Pointwise { channels, act }),
         1 => (span(), channels(), act()).prop_map(|(span, channels, act)| Block::Full { span, channels, act }),
+        5 => inverted(),
+        1 => pool(),
+        1 => (1..=24usize, act(), any::<bool>())
+            .prop_map(|(channels, act, dense)| Block::Concat { channels, act, dense }),
     ]
+}
+
+fn inverted() -> impl Strategy<Value = Block> {
+    let sigmoid = prop_oneof![3 => Just(Act::HardSigmoid), 1 => Just(Act::Sigmoid)];
+    let gate = (1..=12usize, sigmoid, any::<bool>(), any::<bool>()).prop_map(|(squeezed, act, early, swapped)| Gate {
+        squeezed,
+        act,
+        early,
+        swapped,
+    });
+    let behind = prop_oneof![3 => Just(Act::None), 1 => act()];
+    let residual = (any::<bool>(), behind).prop_map(|(swapped, act)| Residual { swapped, act });
+    let (gate, residual) = (prop::option::weighted(0.3, gate), prop::option::weighted(0.6, residual));
+    ((1..=4usize, span(), prop::sample::select(vec![3, 3, 5, 7])), act(), gate, channels(), residual, any::<bool>())
+        .prop_map(|((expansion, span, kernel), inner, gate, channels, residual, norm)| {
+            let same = Span { kernel: [kernel; 2], stride: [1, 1], dilation: [1, 1], pads: [kernel / 2; 4] };
+            let span = if residual.is_some() { same } else { span };
+            Block::Inverted { expansion, span, inner, gate, channels, residual, norm }
+        })
+}
+
+/// Padding narrower than the window, so that none lies in the padding alone.
+fn pool() -> impl Strategy<Value = Block> {
+    let pads = [0..=1usize, 0..=1, 0..=1, 0..=1];
+    ([2..=3usize, 2..=3usize], [1..=2usize, 1..=2usize], pads, any::<bool>(), any::<bool>()).prop_map(
+        |(kernel, stride, pads, max, padded)| Block::Pool {
+            span: Span { kernel, stride, dilation: [1, 1], pads },
+            max,
+            padded,
+        },
+    )
 }
 
 fn head() -> impl Strategy<Value = Head> {
