@@ -44,10 +44,9 @@ fn undone(sweep: &Sweep, node: &Node) -> Option<ValueId> {
     if !matches!(node.op, Op::Binary(Binary::Mul | Binary::Div)) {
         return None;
     }
-    let mut product = Product { constant: 1.0, values: Vec::new(), origin: Vec::new() };
-    product.multiply(sweep, node, MAX_DEPTH)?;
-    let &[x] = &product.values[..] else { return None };
-    (near(product.constant, 1.0) && sweep.ty(x) == sweep.ty(node.output)).then_some(x)
+    let [factor] = &factors(sweep, node)?[..] else { return None };
+    let same = |step: &&Step| near(step.constant, 1.0) && sweep.ty(step.value) == sweep.ty(node.output);
+    factor.iter().skip(1).find(same).map(|step| step.value)
 }
 
 fn near(a: f64, b: f64) -> bool {
@@ -57,59 +56,74 @@ fn near(a: f64, b: f64) -> bool {
 /// A product of constants and two values, one of which is a clamped affine of the other: `x`, and the factor of its
 /// hard-swish, which is not 1 where a constant such as 1/6 was rounded.
 fn recognise(sweep: &Sweep, node: &Node) -> Option<(ValueId, f64, Vec<String>)> {
-    let mut product = Product { constant: 1.0, values: Vec::new(), origin: Vec::new() };
-    product.multiply(sweep, node, MAX_DEPTH)?;
-    let &[a, b] = &product.values[..] else { return None };
-    [(a, b), (b, a)].into_iter().find_map(|(x, gate)| {
-        let (slope, offset, top, names) = gate_of(sweep, x, gate)?;
-        let factor = product.constant * top;
+    let factors = factors(sweep, node)?;
+    let [a, b] = &factors[..] else { return None };
+    let pairs = [(a, b), (b, a)].into_iter().filter_map(|(x, gate)| Some((x, gate.last()?)));
+    let mut pairs = pairs.flat_map(|(x, gate)| x.iter().map(move |x| (x, gate)));
+    pairs.find_map(|(x, gate)| {
+        let (slope, offset, top, names) = gate_of(sweep, x.value, gate.value)?;
+        let factor = x.constant * gate.constant * top;
+        let names = || join(&join(&names, &x.origin), &gate.origin);
         (factor.is_finite() && factor != 0.0 && near(6.0 * slope, top) && near(2.0 * offset, top))
-            .then(|| (x, factor, join(&names, &product.origin)))
+            .then(|| (x.value, factor, names()))
     })
 }
 
-struct Product {
+/// A value that a factor of a product can be read as, times a constant.
+#[derive(Debug, Clone)]
+struct Step {
+    value: ValueId,
     constant: f64,
-    values: Vec<ValueId>,
     origin: Vec<String>,
 }
 
-impl Product {
-    fn multiply(&mut self, sweep: &Sweep, node: &Node, depth: usize) -> Option<()> {
-        let &[Some(a), Some(b)] = &node.inputs[..] else { return None };
-        let number = |id| sweep.constant(Some(id)).map(uniform);
-        match (&node.op, number(a), number(b)) {
-            (Op::Binary(Binary::Mul), None, None) => {
-                self.factor(sweep, a, depth)?;
-                self.factor(sweep, b, depth)
-            }
-            (Op::Binary(Binary::Mul), Some(k), None) => {
-                self.constant *= k?;
-                self.factor(sweep, b, depth)
-            }
-            (Op::Binary(Binary::Mul), None, Some(k)) => {
-                self.constant *= k?;
-                self.factor(sweep, a, depth)
-            }
-            (Op::Binary(Binary::Div), None, Some(k)) => {
-                self.constant /= k?;
-                self.factor(sweep, a, depth)
-            }
-            _ => None,
-        }
-    }
-
-    fn factor(&mut self, sweep: &Sweep, id: ValueId, depth: usize) -> Option<()> {
-        if let Some(inner) = sweep.producer(id)
-            && let Op::Binary(Binary::Mul | Binary::Div) = inner.op
-            && depth > 0
+/// The factors of a product that are no constants, at most two, each as it is and without the constants in it one by one: which of
+/// these the other factor is made from, only that one shows. The constants outside belong to the first factor.
+fn factors<'a>(sweep: &'a Sweep, mut node: &'a Node) -> Option<Vec<Vec<Step>>> {
+    let mut outside = Step { value: node.output, constant: 1.0, origin: Vec::new() };
+    let mut steps = vec![outside.clone()];
+    for _ in 0..=MAX_DEPTH {
+        if let (Op::Binary(Binary::Mul), &[Some(a), Some(b)]) = (&node.op, &node.inputs[..])
+            && let (None, None) = (sweep.constant(Some(a)), sweep.constant(Some(b)))
         {
-            self.origin.splice(0..0, inner.origin.iter().cloned());
-            return self.multiply(sweep, inner, depth - 1);
+            let first = Step { value: a, ..outside };
+            let second = Step { value: b, constant: 1.0, origin: Vec::new() };
+            return Some(vec![scaled(sweep, first), scaled(sweep, second)]);
         }
-        self.values.push(id);
-        (self.values.len() <= 2).then_some(())
+        let Some(inner) = unscaled(sweep, node, &outside) else { break };
+        outside = inner;
+        steps.push(outside.clone());
+        let Some(producer) = sweep.producer(outside.value) else { break };
+        node = producer;
+        outside.origin = join(&node.origin, &outside.origin);
     }
+    (steps.len() > 1).then(|| vec![steps])
+}
+
+/// A value, and what is left of it without one constant after the other.
+fn scaled(sweep: &Sweep, value: Step) -> Vec<Step> {
+    let mut steps = vec![value];
+    while let Some(last) = steps.last().filter(|_| steps.len() <= MAX_DEPTH)
+        && let Some(node) = sweep.producer(last.value)
+        && let Some(mut inner) = unscaled(sweep, node, last)
+    {
+        inner.origin = join(&node.origin, &inner.origin);
+        steps.push(inner);
+    }
+    steps
+}
+
+/// What a node multiplies or divides by one number, if it does.
+fn unscaled(sweep: &Sweep, node: &Node, product: &Step) -> Option<Step> {
+    let &[Some(a), Some(b)] = &node.inputs[..] else { return None };
+    let number = |id| sweep.constant(Some(id)).map(uniform);
+    let (value, constant) = match (&node.op, number(a), number(b)) {
+        (Op::Binary(Binary::Mul), Some(k), None) => (b, product.constant * k?),
+        (Op::Binary(Binary::Mul), None, Some(k)) => (a, product.constant * k?),
+        (Op::Binary(Binary::Div), None, Some(k)) => (a, product.constant / k?),
+        _ => return None,
+    };
+    Some(Step { value, constant, origin: product.origin.clone() })
 }
 
 /// `clamp(slope * x + offset, 0, top)`: slope, offset, top, and the names of its nodes.
@@ -199,6 +213,34 @@ mod tests {
             let [node] = &canonical.nodes[..] else { panic!("{canonical}") };
             assert!(matches!(&node.op, Op::Conv(conv) if conv.activation == Activation::HardSwish));
         }
+    }
+
+    /// What is multiplied by its gate may itself be a product: of two maps, or of a number.
+    #[test]
+    fn the_argument_may_be_a_product() {
+        let hard_sigmoid = |b: &mut Builder, x| {
+            b.node(Op::Unary(Unary::Act(Activation::HardSigmoid { alpha: 1.0 / 6.0, beta: 0.5 })), &[x])
+        };
+        let squeezed = spelt(|b, x| {
+            let mean = b.node(Op::GlobalAveragePool, &[x]);
+            let gate = b.conv(mean, 8, 1, 1, [0; 4]);
+            let gate = hard_sigmoid(b, gate);
+            let y = binary(b, Binary::Mul, x, gate);
+            let gate = hard_sigmoid(b, y);
+            binary(b, Binary::Mul, y, gate)
+        });
+        let canonical = fires(&squeezed, "recognise-hard-swish");
+        assert_eq!(ops(&canonical).iter().filter(|op| **op == "HardSwish").count(), 1, "{canonical}");
+        let doubled = spelt(|b, x| {
+            let two = b.scalar(2.0);
+            let mean = b.node(Op::GlobalAveragePool, &[x]);
+            let y = binary(b, Binary::Mul, x, mean);
+            let y = binary(b, Binary::Mul, two, y);
+            let gate = hard_sigmoid(b, y);
+            binary(b, Binary::Mul, gate, y)
+        });
+        let canonical = fires(&doubled, "recognise-hard-swish");
+        assert_eq!(ops(&canonical).last(), Some(&"HardSwish"), "{canonical}");
     }
 
     #[test]
