@@ -39,7 +39,7 @@ pub struct Problem {
 pub enum Setting {
     /// Height and width of the input.
     Resolution,
-    /// The value at which the network ends: up to there it can be compiled.
+    /// The value at which the network may end: up to there it can be compiled.
     Output(String),
 }
 
@@ -110,7 +110,11 @@ impl Problem {
 
     /// What the user can do about it, where options are spelled so.
     pub fn advice(&self, spelling: Spelling) -> Option<String> {
-        let setting = self.setting.as_ref().map(|setting| setting.words(spelling));
+        self.advice_with(self.setting.as_ref(), spelling)
+    }
+
+    fn advice_with(&self, setting: Option<&Setting>, spelling: Spelling) -> Option<String> {
+        let setting = setting.map(|setting| setting.words(spelling));
         let option = self.option.filter(|_| self.hint.is_none()).map(|option| misfit(option, spelling));
         let parts: Vec<String> = self.hint.clone().into_iter().chain(setting).chain(option).collect();
         (!parts.is_empty()).then(|| parts.join("; "))
@@ -138,7 +142,7 @@ impl Setting {
                     Spelling::Build => format!(".output([{name:?}])"),
                     Spelling::CommandLine => format!("--output {name}"),
                 };
-                format!("what is in front of it can be compiled: give the option {option}")
+                format!("the network can be compiled up to {name:?}: give the option {option}")
             }
         }
     }
@@ -159,7 +163,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Problems that differ in nothing but their nodes and what was found there.
+/// Problems that differ in nothing but their nodes, what was found there, and an option that helps with one of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cause<'e> {
     /// The first of them.
@@ -201,7 +205,8 @@ impl Cause<'_> {
 
     /// What the user can do about it.
     pub fn advice(&self, spelling: Spelling, extent: Extent) -> Option<String> {
-        let advice = self.problem.advice(spelling)?;
+        let setting = self.nodes.iter().find_map(|problem| problem.setting.as_ref());
+        let advice = self.problem.advice_with(setting, spelling)?;
         Some(if extent == Extent::Short { elided(&advice, SENTENCE).into_owned() } else { advice })
     }
 
@@ -234,8 +239,8 @@ impl Error {
         let mut causes: Vec<Cause> = Vec::new();
         let (mut known, mut named) = (HashMap::new(), HashSet::new());
         for problem in &self.problems {
-            let Problem { node, op: _, message, expected, found: _, hint, setting, option } = problem;
-            let key = (message, expected, hint, setting, option, node.is_some());
+            let Problem { node, op: _, message, expected, found: _, hint, setting: _, option } = problem;
+            let key = (message, expected, hint, option, node.is_some());
             let at = *known.entry(key).or_insert_with(|| {
                 causes.push(Cause { problem, nodes: Vec::new() });
                 causes.len() - 1
@@ -299,6 +304,20 @@ mod tests {
         problems[1].op = Some("Else".into());
         let text = Error { problems }.to_string();
         assert!(text.starts_with("2 nodes: \"n0\" (Op), \"n1\" (Else): not supported\n"), "{text}");
+    }
+
+    /// The option that ends the network in front of one of the nodes does not make a cause of its own.
+    #[test]
+    fn an_option_belongs_to_the_cause() {
+        let problems = (0..3).map(|i| match i {
+            1 => unsupported(i).advise(Setting::Output("x\"y".into())),
+            _ => unsupported(i),
+        });
+        let error = Error { problems: problems.collect() };
+        let said = error.render(Spelling::CommandLine, Extent::Short);
+        assert!(said.starts_with("3 nodes (Op): "), "{said}");
+        let hint = "hint: leave it out; the network can be compiled up to \"x\\\"y\": give the option --output x\"y";
+        assert!(said.ends_with(hint), "{said}");
     }
 
     #[test]

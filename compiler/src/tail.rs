@@ -5,8 +5,10 @@ use crate::onnx::{Model, Node};
 use crate::options::Options;
 use crate::plan::{CostModel, plan};
 use crate::{graph, network, passes};
+use std::collections::HashSet;
 
-/// Adds to an error the option that ends the network in front of the first node that can't be compiled, where that helps.
+/// Adds to an error the option that ends the network in front of the first node that can't be compiled, where that helps: most of
+/// the layers with weights stand in front of it.
 #[must_use]
 pub fn advise(model: &Model, options: &Options, mut error: Error) -> Error {
     let nodes = &model.graph.nodes;
@@ -26,8 +28,21 @@ pub fn advise(model: &Model, options: &Options, mut error: Error) -> Error {
     };
     // An activation that was fused bears the name of the node in front of it.
     let candidates = nodes[node].outputs.iter().chain(&nodes[node].inputs);
-    if let Some(name) = candidates.filter(computed).find(fits) {
+    if let Some(name) = candidates.filter(computed).filter(|name| is_most(nodes, name)).find(fits) {
         error.problems[at].setting = Some(Setting::Output(name.clone()));
     }
     error
+}
+
+/// Whether a value is computed by more than half of the layers with weights.
+fn is_most(nodes: &[Node], value: &str) -> bool {
+    let weighted = |node: &Node| ["Conv", "Gemm", "MatMul"].iter().any(|op| node.op_type.ends_with(op));
+    let (mut needed, mut in_front) = (HashSet::from([value]), 0);
+    for node in nodes.iter().rev() {
+        if node.outputs.iter().any(|name| needed.contains(name.as_str())) {
+            needed.extend(node.inputs.iter().filter(|name| !name.is_empty()).map(String::as_str));
+            in_front += usize::from(weighted(node));
+        }
+    }
+    2 * in_front > nodes.iter().filter(|node| weighted(node)).count()
 }

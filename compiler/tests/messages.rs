@@ -73,7 +73,9 @@ mod field_cases {
             &said,
             &["Clip has the attribute \"max\", an input since opset 11", "is the opset declared wrong?"],
         );
-        assert_says(&said, &["Clip has the attribute \"min\"", "(Clip)"]);
+        assert_says(&said, &["2 problems", "Clip has the attribute \"min\"", "(Clip)"]);
+        // What stands in front of the first of five blocks is no network to end at.
+        assert!(!said.contains("--output"), "{said}");
     }
 
     #[test]
@@ -312,6 +314,34 @@ fn broken(kind: usize, blocks: usize) -> Author {
         });
     }
     author.output(&format!("v{blocks}"), DType::F32, [])
+}
+
+/// The option that ends the network in front of what can't be compiled is named where most of it stands in front.
+#[test]
+fn the_network_may_end_in_front_of_its_tail() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("net.onnx");
+    for (broken, advice) in [("relu", None), ("pool", Some("--output e")), ("gemm", Some("--output d"))] {
+        let mut author = classifier(str::to_string)
+            .initializer("v", &Tensor::f32([8, 8, 1, 1], vec![0.1; 64]), Storage::Raw)
+            .node(Node::new("Conv", ["b", "v"], ["e"]).name("second"));
+        for node in &mut author.message().graph.mut_or_insert_default().node {
+            if node.name == "pool" {
+                node.input[0] = "e".into();
+            }
+            if node.name == broken {
+                node.op_type = "Fancy".into();
+            }
+        }
+        fs::write(&path, author.to_bytes()).expect("a file");
+        let (content, said) = message(&["inspect", path.to_str().expect("UTF-8")]);
+        let said = joined(&said);
+        assert!(!content && said.contains("Fancy"), "{said}");
+        match advice {
+            Some(advice) => assert_says(&said, &[advice]),
+            None => assert!(!said.contains("--output"), "{broken}: {said}"),
+        }
+    }
 }
 
 /// Lines of a message, and of the longest cause in it.
