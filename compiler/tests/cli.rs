@@ -1,7 +1,7 @@
 //! The command line from outside: exit status, what is printed where, what is left on disk.
 
-use mobilenet_compiler::graph::DType;
-use mobilenet_compiler::onnx::author::{Author, Node};
+use mobilenet_compiler::graph::{DType, Tensor};
+use mobilenet_compiler::onnx::author::{Author, Node, Storage};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -149,6 +149,26 @@ fn inspect_json_has_the_promised_keys() {
     let layers = json["layers"].as_array().expect("layers");
     let sum: u64 = layers.iter().filter_map(|layer| layer["mult_adds"].as_u64()).sum();
     assert_eq!(Some(sum), json["mult_adds"].as_u64());
+}
+
+/// A float16 model's ports are f32 in code; what the file declares is said.
+#[test]
+fn inspect_json_says_what_the_file_declares() {
+    let folder = folder();
+    let path = folder.path().join("half.onnx");
+    let weights = Tensor { dtype: DType::F16, ..Tensor::f32([8, 3, 3, 3], vec![0.125; 216]) };
+    let author = Author::new("half", 13)
+        .input("x", DType::F16, [1.into(), 3.into(), 8.into(), 8.into()])
+        .initializer("w", &weights, Storage::Raw)
+        .node(Node::new("Conv", ["x", "w"], ["y"]))
+        .output("y", DType::F16, [1.into(), 8.into(), 6.into(), 6.into()]);
+    fs::write(&path, author.to_bytes()).expect("writable");
+    let (stdout, _) = expect(0, &["inspect", &text(path), "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(json["other_floats"], serde_json::json!(["f16"]));
+    for port in [&json["input"], &json["output"], &json["outputs"][0]] {
+        assert_eq!((&port["dtype"], &port["file_dtype"]), (&"f32".into(), &"f16".into()), "{stdout}");
+    }
 }
 
 #[test]

@@ -61,6 +61,31 @@ impl Scene {
     }
 }
 
+/// OpenCV's users feed flat arrays, which the graph makes an image of: in one order of axes or the other.
+#[test]
+fn a_flat_input_takes_pictures() {
+    let scene = Scene::new();
+    let picture = scene.path("corners.png");
+    corners(&picture, None);
+    for (channels_last, shape) in [(false, [1i64, 3, 4, 6]), (true, [1, 4, 6, 3])] {
+        let mut weights = vec![0.0; 3 * 3 * 4 * 6];
+        (0..3).for_each(|channel| weights[(channel * 3 + channel) * 24] = 1.0);
+        let mut author = Author::new("flat", 13)
+            .input("x", DType::F32, [1.into(), 72.into()])
+            .initializer("shape", &Tensor::ints(shape.as_slice()), Storage::Raw)
+            .initializer("w", &Tensor::f32([3, 3, 4, 6], weights), Storage::Raw)
+            .node(Node::new("Reshape", ["x", "shape"], ["i"]));
+        if channels_last {
+            author = author.node(Node::new("Transpose", ["i"], ["t"]).ints("perm", [0, 3, 1, 2]));
+        }
+        let image = if channels_last { "t" } else { "i" };
+        let author = author.node(Node::new("Conv", [image, "w"], ["c"])).node(Node::new("Flatten", ["c"], ["y"]));
+        let model = scene.path("flat.onnx");
+        author.output("y", DType::F32, [1.into(), 3.into()]).write(&model).expect("writable");
+        assert_eq!(scene.scores(&model, &picture, &[]), CORNERS[0].map(i64::from), "channels last: {channels_last}");
+    }
+}
+
 /// EXIF data with nothing but an orientation.
 fn exif(orientation: u8) -> Vec<u8> {
     let mut bytes = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();

@@ -4,6 +4,7 @@ use crate::args::{Format, Inspect, Stage};
 use crate::failure::Failure;
 use crate::session::Session;
 use crate::terminal::{Style, Terminal};
+use mobilenet_compiler::onnx::ValueInfo;
 use mobilenet_compiler::report::{Report, Survey, stages};
 use mobilenet_compiler::{Problem, text};
 use serde_json::{Value, json};
@@ -31,7 +32,7 @@ fn summary(session: &Session, format: Format, terminal: &mut Terminal) -> Result
         Format::Json => writeln!(terminal, "{:#}", with_origin(session, report.to_json(), &[]))?,
         Format::Text => {
             writeln!(terminal, "{}\n", title(session, terminal))?;
-            let other: Vec<&str> = session.model.other_floats().iter().map(|dtype| dtype.name()).collect();
+            let other = other_floats(session);
             if !other.is_empty() {
                 writeln!(terminal, "  the file holds {}: everything is computed in f32\n", other.join(" and "))?;
             }
@@ -57,6 +58,17 @@ fn survey(session: &Session, failure: Failure, format: Format, terminal: &mut Te
     Err(failure)
 }
 
+fn other_floats(session: &Session) -> Vec<&'static str> {
+    session.model.other_floats().iter().map(|dtype| dtype.name()).collect()
+}
+
+/// Gives a port the element type that the file declares for it.
+fn declare(port: &mut Value, declared: &[ValueInfo]) {
+    if let Some(info) = declared.iter().find(|info| port["name"] == info.name.as_str()) {
+        port["file_dtype"] = json!(info.dtype.name());
+    }
+}
+
 fn title(session: &Session, terminal: &Terminal) -> String {
     let producer = session.model.producer.trim();
     let by = if producer.is_empty() { String::new() } else { format!(", written by {producer:?}") };
@@ -69,6 +81,13 @@ fn with_origin(session: &Session, mut report: Value, problems: &[Problem]) -> Va
     report["opset"] = json!(session.model.opset());
     report["producer"] = json!(session.model.producer.trim());
     report["sha256"] = json!(session.model.sha256());
+    report["other_floats"] = json!(other_floats(session));
+    let graph = &session.model.graph;
+    for (port, declared) in [("input", &graph.inputs), ("output", &graph.outputs)] {
+        report.get_mut(port).into_iter().for_each(|port| declare(port, declared));
+    }
+    let outputs = report.get_mut("outputs").and_then(Value::as_array_mut).into_iter().flatten();
+    outputs.for_each(|port| declare(port, &graph.outputs));
     let problem = |problem: &Problem| {
         json!({
             "node": problem.node,

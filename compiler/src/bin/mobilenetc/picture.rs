@@ -7,7 +7,7 @@ use crate::fit::{Fit, Pixels, resize};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
 use mobilenet_compiler::graph::DType;
-use mobilenet_compiler::network::{Layout, Port};
+use mobilenet_compiler::network::{FeatureMap, Layout, Network};
 use mobilenet_compiler::options::{MOST_MEAN, MOST_STD};
 use mobilenet_compiler::{Problem, text};
 use std::io::Cursor;
@@ -34,23 +34,19 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// The shape of one image of a model's input, or why it takes none.
-    pub fn of(port: &Port) -> Result<Self, Failure> {
-        let shape = match (port.shape.as_slice(), port.layout) {
-            (&[_, channels, height, width], Layout::Nchw) => Some((height, width, channels)),
-            (&[_, height, width, channels], Layout::Nhwc) => Some((height, width, channels)),
-            _ => None,
-        };
-        match shape {
-            Some((height, width, channels)) if matches!(channels, 1 | 3) => {
-                Ok(Self { height, width, channels, layout: port.layout, element: port.dtype, reversed: false })
-            }
-            _ => Err(Failure::Other(
-                Problem::new(format!("the input {:?} does not take images", port.name))
-                    .expected("1 (grey) or 3 (RGB) channels", format!("shape {:?}", port.shape))
-                    .hint("use `mobilenetc verify --input file.npy` to run it on arrays"),
-            )),
+    /// The shape of one image of a model's input, also of one that is flat, or why it takes none.
+    pub fn of(network: &Network) -> Result<Self, Failure> {
+        let port = &network.input;
+        let FeatureMap { height, width, channels, .. } = network.maps[network.input_map.0 as usize];
+        if matches!(channels, 1 | 3) && height * width > 1 {
+            return Ok(Self { height, width, channels, layout: port.layout, element: port.dtype, reversed: false });
         }
+        let found = format!("{height} x {width} pixels of {channels} channels, shape {:?}", port.shape);
+        Err(Failure::Other(
+            Problem::new(format!("the input {:?} does not take images", port.name))
+                .expected("1 (grey) or 3 (RGB) channels", found)
+                .hint("use `mobilenetc verify --input file.npy` to run it on arrays"),
+        ))
     }
 }
 

@@ -23,7 +23,7 @@ pub fn run(args: &Run, terminal: &mut Terminal) -> Result<(), Failure> {
     let session = Session::open(&args.model, Some(1), args.input.element())?;
     let plan = session.plan()?;
     let port = &plan.network.input;
-    let mut shape = Shape::of(port)?;
+    let mut shape = Shape::of(&plan.network)?;
     shape.reversed = args.model.adapt.channel_order.is_some();
     let (scaling, fed) = Scaling::new(&args.normalize, &args.model.adapt, &shape)?;
     let paths = pictures::gather(&args.image)?;

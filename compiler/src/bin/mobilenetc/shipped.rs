@@ -95,7 +95,9 @@ pub fn verify(
         return if agrees { Ok(()) } else { Err(Failure::Disagreement) };
     }
     let title = terminal.paint(Style::Bold, text::path(&session.path)).to_string();
-    let aside = format!("{} inputs on {} targets, against the f64 reference", samples.len(), rows.len());
+    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let (inputs, targets) = (count(samples.len(), "input"), count(rows.len(), "target"));
+    let aside = format!("{inputs} on {targets}, against the f64 reference");
     let aside = terminal.paint(Style::Dim, aside).to_string();
     writeln!(terminal, "{title}  {aside}\n\n{table}")?;
     for (name, reason) in left_out {

@@ -14,7 +14,7 @@ use crate::shipped;
 use crate::terminal::{Style, Terminal};
 use mobilenet_compiler::graph::Graph;
 use mobilenet_compiler::host::Compiled;
-use mobilenet_compiler::network::Port;
+use mobilenet_compiler::network::{Network, Port};
 use mobilenet_compiler::report::table::Table;
 use mobilenet_compiler::{Problem, reference, text};
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ pub fn verify(args: &Verify, terminal: &mut Terminal) -> Result<(), Failure> {
     let port = &plan.network.input;
     let pictures = pictures::gather(&args.image)?;
     let known = Known::new(&args.answers, &pictures, &plan)?;
-    let inputs = Inputs::gather(args, &pictures, port)?;
+    let inputs = Inputs::gather(args, &pictures, &plan.network)?;
     if let Some(asked) = args.target {
         let mut samples: Vec<Vec<f32>> = inputs.given.into_iter().flat_map(|(_, rows)| rows).collect();
         for path in &pictures {
@@ -153,15 +153,15 @@ impl Prepared {
 }
 
 impl Inputs {
-    fn gather(args: &Verify, pictures: &[PathBuf], port: &Port) -> Result<Self, Failure> {
+    fn gather(args: &Verify, pictures: &[PathBuf], network: &Network) -> Result<Self, Failure> {
         let mut given = Vec::new();
         for path in args.input().1 {
-            given.push((text::path(path), rows(path, port)?));
+            given.push((text::path(path), rows(path, &network.input)?));
         }
         if pictures.is_empty() {
             return Ok(Self { given, scaling: None });
         }
-        let mut shape = Shape::of(port)?;
+        let mut shape = Shape::of(network)?;
         shape.reversed = args.model.adapt.channel_order.is_some();
         let (scaling, _) = Scaling::new(&args.normalize, &args.model.adapt, &shape)?;
         let scaling = Prepared { shape, scaling };
