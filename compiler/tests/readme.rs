@@ -1,6 +1,8 @@
 //! The README shows what the command line prints: the transcripts that depend on no machine are replayed.
 #![cfg(unix)]
 
+use mobilenet_compiler::graph::{DType, Tensor};
+use mobilenet_compiler::onnx::author::{Author, Node, Storage};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -123,4 +125,83 @@ fn transcripts_are_true() {
             assert!(lines.contains(&line), "the README has\n{line}\nmobilenetc {command} prints\n{printed}");
         }
     }
+}
+
+/// The models of docs/models.md, in the form in which each of them comes.
+#[derive(Clone, Copy, PartialEq)]
+enum Form {
+    Float16,
+    Sigmoid,
+    Bgr,
+    Flat,
+}
+
+/// A small network of this form on 32x32 pixels.
+fn four_models(form: Form) -> Author {
+    let element = if form == Form::Float16 { DType::F16 } else { DType::F32 };
+    let mut author = match form {
+        Form::Flat => Author::new("flat", 13).input("pixels", element, [1.into(), 1024.into()]),
+        _ => Author::new("net", 13).input("pixels", element, [1.into(), 3.into(), 32.into(), 32.into()]),
+    };
+    let mut end = "pixels".to_string();
+    let (mut nodes, mut weights) = (Vec::new(), Vec::new());
+    let mut node = |op: &str, others: &[&str], attributes: fn(Node) -> Node| {
+        let inputs = [end.as_str()].into_iter().chain(others.iter().copied());
+        let output = format!("{}_{}", op.to_lowercase(), nodes.len());
+        nodes.push(attributes(Node::new(op, inputs, [output.as_str()]).name(&output)));
+        end = output;
+    };
+    let mut weight = |name: &'static str, shape: &[usize]| {
+        let values: Vec<f32> = (0..shape.iter().product()).map(|i: usize| (i * 37 % 64) as f32 / 64.0 - 0.5).collect();
+        weights.push((name, Tensor { dtype: element, ..Tensor::f32(shape, values) }));
+    };
+    match form {
+        Form::Bgr => node("Gather", &["order"], |node| node.int("axis", 1)),
+        Form::Flat => node("Reshape", &["image"], |node| node),
+        _ => {}
+    }
+    weight("first", &[16, if form == Form::Flat { 1 } else { 3 }, 3, 3]);
+    node("Conv", &["first"], |node| node.ints("pads", [1; 4]).ints("strides", [2, 2]));
+    node("Relu", &[], |node| node);
+    weight("depthwise", &[16, 1, 3, 3]);
+    node("Conv", &["depthwise"], |node| node.ints("pads", [1; 4]).int("group", 16));
+    node("Relu", &[], |node| node);
+    weight("pointwise", &[32, 16, 1, 1]);
+    node("Conv", &["pointwise"], |node| node);
+    node("Relu", &[], |node| node);
+    node("GlobalAveragePool", &[], |node| node);
+    node("Flatten", &[], |node| node);
+    weight("classes", &[32, 10]);
+    node("Gemm", &["classes"], |node| node);
+    if form == Form::Sigmoid {
+        node("Sigmoid", &[], |node| node);
+    }
+    author = author.initializer("order", &Tensor::ints([2i64, 1, 0].as_slice()), Storage::Raw);
+    author = author.initializer("image", &Tensor::ints([1i64, 1, 32, 32].as_slice()), Storage::Raw);
+    author = weights.iter().fold(author, |author, (name, tensor)| author.initializer(name, tensor, Storage::Raw));
+    nodes.into_iter().fold(author, Author::node).output(&end, element, [1.into(), 10.into()])
+}
+
+/// Each of the four models gives what docs/models.md shows, from the commands that it shows.
+#[test]
+fn models_as_they_come() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let text = fs::read_to_string(root.join("docs/models.md")).expect("the document");
+    let section = text.split("\n## ").find(|section| section.starts_with("Four models")).expect("the section");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let forms = [("float16", Form::Float16), ("sigmoid", Form::Sigmoid), ("bgr", Form::Bgr), ("flat", Form::Flat)];
+    for (name, form) in forms {
+        fs::write(folder.path().join(name).with_extension("onnx"), four_models(form).to_bytes()).expect("a model");
+    }
+    let mut replayed = 0;
+    for block in section.split("```console\n").skip(1) {
+        let block = block.split("```").next().unwrap_or_default();
+        for command in block.split("$ ").skip(1) {
+            let (command, shown) = command.split_once('\n').expect("a line of its own");
+            let printed = bash(&format!("set -eu\n{command}"), folder.path());
+            assert!(printed.starts_with(shown), "the document has\n{shown}\n{command} prints\n{printed}");
+            replayed += 1;
+        }
+    }
+    assert!(replayed >= forms.len(), "{replayed}");
 }
