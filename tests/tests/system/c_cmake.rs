@@ -267,7 +267,7 @@ fn run(command: &mut Command) -> Result<(i32, String, String), Stop> {
 }
 
 /// The command line tool, built like these tests.
-fn mobilenetc() -> Result<PathBuf, Stop> {
+pub fn mobilenetc() -> Result<PathBuf, Stop> {
     let target = scratch().parent().unwrap_or(Path::new("target"));
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet", "--offline", "-p", "mobilenet-compiler", "--bin", "mobilenetc", "--target-dir"]);

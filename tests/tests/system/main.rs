@@ -19,6 +19,7 @@ mod hot_loops;
 mod hygiene;
 mod integrations;
 mod memory;
+mod messages;
 mod misuse;
 mod names;
 mod overrides;
@@ -100,6 +101,7 @@ fn main() -> ExitCode {
         hygiene::trials(),
         integrations::trials(),
         memory::trials(),
+        messages::trials(),
         misuse::trials(),
         names::trials(),
         overrides::trials(),
