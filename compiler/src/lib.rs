@@ -16,6 +16,7 @@ pub mod onnx;
 pub mod options;
 pub mod passes;
 pub mod plan;
+pub mod quant;
 pub mod reference;
 #[cfg(feature = "cli")]
 pub mod report;

@@ -165,6 +165,7 @@ impl fmt::Display for Op {
             Self::Softmax { axis, flat, log } => {
                 write!(f, " axis {axis}{}{}", if *flat { " flat" } else { "" }, if *log { " log" } else { "" })
             }
+            Self::Integer(integer) => write!(f, "{integer}"),
             Self::Slice { starts, steps } => write!(f, " starts {starts:?} steps {steps:?}"),
             Self::Concat { axis }
             | Self::Gather { axis }

@@ -1,6 +1,6 @@
 //! Shape and type inference: the one place that knows what an operator returns.
 
-use super::{Activation, Conv, DType, Op, Type, Unary, Window};
+use super::{Activation, Conv, DType, Integer, IntegerOp, Op, Type, Unary, WeightQuant, Window};
 
 /// No value may have more elements.
 pub const MAX_ELEMENTS: usize = 1 << 31;
@@ -101,6 +101,7 @@ pub fn output_type(op: &Op, inputs: &[Option<&Type>], declared: Option<&Type>) -
         }
         Op::QuantizeLinear { axis } => quantize(&given, *axis)?,
         Op::DequantizeLinear { axis } => dequantize(&given, *axis)?,
+        Op::Integer(integer) => integer_type(integer, &given)?,
     };
     elements(&ty.shape)?;
     Ok(ty)
@@ -413,6 +414,62 @@ fn dequantize(given: &Inputs, axis: usize) -> Result<Type, String> {
         per_channel(x, zero, axis)?;
     }
     Ok(Type::new(scale.dtype, x.shape.clone()))
+}
+
+/// The type of an operator on codes: as of its float counterpart, each operand of the type it says.
+fn integer_type(integer: &Integer, given: &Inputs) -> Result<Type, String> {
+    let x = given.get(0)?;
+    for (i, quant) in integer.inputs.iter().enumerate() {
+        let operand = given.get(i)?;
+        check(operand.dtype == quant.dtype, || format!("operand {i} should be {}, not {operand}", quant.dtype))?;
+    }
+    let products = |weights: &WeightQuant| -> Result<&Type, String> {
+        given.at_most(3)?;
+        let w = given.get(1)?;
+        check(matches!(w.dtype, DType::U8 | DType::I8), || format!("weights should be codes, not {w}"))?;
+        let m = axis_of(w, 0)?;
+        check(weights.scales.len() == m && weights.zeros.len() == m, || {
+            format!("{} scales and {} zero points for {m} outputs", weights.scales.len(), weights.zeros.len())
+        })?;
+        vector(Some(given.get(2)?), m, DType::I32, "the bias")?;
+        Ok(w)
+    };
+    let as_float = |ty: &Type| Type::new(DType::F32, ty.shape.clone());
+    let shape = match &integer.op {
+        IntegerOp::Conv { window, group, weights } => {
+            let w = products(weights)?;
+            let conv = Conv { window: *window, group: *group, activation: Activation::NONE, pad_values: vec![] };
+            let types = [Some(&as_float(x)), Some(&as_float(w))];
+            convolution(&conv, &Inputs { inputs: &types, declared: None })?.shape
+        }
+        IntegerOp::Dense { weights } => {
+            let w = products(weights)?;
+            let types = [Some(&as_float(x)), Some(&as_float(w))];
+            gemm(&Inputs { inputs: &types, declared: None }, false, true)?.shape
+        }
+        IntegerOp::Add | IntegerOp::Mul => {
+            given.at_most(2)?;
+            let other = given.get(1)?;
+            let shape = broadcast(&x.shape, &other.shape)?;
+            check(shape == x.shape, || format!("{other} does not broadcast to {x}"))?;
+            shape
+        }
+        IntegerOp::AveragePool { window, .. } => {
+            given.at_most(1)?;
+            pool(x, window)?.shape
+        }
+        IntegerOp::GlobalAveragePool => {
+            given.at_most(1)?;
+            let [n, c, _, _] = image(x)?;
+            vec![n, c, 1, 1]
+        }
+        IntegerOp::Table(table) => {
+            given.at_most(1)?;
+            check(table.len() == 256, || format!("a table of {} codes", table.len()))?;
+            x.shape.clone()
+        }
+    };
+    Ok(Type::new(integer.output.dtype, shape))
 }
 
 fn per_channel(x: &Type, parameter: &Type, axis: usize) -> Result<(), String> {

@@ -6,11 +6,13 @@ mod edit;
 pub mod half;
 mod import;
 pub mod infer;
+pub mod integer;
 pub mod op;
 pub mod tensor;
 mod verify;
 
 pub use import::import;
+pub use integer::{Integer, IntegerOp, Quant, WeightQuant};
 pub use op::{Activation, Binary, Conv, Op, Type, Unary, Window};
 pub use tensor::{DType, Data, Tensor};
 

@@ -1,6 +1,7 @@
 //! Typed operators. Attributes and constant parameter inputs (pads, axes, bounds, shapes) are resolved at import:
 //! a node's remaining inputs are data.
 
+use super::integer::Integer;
 use super::tensor::DType;
 use std::fmt;
 
@@ -237,7 +238,7 @@ pub enum Op {
     },
     /// Broadcasts to the output value's shape.
     Expand,
-    /// Quantises to 8 bits. Inputs: x, scale, zero point. Recognised so that it can be refused by name.
+    /// Quantises to 8 bits. Inputs: x, scale, zero point.
     QuantizeLinear {
         /// Channel axis of per-channel scales.
         axis: usize,
@@ -247,6 +248,8 @@ pub enum Op {
         /// Channel axis of per-channel scales.
         axis: usize,
     },
+    /// Computes on codes. Inputs: the operands, then constants.
+    Integer(Box<Integer>),
 }
 
 impl Op {
@@ -294,6 +297,7 @@ impl Op {
             Self::Expand => "Expand",
             Self::QuantizeLinear { .. } => "QuantizeLinear",
             Self::DequantizeLinear { .. } => "DequantizeLinear",
+            Self::Integer(integer) => integer.name(),
         }
     }
 }
