@@ -3,7 +3,7 @@
 use super::{Compiled, Compiler};
 use crate::emit::c::{COptions, Target, WeightStorage, emit};
 use crate::graph::DType;
-use crate::network::testing::evaluate;
+use crate::network::naive::evaluate;
 use crate::network::{Layout, Network};
 use crate::plan::testing::{Random, mobilenet_v1, random_network};
 use crate::plan::{Choice, CostModel, Plan, plan, plan_as};

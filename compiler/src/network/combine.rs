@@ -1,5 +1,6 @@
 //! What combines or ends maps: sums, gates, concatenations, and the epilogues that stages take in.
 
+use super::integer::{Integer, IntegerKind};
 use super::recognise::{Builder, State};
 use super::view::{Axis, Label, axes, groups};
 use super::{Affine, Epilogue, FeatureMap, MapId, Stage, StageKind, Weights};
@@ -20,6 +21,7 @@ impl StageKind {
             Self::MaxPool(_) | Self::AveragePool { .. } | Self::GlobalAveragePool | Self::Dense(_) => true,
             Self::Scale | Self::Elementwise => true,
             Self::Concat | Self::Softmax { .. } | Self::LpNormalize { .. } | Self::Import => false,
+            Self::Integer(_) | Self::Quantise | Self::Dequantise => false,
         }
     }
 }
@@ -260,7 +262,11 @@ impl Builder<'_> {
             Some((maps, order, output)) => {
                 let output = self.add_map(output);
                 let note = format!("the channels of {} maps behind each other", maps.len());
-                self.push(StageKind::Concat, Epilogue::NONE, maps, output, node.origin.clone(), note);
+                let kind = match self.map(output).quant {
+                    Some(quant) => StageKind::Integer(Integer { kind: IntegerKind::Concat, clamp: quant.range() }),
+                    None => StageKind::Concat,
+                };
+                self.push(kind, Epilogue::NONE, maps, output, node.origin.clone(), note);
                 self.set(node.output, State::Map(output, order));
             }
             None => self.concat_pieces(node, &inputs, axis),
@@ -287,8 +293,11 @@ impl Builder<'_> {
             maps.push(map);
         }
         let ((before, after), (height, width)) = (around?, size?);
-        let element = self.map(*maps.first()?).element;
+        let FeatureMap { element, quant, .. } = self.map(*maps.first()?);
+        if maps.iter().any(|&map| self.map(map).quant != quant) {
+            return None;
+        }
         let order = [before, axes([(Label::Channel, channels)]), after].concat();
-        Some((maps, order, FeatureMap { height, width, channels, element }))
+        Some((maps, order, FeatureMap { height, width, channels, element, quant }))
     }
 }

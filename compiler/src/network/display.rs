@@ -22,6 +22,9 @@ impl StageKind {
             Self::Softmax { log: false } => "Softmax",
             Self::Softmax { log: true } => "LogSoftmax",
             Self::LpNormalize { .. } => "LpNormalize",
+            Self::Integer(integer) => integer.kind.name(),
+            Self::Quantise => "Quantise",
+            Self::Dequantise => "Dequantise",
             Self::Import => "Import",
         }
     }
@@ -89,6 +92,18 @@ impl Network {
                 write!(f, "  {}{border}{}", Spelt(window), stage.epilogue)?;
             }
             StageKind::LpNormalize { p, epsilon } => write!(f, "  p {p} epsilon {epsilon:e}{}", stage.epilogue)?,
+            StageKind::Integer(integer) => {
+                if let Some(window) = integer.kind.window() {
+                    write!(f, "  {}", Spelt(window))?;
+                }
+                let output = self.maps[stage.output.0 as usize];
+                if let Some(quant) = output.quant {
+                    write!(f, "  {quant}")?;
+                    if integer.clamp != quant.range() {
+                        write!(f, " clamp {}..={}", integer.clamp[0], integer.clamp[1])?;
+                    }
+                }
+            }
             _ => write!(f, "{}", stage.epilogue)?,
         }
         write!(f, "  {:?}", stage.origin)?;

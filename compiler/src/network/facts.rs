@@ -4,6 +4,7 @@
 //! MobileNets paper (arXiv 1704.04861, section 3.1): a window's taps count where they fall on padding, too.
 //! *Parameters* are weights and biases after folding.
 
+use super::integer::IntegerKind;
 use super::{Conv, Depthwise, FeatureMap, Network, Pointwise, Stage, StageKind};
 use std::fmt;
 
@@ -130,6 +131,15 @@ impl Network {
             StageKind::Depthwise(dw) => vec![depthwise(dw)],
             StageKind::Pointwise(pw) => vec![pointwise(pw)],
             StageKind::Dense(dense) => vec![layer(Kind::Dense, dense.weights.len(), dense.bias.len(), 1)],
+            StageKind::Integer(integer) => integer.kind.weights().map_or(vec![], |weights| {
+                let (kind, pixels) = match &integer.kind {
+                    IntegerKind::Depthwise { window, .. } => (Kind::Depthwise(window.kernel), pixels),
+                    IntegerKind::Conv { window, .. } if window.kernel != [1, 1] => (Kind::Conv(window.kernel), pixels),
+                    IntegerKind::Dense(_) => (Kind::Dense, 1),
+                    _ => (Kind::Pointwise, pixels),
+                };
+                vec![layer(kind, weights.codes.len(), weights.bias.len(), pixels)]
+            }),
             _ => vec![],
         }
     }

@@ -4,14 +4,15 @@ pub mod blocks;
 mod combine;
 mod display;
 pub mod facts;
+pub mod integer;
+pub(crate) mod naive;
 mod operators;
 mod outputs;
+mod quantised;
 mod recognise;
 mod refuse;
 #[cfg(all(test, feature = "cli"))]
 mod spellings;
-#[cfg(test)]
-pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -19,7 +20,8 @@ mod width;
 
 pub use recognise::recognise;
 
-use crate::graph::{Activation, DType, Window};
+use crate::graph::{Activation, DType, Quant, Window};
+use integer::Integer;
 use std::sync::Arc;
 
 /// Index of a map in [`Network::maps`].
@@ -27,7 +29,7 @@ use std::sync::Arc;
 pub struct MapId(pub u32);
 
 /// A feature map of one image, `[H, W, C]`; vectors have `H = W = 1`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FeatureMap {
     /// Rows.
     pub height: usize,
@@ -37,6 +39,8 @@ pub struct FeatureMap {
     pub channels: usize,
     /// Element type.
     pub element: DType,
+    /// How codes stand for numbers; `None` where the elements are the numbers.
+    pub quant: Option<Quant>,
 }
 
 /// Order of the axes of the model's own input or output.
@@ -262,6 +266,12 @@ pub enum StageKind {
         /// The least that is divided by.
         epsilon: f32,
     },
+    /// Computes on codes.
+    Integer(Integer),
+    /// Numbers become codes; the model's input is read in its own layout.
+    Quantise,
+    /// Codes become numbers.
+    Dequantise,
     /// Reads the model's input into a feature map where the first operator is not a convolution that can do so itself.
     Import,
 }

@@ -1,5 +1,6 @@
 //! The stages that single operators become.
 
+use super::integer::{Integer, IntegerKind};
 use super::recognise::{Builder, State};
 use super::view::{Label, groups};
 use super::{Conv, Dense, Depthwise, Epilogue, FeatureMap, MapId, Pointwise, StageKind, Weights, refuse};
@@ -44,7 +45,7 @@ impl Builder<'_> {
             self.problems.push(problem.expected("a border of zeros", format!("{:?}", conv.pad_values)));
         }
         let &[_, _, height, columns] = self.shape(node.output) else { return None };
-        let output = FeatureMap { height, width: columns, channels: m, element: DType::F32 };
+        let output = FeatureMap { height, width: columns, channels: m, element: DType::F32, quant: None };
         Some((map, output, weights?, bias?))
     }
 
@@ -98,7 +99,7 @@ impl Builder<'_> {
         let sizes = [(Label::Batch, n), (Label::Channel, c), (Label::Row, h), (Label::Column, w)];
         let Some(map) = self.read(node, x, sizes) else { return };
         let input = self.import(map);
-        let output = FeatureMap { height: 1, width: 1, channels: c, element: DType::F32 };
+        let output = FeatureMap { height: 1, width: 1, channels: c, element: DType::F32, quant: None };
         let note = format!("mean of {h} x {w} values");
         self.push_node(node, StageKind::GlobalAveragePool, Epilogue::NONE, input, output, note);
     }
@@ -108,7 +109,13 @@ impl Builder<'_> {
         let sizes = [(Label::Batch, n), (Label::Channel, c), (Label::Row, h), (Label::Column, w)];
         let Some(map) = self.read(node, x, sizes) else { return };
         let input = self.import(map);
-        let output = FeatureMap { height, width, channels: c, element: DType::F32 };
+        let output = FeatureMap { height, width, channels: c, ..self.map(input) };
+        let kind = match (kind, output.quant) {
+            (StageKind::MaxPool(window), Some(quant)) => {
+                StageKind::Integer(Integer { kind: IntegerKind::MaxPool(window), clamp: quant.range() })
+            }
+            (kind, _) => kind,
+        };
         let note = format!("over windows of {} x {}", window.kernel[0], window.kernel[1]);
         self.push_node(node, kind, Epilogue::NONE, input, output, note);
     }
@@ -126,7 +133,7 @@ impl Builder<'_> {
         let (Some(weights), Some(bias)) = (self.parameter(node, w, "weights"), self.bias(node, m)) else { return };
         let Some((map, weights, note)) = self.dense_input(node, x, [n, k], m, weights) else { return };
         let input = self.import(map);
-        let output = FeatureMap { height: 1, width: 1, channels: m, element: DType::F32 };
+        let output = FeatureMap { height: 1, width: 1, channels: m, element: DType::F32, quant: None };
         self.push_node(node, StageKind::Dense(Dense { weights, bias }), activation, input, output, note);
     }
 
@@ -139,21 +146,37 @@ impl Builder<'_> {
         m: usize,
         weights: Weights,
     ) -> Option<(MapId, Weights, String)> {
+        let (map, order, note) = self.dense_order(node, x, [n, k], m)?;
+        let Some((shape, perm)) = order else { return Some((map, weights, note)) };
+        let permuted = numbers::permuted(&graph::Tensor::f32(shape, weights), &perm);
+        Some((map, permuted.to_f32(), note))
+    }
+
+    /// The map a fully connected layer reads; where its weights must be reordered to `[H][W][C]` of that map, the axes that they
+    /// consist of, outputs first, and their permutation.
+    #[allow(clippy::type_complexity, reason = "three parts of one answer")]
+    pub fn dense_order(
+        &mut self,
+        node: &Node,
+        x: ValueId,
+        [n, k]: [usize; 2],
+        m: usize,
+    ) -> Option<(MapId, Option<(Vec<usize>, Vec<usize>)>, String)> {
         let vector = [(Label::Batch, n), (Label::Channel, k), (Label::Row, 1), (Label::Column, 1)];
         let (map, order) = match self.state(x) {
             Some(State::Map(map, order)) => (*map, order.clone()),
-            _ => return self.read(node, x, vector).map(|map| (map, weights, format!("fully connected: {k} to {m}"))),
+            _ => return self.read(node, x, vector).map(|map| (map, None, format!("fully connected: {k} to {m}"))),
         };
         let features = match groups(&order, &[n, k]).as_deref() {
             Some([batch, features]) if batch.iter().all(|axis| axis.label == Label::Batch) => features.to_vec(),
             _ => {
                 // Reports the axes.
-                self.read(node, x, vector);
+                self.read_map(node, x, vector);
                 return None;
             }
         };
         if features.iter().any(|axis| axis.label == Label::Batch) {
-            self.read(node, x, vector);
+            self.read_map(node, x, vector);
             return None;
         }
         let mut wanted = [Label::Row, Label::Column, Label::Channel].to_vec();
@@ -163,14 +186,13 @@ impl Builder<'_> {
             .filter_map(|label| features.iter().position(|axis| axis.label == *label).map(|at| at + 1))
             .collect();
         if perm.is_sorted() {
-            return Some((map, weights, format!("fully connected: {k} to {m}")));
+            return Some((map, None, format!("fully connected: {k} to {m}")));
         }
         let mut shape = vec![m];
         shape.extend(features.iter().map(|axis| axis.size));
-        let tensor = graph::Tensor::f32(shape, weights);
         let full: Vec<usize> = std::iter::once(0).chain(perm).collect();
-        let permuted = numbers::permuted(&tensor, &full);
-        Some((map, permuted.to_f32(), format!("fully connected: {k} to {m}, weights reordered to the map's [H][W][C]")))
+        let note = format!("fully connected: {k} to {m}, weights reordered to the map's [H][W][C]");
+        Some((map, Some((shape, full)), note))
     }
 
     pub fn check_activation(&mut self, node: &Node, activation: Activation) {
@@ -191,7 +213,6 @@ impl Builder<'_> {
                 _ => refuse::at(self.graph, node, format!("{what} of another element type than f32"))
                     .expected("f32", constant.dtype.name()),
             },
-            None if self.links.dequantised(self.graph, id) => return None,
             None => refuse::at(self.graph, node, format!("{what} that are computed at run time"))
                 .expected("constants", format!("{:?}, which depends on the model's input", value.name)),
         };

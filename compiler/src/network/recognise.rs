@@ -4,7 +4,7 @@ use super::outputs::{Along, Array};
 use super::view::{Axis, Label, axes, groups, transposed};
 use super::{Epilogue, FeatureMap, Finish, Layout, MapId, Network, Stage, StageKind, refuse};
 use crate::diagnostic::{Error, Problem};
-use crate::graph::{DType, Graph, Node, Op, Unary, Value, ValueId};
+use crate::graph::{DType, Graph, Node, Op, Quant, Unary, Value, ValueId};
 
 /// What is known of a value of the graph.
 #[derive(Debug, Clone)]
@@ -22,7 +22,8 @@ pub(super) struct Builder<'g> {
     pub graph: &'g Graph,
     pub problems: Vec<Problem>,
     pub links: refuse::Links,
-    quantised: bool,
+    /// The codes of a float input that operators on codes read.
+    pub quantised_input: Option<(Quant, MapId)>,
     /// How often each value is read, by nodes and as an output.
     uses: Vec<usize>,
     states: Vec<Option<State>>,
@@ -41,12 +42,10 @@ pub(super) struct Builder<'g> {
 ///
 /// Every operator and every shape that has no place in the family, together.
 pub fn recognise(graph: &Graph) -> Result<Network, Error> {
-    let problems = refuse::integer_operators(graph);
     let mut builder = Builder {
         graph,
         links: refuse::Links::new(graph),
-        quantised: !problems.is_empty(),
-        problems,
+        problems: Vec::new(),
         uses: graph.use_counts(),
         states: vec![None; graph.values.len()],
         copied: vec![None; graph.values.len()],
@@ -54,6 +53,7 @@ pub fn recognise(graph: &Graph) -> Result<Network, Error> {
         stages: Vec::new(),
         input: None,
         imported: None,
+        quantised_input: None,
         batch: None,
     };
     let ty = &graph[graph.input].ty;
@@ -104,16 +104,16 @@ impl Builder<'_> {
             Op::Reshape => self.reshape(x, node.output),
             Op::Transpose { perm } => self.transpose(node, x, perm),
             Op::Cast => self.cast(node, x),
-            Op::QuantizeLinear { .. } | Op::DequantizeLinear { .. } => self.copy(x, node.output),
+            Op::QuantizeLinear { .. } => self.quantise(node, x),
+            Op::DequantizeLinear { .. } => self.dequantise(node, x),
+            Op::Integer(integer) => self.integer(node, integer),
             _ => self.refuse(node),
         }
     }
 
     /// Reports an operator, and goes on as if it returned its first computed input where the shapes allow it.
     pub fn refuse(&mut self, node: &Node) {
-        if !(self.quantised && refuse::is_collateral(self.graph, &self.links, node)) {
-            self.problems.push(refuse::operator(self.graph, &self.links, node));
-        }
+        self.problems.push(refuse::operator(self.graph, &self.links, node));
         self.go_on(node);
     }
 
@@ -222,11 +222,17 @@ impl Builder<'_> {
     /// The map a value holds, where it reads as `expected`: the model's input takes its layout from the first such reader.
     pub fn read(&mut self, node: &Node, x: ValueId, expected: [(Label, usize); 4]) -> Option<MapId> {
         let element = self.graph[x].ty.dtype;
-        if element != DType::F32 {
+        let codes = matches!(self.state(x), Some(State::Map(map, _)) if self.map(*map).quant.is_some());
+        if element != DType::F32 && !codes {
             let problem = refuse::at(self.graph, node, "computes in another element type than f32");
             self.problems.push(problem.expected("f32", element.name()));
             return None;
         }
+        self.read_map(node, x, expected)
+    }
+
+    /// The same of any element type.
+    pub fn read_map(&mut self, node: &Node, x: ValueId, expected: [(Label, usize); 4]) -> Option<MapId> {
         let [batch, ..] = expected.map(|(_, size)| size);
         let wanted = axes(expected);
         let found = match self.state(x)? {
@@ -282,7 +288,7 @@ impl Builder<'_> {
             return ((same.height, same.width, same.channels, known) == (h, w, c, layout)).then_some(map);
         }
         let element = self.graph[self.graph.input].ty.dtype;
-        let map = self.add_map(FeatureMap { height: h, width: w, channels: c, element });
+        let map = self.add_map(FeatureMap { height: h, width: w, channels: c, element, quant: None });
         self.input = Some((map, layout));
         Some(map)
     }

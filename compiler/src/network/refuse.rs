@@ -36,15 +36,6 @@ impl Links {
     fn readers(&self, id: ValueId) -> Readers {
         self.readers.get(id.0 as usize).copied().unwrap_or_default()
     }
-
-    /// Whether a value is a constant once it is dequantised.
-    pub fn dequantised(&self, graph: &Graph, id: ValueId) -> bool {
-        let stored = |id: ValueId| graph[id].constant.is_some();
-        self.producer(graph, id).is_some_and(|above| {
-            matches!(above.op, Op::DequantizeLinear { .. })
-                && above.inputs.first().copied().flatten().is_some_and(stored)
-        })
-    }
 }
 
 /// A problem at a node.
@@ -53,24 +44,14 @@ pub(super) fn at(graph: &Graph, node: &Node, message: impl Into<String>) -> Prob
     Problem::new(message).at(name.clone(), node.op.name())
 }
 
-/// How many of a node's inputs depend on the model's input; dequantised constants do not.
-fn computed(graph: &Graph, links: &Links, node: &Node) -> usize {
-    let fixed = |id: ValueId| graph[id].constant.is_some() || links.dequantised(graph, id);
-    node.inputs.iter().flatten().filter(|&&id| !fixed(id)).count()
-}
-
-/// Whether an operator would do in a model that is not quantised: its neighbours are to blame, not itself.
-pub(super) fn is_collateral(graph: &Graph, links: &Links, node: &Node) -> bool {
-    let kind = matches!(
-        node.op,
-        Op::Binary(_) | Op::BatchNorm { .. } | Op::Unary(_) | Op::MatMul | Op::Gemm { .. } | Op::Pad { .. } | Op::Cast
-    );
-    kind && computed(graph, links, node) <= 1
+/// How many of a node's inputs depend on the model's input.
+fn computed(graph: &Graph, node: &Node) -> usize {
+    node.inputs.iter().flatten().filter(|&&id| graph[id].constant.is_none()).count()
 }
 
 /// Why an operator outside the family's vocabulary is refused.
 pub(super) fn operator(graph: &Graph, links: &Links, node: &Node) -> Problem {
-    let computed = computed(graph, links, node);
+    let computed = computed(graph, node);
     let shapes = || {
         let shapes: Vec<String> = node.inputs.iter().flatten().map(|&id| graph[id].ty.to_string()).collect();
         shapes.join(", ")
@@ -146,22 +127,4 @@ fn producer(graph: &Graph, links: &Links, node: &Node) -> String {
     let others = if readers > 1 { format!(", which {} other operators read", readers - 1) } else { String::new() };
     let name = above.origin.first().unwrap_or(&graph[id].name);
     format!("the result of {name:?}{others}")
-}
-
-/// One problem per kind of integer operator, naming the first.
-pub(super) fn integer_operators(graph: &Graph) -> Vec<Problem> {
-    let kinds: [fn(&Op) -> bool; 2] =
-        [|op| matches!(op, Op::QuantizeLinear { .. }), |op| matches!(op, Op::DequantizeLinear { .. })];
-    let of_kind = |is: &fn(&Op) -> bool| {
-        let mut nodes = graph.nodes.iter().filter(|node| is(&node.op));
-        let first = nodes.next()?;
-        let count = nodes.count() + 1;
-        let nodes = if count == 1 { "node" } else { "nodes" };
-        Some(
-            at(graph, first, format!("quantised arithmetic ({count} {} {nodes}, this is the first)", first.op.name()))
-                .expected("floating-point operators", format!("{} of {}", first.op.name(), graph[first.output].ty))
-                .hint("quantised models can't be compiled yet; use the model's float version"),
-        )
-    };
-    kinds.iter().filter_map(of_kind).collect()
 }

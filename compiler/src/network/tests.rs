@@ -1,4 +1,4 @@
-use super::{Layout, Network, StageKind, recognise, testing};
+use super::{Layout, Network, StageKind, naive, recognise};
 use crate::diagnostic::Error;
 use crate::graph::{Activation, Binary, Conv, DType, Graph, Op, Unary, ValueId, Window};
 use crate::passes;
@@ -17,7 +17,7 @@ fn same(graph: &Graph) -> Network {
     for seed in 1..3 {
         let input = input_of(graph, seed);
         let expected = reference::run(graph, &input).unwrap();
-        assert_same(&testing::run(&network, &input), &expected, || format!("{graph}\n{network}"));
+        assert_same(&naive::run(&network, &input), &expected, || format!("{graph}\n{network}"));
     }
     network
 }

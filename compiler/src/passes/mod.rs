@@ -17,6 +17,7 @@ mod dense;
 mod hard_swish;
 mod identity;
 mod integer_input;
+mod integers;
 mod norm;
 pub(crate) mod numbers;
 mod pad;
@@ -66,7 +67,22 @@ impl fmt::Display for Applied {
     }
 }
 
-const LIST: [Pass; 23] = [
+const LIST: [Pass; 26] = [
+    Pass {
+        name: "form-integers",
+        rationale: "what stands between dequantised operands and a quantised result is computed on the codes",
+        rewrite: integers::rewrite,
+    },
+    Pass {
+        name: "dequantise-constants",
+        rationale: "codes of constants that nothing computes on are numbers known at compile time",
+        rewrite: integers::dequantise,
+    },
+    Pass {
+        name: "clamp-codes",
+        rationale: "a table that only clamps codes becomes the bounds of the operator in front",
+        rewrite: integers::table::rewrite,
+    },
     Pass {
         name: "fold-constants",
         rationale: "a node whose value is known, or whose value nobody reads, need not run",

@@ -30,6 +30,7 @@ mod decisions;
 mod display;
 mod facts;
 mod groups;
+mod integers;
 mod lower;
 mod outputs;
 mod pack;
@@ -377,6 +378,7 @@ where
     F: for<'a> Fn(&'a Network, &check::Check) -> Result<(Decisions, stream::Placed<'a>), Error>,
 {
     let (steps, weights, arena_bytes, decisions, cycles) = {
+        integers::refuse(&network)?;
         let check = check::Check::new(&network)?;
         let (decisions, (mut draft, offsets, arena_bytes)) = lower(&network, &check)?;
         let (sections, weights) = pack::pack(&draft.sections).ok_or_else(too_large)?;

@@ -35,7 +35,7 @@ pub(crate) struct Builder {
 
 impl Builder {
     pub(crate) fn new(seed: u64, height: usize, width: usize, channels: usize) -> Self {
-        let map = FeatureMap { height, width, channels, element: DType::F32 };
+        let map = FeatureMap { height, width, channels, element: DType::F32, quant: None };
         let port = |name: &str| Port {
             name: name.into(),
             shape: vec![1, channels, height, width],
@@ -69,7 +69,7 @@ impl Builder {
 
     fn push(&mut self, kind: StageKind, activation: Activation, height: usize, width: usize, channels: usize) {
         let input = self.current();
-        self.network.maps.push(FeatureMap { height, width, channels, element: DType::F32 });
+        self.network.maps.push(FeatureMap { height, width, channels, element: DType::F32, quant: None });
         let output = MapId(self.network.maps.len() as u32 - 1);
         self.network.outputs[0].pieces[0].map = output;
         self.network.outputs[0].port.shape =

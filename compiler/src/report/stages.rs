@@ -65,6 +65,9 @@ fn kind(kind: &StageKind) -> &'static str {
         StageKind::Elementwise => "elementwise",
         StageKind::Concat => "concat",
         StageKind::LpNormalize { .. } => "lp-normalize",
+        StageKind::Integer(integer) => integer.kind.name(),
+        StageKind::Quantise => "quantise",
+        StageKind::Dequantise => "dequantise",
         StageKind::Import => "import",
     }
 }

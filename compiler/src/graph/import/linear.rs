@@ -58,7 +58,7 @@ pub(super) fn fused_gemm(lowering: &mut Lowering, call: &Call) -> Result<(), Pro
     lowering.emit(call, Op::Unary(Unary::Act(activation)), &[Some(product)]).map(drop)
 }
 
-fn gemm_op(call: &Call) -> Result<Op, Problem> {
+pub(super) fn gemm_op(call: &Call) -> Result<Op, Problem> {
     Ok(Op::Gemm {
         alpha: call.float("alpha", 1.0)?,
         beta: call.float("beta", 1.0)?,
@@ -82,9 +82,15 @@ pub(super) fn log_softmax(lowering: &mut Lowering, call: &Call) -> Result<(), Pr
 
 fn any_softmax(lowering: &mut Lowering, call: &Call, log: bool) -> Result<(), Problem> {
     let rank = lowering.ty(call.input(0)?).shape.len();
-    let flat = call.opset < 13;
+    let op = softmax_op(call, rank, call.opset, log)?;
+    lowering.emit(call, op, &call.inputs).map(drop)
+}
+
+/// The softmax of an opset.
+pub(super) fn softmax_op(call: &Call, rank: usize, opset: i64, log: bool) -> Result<Op, Problem> {
+    let flat = opset < 13;
     let axis = axis(call.int("axis", if flat { 1 } else { -1 })?, rank)?;
-    lowering.emit(call, Op::Softmax { axis, flat, log }, &call.inputs).map(drop)
+    Ok(Op::Softmax { axis, flat, log })
 }
 
 pub(super) fn lp_normalization(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {

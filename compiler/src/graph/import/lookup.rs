@@ -2,7 +2,7 @@
 
 use super::call::Call;
 use super::lower::Lowering;
-use super::{branch, constants, elementwise, fold, linear, reduce, shape, window};
+use super::{branch, constants, elementwise, fold, linear, qlinear, reduce, shape, window};
 use crate::diagnostic::Problem;
 use crate::onnx::{Node, OPSETS, schema};
 
@@ -27,8 +27,18 @@ pub(super) fn operator(domain: &str, op: &str) -> Option<Lower> {
         ("", "ReduceMean") => linear::reduce_mean,
         ("", "LpNormalization") => linear::lp_normalization,
         ("", "ArgMax") => linear::arg_max,
-        ("", "QuantizeLinear") => linear::quantize,
-        ("", "DequantizeLinear") => linear::dequantize,
+        ("" | "com.microsoft", "QuantizeLinear") => linear::quantize,
+        ("" | "com.microsoft", "DequantizeLinear") => linear::dequantize,
+        ("" | "com.microsoft", "QLinearConv") => qlinear::conv,
+        ("", "QLinearMatMul") => qlinear::matmul,
+        ("com.microsoft", "QGemm") => qlinear::gemm,
+        ("com.microsoft", "QLinearAdd" | "QLinearMul") => qlinear::binary,
+        ("com.microsoft", "QLinearGlobalAveragePool") => qlinear::global_average_pool,
+        ("com.microsoft", "QLinearAveragePool") => qlinear::average_pool,
+        ("com.microsoft", "QLinearReduceMean") => qlinear::reduce_mean,
+        ("com.microsoft", "QLinearConcat") => qlinear::concat,
+        ("com.microsoft", "QLinearSigmoid" | "QLinearLeakyRelu") => qlinear::activation,
+        ("com.microsoft", "QLinearSoftmax") => qlinear::softmax,
         ("", "Add" | "Sub" | "Mul" | "Div") => elementwise::binary,
         ("", "Pow") => elementwise::pow,
         ("", "Min" | "Max" | "Sum") => elementwise::variadic,
@@ -82,7 +92,9 @@ pub(super) fn unknown(node: &Node) -> Problem {
         }
         ("", "Loop" | "Scan") => unsupported
             .hint("control flow can't be compiled: simplify the model, or export it with constant folding"),
-        ("", name) if name.starts_with("QLinear") || name.ends_with("Integer") => {
+        ("" | "com.microsoft", "ConvInteger" | "MatMulInteger" | "DynamicQuantizeLinear" | "DynamicQuantizeMatMul" | "MatMulIntegerToFloat") => unsupported
+            .hint("scales that are computed at run time have no integer form: quantise the model statically, with calibration data (onnxruntime.quantization.quantize_static)"),
+        ("com.microsoft", name) if name.starts_with("QLinear") => {
             unsupported.hint("quantise the model in the form of QuantizeLinear and DequantizeLinear (QDQ)")
         }
         ("", "NonMaxSuppression" | "TopK" | "RoiAlign" | "MaxRoiPool") => unsupported

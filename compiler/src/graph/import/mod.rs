@@ -11,6 +11,7 @@ mod fold;
 mod linear;
 mod lookup;
 mod lower;
+mod qlinear;
 mod reduce;
 mod resize;
 mod shape;

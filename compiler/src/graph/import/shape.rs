@@ -118,12 +118,17 @@ pub(super) fn transpose(lowering: &mut Lowering, call: &Call) -> Result<(), Prob
 }
 
 pub(super) fn concat(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
-    let rank = lowering.ty(call.input(0)?).shape.len();
+    let op = concat_op(lowering, call, call.input(0)?)?;
+    lowering.emit(call, op, &call.inputs).map(drop)
+}
+
+/// The concatenation of values of the rank of this one.
+pub(super) fn concat_op(lowering: &Lowering, call: &Call, x: ValueId) -> Result<Op, Problem> {
     if call.node.attribute("axis").is_none() {
         return Err(Problem::new("attribute \"axis\" is missing"));
     }
-    let axis = axis(call.int("axis", 0)?, rank)?;
-    lowering.emit(call, Op::Concat { axis }, &call.inputs).map(drop)
+    let axis = axis(call.int("axis", 0)?, lowering.ty(x).shape.len())?;
+    Ok(Op::Concat { axis })
 }
 
 pub(super) fn gather(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {

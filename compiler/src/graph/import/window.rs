@@ -4,18 +4,18 @@ use super::call::{Call, axes};
 use super::elementwise;
 use super::lower::Lowering;
 use crate::diagnostic::Problem;
-use crate::graph::{Activation, Binary, Conv, Op, Type, Unary, Window, infer};
+use crate::graph::{Activation, Binary, Conv, Op, Type, Unary, ValueId, Window, infer};
 
 pub(super) fn conv(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
     call.at_most(3)?;
-    let op = conv_op(lowering, call)?;
+    let op = conv_op(lowering, call, call.input(1)?)?;
     lowering.emit(call, op, &call.inputs).map(drop)
 }
 
 /// A convolution as onnxruntime saves it: optional addend, then an activation by name.
 pub(super) fn fused_conv(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
     call.at_most(4)?;
-    let op = conv_op(lowering, call)?;
+    let op = conv_op(lowering, call, call.input(1)?)?;
     let name = call.string("activation", "")?;
     let activation = if name.is_empty() { None } else { Some(named(name, call.floats("activation_params")?)?) };
     let inputs = &call.inputs[..call.inputs.len().min(3)];
@@ -52,8 +52,8 @@ pub(super) fn named(name: &str, params: &[f32]) -> Result<Activation, Problem> {
     })
 }
 
-fn conv_op(lowering: &Lowering, call: &Call) -> Result<Op, Problem> {
-    let (x, w) = (lowering.ty(call.input(0)?), lowering.ty(call.input(1)?));
+pub(super) fn conv_op(lowering: &Lowering, call: &Call, weights: ValueId) -> Result<Op, Problem> {
+    let (x, w) = (lowering.ty(call.input(0)?), lowering.ty(weights));
     let size = image(x)?;
     let kernel = match call.ints("kernel_shape")? {
         Some(kernel) => pair(kernel, "kernel_shape")?,
@@ -67,8 +67,13 @@ fn conv_op(lowering: &Lowering, call: &Call) -> Result<Op, Problem> {
 
 pub(super) fn average_pool(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
     call.at_most(1)?;
-    let x = call.input(0)?;
-    let size = image(lowering.ty(x))?;
+    let op = average_pool_op(lowering, call)?;
+    lowering.emit(call, op, &[Some(call.input(0)?)]).map(drop)
+}
+
+/// The average over a window, or over the whole map, of the first input.
+pub(super) fn average_pool_op(lowering: &Lowering, call: &Call) -> Result<Op, Problem> {
+    let size = image(lowering.ty(call.input(0)?))?;
     let kernel = pool_kernel(call)?;
     let own_size = match call.node.inputs.first().and_then(|name| lowering.own_type(name)) {
         Some(own) => spatial(own)?,
@@ -76,7 +81,7 @@ pub(super) fn average_pool(lowering: &mut Lowering, call: &Call) -> Result<(), P
     };
     let own_window = window(call, kernel, own_size)?;
     if kernel == own_size && own_window.pads == [0; 4] && own_window.dilation == [1, 1] {
-        return lowering.emit(call, Op::GlobalAveragePool, &[Some(x)]).map(drop);
+        return Ok(Op::GlobalAveragePool);
     }
     let count_include_pad = call.flag("count_include_pad", false)?;
     let window = window(call, kernel, size)?;
@@ -84,7 +89,7 @@ pub(super) fn average_pool(lowering: &mut Lowering, call: &Call) -> Result<(), P
     if rounded != window && count_include_pad {
         return Err(Problem::new("ceil_mode together with count_include_pad is not supported"));
     }
-    lowering.emit(call, Op::AveragePool { window: rounded, count_include_pad }, &[Some(x)]).map(drop)
+    Ok(Op::AveragePool { window: rounded, count_include_pad })
 }
 
 pub(super) fn max_pool(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {

@@ -1,18 +1,17 @@
-//! Runs a network naively in f64, from the model's input to its outputs.
+//! Runs a network naively in f64, from the model's input to its outputs. Stages on codes are run by [`quant`](crate::quant).
 
 use super::{Conv, Depthwise, Epilogue, FeatureMap, Finish, Layout, Network, Stage, StageKind};
 use crate::graph::{Activation, Tensor, Type, Window};
 use std::collections::BTreeMap;
 
 /// `[H][W][C]` of one image.
-type Values = Vec<f64>;
+pub(crate) type Values = Vec<f64>;
 
-/// All images of a batch; the outputs in the network's order.
+/// All images of a batch, of the model's own input shape; the outputs in the network's order.
 pub(crate) fn run(network: &Network, input: &Tensor) -> Vec<Tensor> {
-    assert_eq!(input.shape, network.input.shape);
     let values = input.to_f64();
     let mut outputs = vec![Vec::new(); network.outputs.len()];
-    for image in values.chunks(values.len() / network.batch) {
+    for image in values.chunks((values.len() / network.batch).max(1)) {
         for (output, values) in outputs.iter_mut().zip(evaluate(network, image)) {
             output.extend(values);
         }
@@ -30,14 +29,15 @@ pub(crate) fn evaluate(network: &Network, image: &[f64]) -> Vec<Values> {
         let inputs: Vec<(&Values, FeatureMap)> = stage.inputs.iter().map(|id| (&maps[id], dims(*id))).collect();
         let to = dims(stage.output);
         let mut result = compute(stage, &inputs, to);
-        assert_eq!(result.len(), to.height * to.width * to.channels, "{}", stage.kind.name());
+        debug_assert_eq!(result.len(), to.height * to.width * to.channels, "{}", stage.kind.name());
         apply(&stage.epilogue, stage.epilogue.add.map(|id| &maps[&id]), to.channels, &mut result);
-        assert!(maps.insert(stage.output, result).is_none(), "a map is written twice");
+        let earlier = maps.insert(stage.output, result);
+        debug_assert!(earlier.is_none(), "a map is written twice");
     }
     let output = |output: &super::Output| {
         let mut values = Vec::new();
         for piece in &output.pieces {
-            assert_eq!(values.len(), piece.offset);
+            debug_assert_eq!(values.len(), piece.offset);
             values.extend(reordered(&maps[&piece.map], dims(piece.map), piece.layout, false));
         }
         output.finish.iter().fold(values, finish)
@@ -92,9 +92,6 @@ fn compute(stage: &Stage, inputs: &[(&Values, FeatureMap)], to: FeatureMap) -> V
             input.iter().enumerate().map(|(i, x)| x * gate[i % gate.len()]).collect()
         }
         StageKind::Concat => {
-            let parts = inputs.iter().map(|(_, dims)| dims.channels);
-            let stored = parts.sum::<usize>();
-            assert_eq!(stored, to.channels);
             let pixels = 0..to.height * to.width;
             let pixel = |pixel: usize| {
                 inputs.iter().flat_map(move |(x, dims)| x[pixel * dims.channels..].iter().take(dims.channels).copied())
@@ -104,6 +101,9 @@ fn compute(stage: &Stage, inputs: &[(&Values, FeatureMap)], to: FeatureMap) -> V
         StageKind::Softmax { log } => softmax(input, 1, from.channels, *log),
         StageKind::LpNormalize { p, epsilon } => normalize(input, 1, from.channels, *p, *epsilon),
         StageKind::Import | StageKind::Elementwise => input.clone(),
+        StageKind::Integer(integer) => crate::quant::stage(integer, inputs, to),
+        StageKind::Quantise => crate::quant::quantise(input, to),
+        StageKind::Dequantise => crate::quant::dequantise(input, from),
     }
 }
 
@@ -119,19 +119,16 @@ fn apply(epilogue: &Epilogue, residual: Option<&Values>, channels: usize, values
             *value = *value * f64::from(affine.scale[c]) + f64::from(affine.offset[c]);
         }
     }
-    if let Some(residual) = residual {
-        assert_eq!(residual.len(), values.len());
-    }
 }
 
 fn finish(values: Values, finish: &Finish) -> Values {
     match *finish {
         Finish::Softmax { outer, n, inner, log } => {
-            assert_eq!(values.len(), outer * n * inner);
+            debug_assert_eq!(values.len(), outer * n * inner);
             softmax(&values, inner, n, log)
         }
         Finish::LpNormalize { outer, n, inner, p, epsilon } => {
-            assert_eq!(values.len(), outer * n * inner);
+            debug_assert_eq!(values.len(), outer * n * inner);
             normalize(&values, inner, n, p, epsilon)
         }
         Finish::Activate(activation) => values.into_iter().map(|x| activated(x, activation)).collect(),
@@ -142,7 +139,7 @@ fn finish(values: Values, finish: &Finish) -> Values {
                     let row: Values = block.iter().skip(i).step_by(inner).copied().collect();
                     let most = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
                     let mut at = row.iter().enumerate().filter(|(_, x)| **x == most).map(|(at, _)| at as f64);
-                    indices.push(if select_last { at.next_back() } else { at.next() }.unwrap());
+                    indices.push(if select_last { at.next_back() } else { at.next() }.unwrap_or_default());
                 }
             }
             indices
@@ -224,7 +221,7 @@ fn depthwise(body: &Depthwise, input: &Values, from: FeatureMap, to: FeatureMap)
 }
 
 /// Calls `value` for every output channel of every pixel, with the offset of each tap's pixel, `None` on the border.
-fn windows(
+pub(crate) fn windows(
     window: &Window,
     from: FeatureMap,
     to: FeatureMap,
