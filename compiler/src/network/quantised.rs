@@ -121,7 +121,9 @@ impl Builder<'_> {
     }
 
     fn integer_pair(&mut self, node: &Node, integer: &graph::Integer) {
-        let (&[Some(a), Some(b)], &[qa, qb]) = (&node.inputs[..], &integer.inputs[..]) else { return self.refuse(node) };
+        let (&[Some(a), Some(b)], &[qa, qb]) = (&node.inputs[..], &integer.inputs[..]) else {
+            return self.refuse(node);
+        };
         let (Some(State::Map(a, order)), Some(State::Map(b, other))) = (self.state(a), self.state(b)) else {
             return self.refuse(node);
         };
@@ -134,7 +136,11 @@ impl Builder<'_> {
             _ => (IntegerKind::Scale, whole || channels, "each channel times its gate"),
         };
         if !fits || [left.quant, right.quant] != [Some(qa), Some(qb)] {
-            return self.refuse_as(node, "combines two maps of codes", "two maps of one shape, or a map and a gate per channel");
+            return self.refuse_as(
+                node,
+                "combines two maps of codes",
+                "two maps of one shape, or a map and a gate per channel",
+            );
         }
         let output = self.add_map(codes(left, integer.output));
         let stage = StageKind::Integer(Integer { kind, clamp: integer.clamp });
@@ -172,13 +178,7 @@ impl Builder<'_> {
     }
 
     /// As [`read`](Self::read), codes: of a float input those that it is quantised to.
-    fn read_codes(
-        &mut self,
-        node: &Node,
-        x: ValueId,
-        expected: [(Label, usize); 4],
-        quant: Quant,
-    ) -> Option<MapId> {
+    fn read_codes(&mut self, node: &Node, x: ValueId, expected: [(Label, usize); 4], quant: Quant) -> Option<MapId> {
         let map = self.read_map(node, x, expected)?;
         if !self.is_port(map) {
             return Some(map);

@@ -69,6 +69,11 @@ impl fmt::Display for Applied {
 
 const LIST: [Pass; 26] = [
     Pass {
+        name: "fold-constants",
+        rationale: "a node whose value is known, or whose value nobody reads, need not run",
+        rewrite: constant::rewrite,
+    },
+    Pass {
         name: "form-integers",
         rationale: "what stands between dequantised operands and a quantised result is computed on the codes",
         rewrite: integers::rewrite,
@@ -82,11 +87,6 @@ const LIST: [Pass; 26] = [
         name: "clamp-codes",
         rationale: "a table that only clamps codes becomes the bounds of the operator in front",
         rewrite: integers::table::rewrite,
-    },
-    Pass {
-        name: "fold-constants",
-        rationale: "a node whose value is known, or whose value nobody reads, need not run",
-        rewrite: constant::rewrite,
     },
     Pass {
         name: "remove-identities",

@@ -55,9 +55,7 @@ pub(crate) fn stage(stage: &Integer, inputs: &[(&Values, FeatureMap)], to: Featu
     };
     match &stage.kind {
         IntegerKind::Conv { window, groups, weights } => layer(weights, window, *groups, (input, from), to, clamp),
-        IntegerKind::Depthwise { window, weights } => {
-            layer(weights, window, from.channels, (input, from), to, clamp)
-        }
+        IntegerKind::Depthwise { window, weights } => layer(weights, window, from.channels, (input, from), to, clamp),
         IntegerKind::Pointwise(weights) => layer(weights, &UNIT, 1, (input, from), to, clamp),
         IntegerKind::Dense(weights) => {
             let vector = FeatureMap { height: 1, width: 1, channels: input.len(), ..from };
@@ -120,9 +118,10 @@ fn layer(
         let row = &weights.codes[m * read * taps..(m + 1) * read * taps];
         let first = m / written * read;
         // The border holds the zero point.
-        let products = pixel.iter().enumerate().flat_map(|(tap, at)| {
-            (0..read).map(move |i| (at.map(|at| at + first + i), i * taps + tap))
-        });
+        let products = pixel
+            .iter()
+            .enumerate()
+            .flat_map(|(tap, at)| (0..read).map(move |i| (at.map(|at| at + first + i), i * taps + tap)));
         let products = products.map(|(at, w)| (at.map_or(x.zero.into(), |at| codes[at]), row[w].into()));
         let sum = rules::accumulate(products, x.zero, weights.zeros[m], weights.bias[m]);
         let multiplier = rules::multiplier(x.scale, weights.scales[m], y.scale);

@@ -102,7 +102,10 @@ mod tests {
         // 1/2, 3/2, 5/2 and their negatives: the even neighbour.
         let halves = [1.0, 3.0, 5.0, -1.0, -3.0, -5.0].map(|x| quantize(x, q));
         assert_eq!(halves, [128, 130, 130, 128, 126, 126]);
-        assert_eq!([1e30, -1e30, f32::INFINITY, f32::NEG_INFINITY, f32::NAN].map(|x| quantize(x, q)), [255, 0, 255, 0, 0]);
+        assert_eq!(
+            [1e30, -1e30, f32::INFINITY, f32::NEG_INFINITY, f32::NAN].map(|x| quantize(x, q)),
+            [255, 0, 255, 0, 0]
+        );
         let q = i8s(0.5, -128);
         assert_eq!([0.0, 127.5, 127.24, 200.0, -0.3].map(|x| quantize(x, q)), [-128, 127, 126, 127, -128]);
         // In f32 0.35 / 0.1 is 3.5, which goes to 4; the exact quotient of these two floats is 3.49999989.

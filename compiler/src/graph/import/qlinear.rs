@@ -63,11 +63,7 @@ pub(super) fn average_pool(lowering: &mut Lowering, call: &Call) -> Result<(), P
     pool(lowering, call, window::average_pool_op)
 }
 
-fn pool(
-    lowering: &mut Lowering,
-    call: &Call,
-    op: fn(&Lowering, &Call) -> Result<Op, Problem>,
-) -> Result<(), Problem> {
+fn pool(lowering: &mut Lowering, call: &Call, op: fn(&Lowering, &Call) -> Result<Op, Problem>) -> Result<(), Problem> {
     if call.flag("channels_last", false)? {
         return Err(last_channels());
     }

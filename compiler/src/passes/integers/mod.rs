@@ -6,9 +6,7 @@ mod operand;
 pub(super) mod table;
 
 use super::sweep::{Sweep, join};
-use crate::graph::{
-    Activation, Binary, Integer, IntegerOp, Node, Op, Quant, Tensor, Type, Unary, ValueId, Window,
-};
+use crate::graph::{Activation, Binary, Integer, IntegerOp, Node, Op, Quant, Tensor, Type, Unary, ValueId, Window};
 use crate::quant::rules;
 use operand::{Codes, operand, source};
 
@@ -135,7 +133,8 @@ impl Place {
     /// be codes.
     fn peel(&mut self, sweep: &Sweep, mut x: ValueId) -> ValueId {
         let mut bounds = Vec::new();
-        while let Some(Node { op: Op::Unary(Unary::Act(Activation::Clamp { lo, hi })), inputs, origin, .. }) = sweep.producer(x)
+        while let Some(Node { op: Op::Unary(Unary::Act(Activation::Clamp { lo, hi })), inputs, origin, .. }) =
+            sweep.producer(x)
             && let Some(&Some(inner)) = inputs.first()
         {
             bounds.push([*lo, *hi].map(|bound| rules::quantize(bound, self.to) as i32));
@@ -191,14 +190,7 @@ fn convolution(sweep: &mut Sweep, result: Place, float: &Node, mut window: Windo
     result.emit(sweep, IntegerOp::Conv { window, group, weights }, &[x], &constants)
 }
 
-fn dense(
-    sweep: &mut Sweep,
-    result: Place,
-    x: ValueId,
-    w: ValueId,
-    bias: Option<ValueId>,
-    turned: bool,
-) -> Option<()> {
+fn dense(sweep: &mut Sweep, result: Place, x: ValueId, w: ValueId, bias: Option<ValueId>, turned: bool) -> Option<()> {
     let (&[_, _], &[_, _]) = (sweep.shape(x), sweep.shape(w)) else { return None };
     let (codes, weights) = operand::weights(sweep, w, turned)?;
     let bias = operand::bias(sweep, bias, source(sweep, x)?.quant, &weights)?;

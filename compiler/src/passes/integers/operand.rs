@@ -1,6 +1,6 @@
 //! What stands in front of a float operator in a quantised graph: dequantised codes, weights and biases.
 
-use crate::graph::{Data, DType, Node, Op, Quant, Tensor, Type, ValueId, WeightQuant};
+use crate::graph::{DType, Data, Node, Op, Quant, Tensor, Type, ValueId, WeightQuant};
 use crate::passes::numbers::permuted;
 use crate::passes::sweep::Sweep;
 use crate::quant::rules;

@@ -26,12 +26,7 @@ fn numbers(from: Quant) -> Arc<[f32]> {
 
 fn table(from: Quant, to: Quant, numbers: &[f32]) -> Op {
     let entries = numbers.iter().map(|&x| rules::quantize(x, to) as i16).collect();
-    Op::Integer(Box::new(Integer {
-        op: IntegerOp::Table(entries),
-        inputs: vec![from],
-        output: to,
-        clamp: to.range(),
-    }))
+    Op::Integer(Box::new(Integer { op: IntegerOp::Table(entries), inputs: vec![from], output: to, clamp: to.range() }))
 }
 
 /// The table that a value, which a node quantises, is of the codes that it is computed from.
@@ -135,6 +130,8 @@ fn as_clamp(integer: &Integer) -> Option<[i32; 2]> {
     let IntegerOp::Table(entries) = &integer.op else { return None };
     let [lo, hi] = integer.output.range();
     let ends = [i32::from(*entries.first()?), i32::from(*entries.last()?)];
-    let clamps = (lo..=hi).zip(entries.iter()).all(|(code, &entry)| code.clamp(ends[0], ends[1].max(ends[0])) == i32::from(entry));
+    let clamps = (lo..=hi)
+        .zip(entries.iter())
+        .all(|(code, &entry)| code.clamp(ends[0], ends[1].max(ends[0])) == i32::from(entry));
     (integer.inputs == [integer.output] && clamps).then_some(ends)
 }
