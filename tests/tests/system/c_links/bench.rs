@@ -293,7 +293,7 @@ impl Bench {
             },
             outputs: self.outputs.into_iter().map(|(port, _)| whole(port)).collect(),
             batch: 1,
-            maps: vec![FeatureMap { height, width, channels, element: DType::F32 }],
+            maps: vec![FeatureMap { height, width, channels, element: DType::F32, quant: None }],
             input_map: MapId(0),
             stages: Vec::new(),
         };
