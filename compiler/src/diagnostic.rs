@@ -29,6 +29,8 @@ pub struct Problem {
     pub hint: Option<String>,
     /// An option that would help, which each front end spells in its own way.
     pub setting: Option<Setting>,
+    /// Whether the file contradicts itself or is not made for inference: nothing computed from it is what was meant.
+    pub of_file: bool,
     /// The option whose value does not fit the model, as [`Options`](crate::Options) spells it, where that is the problem.
     pub option: Option<&'static str>,
 }
@@ -76,6 +78,13 @@ impl Problem {
     pub fn at(mut self, node: impl Into<String>, op: impl AsRef<str>) -> Self {
         self.node = Some(node.into());
         self.op = Some(printable(op.as_ref()).into_owned());
+        self
+    }
+
+    /// Says that the file is at fault, not what the network is made of.
+    #[must_use]
+    pub fn of_file(mut self) -> Self {
+        self.of_file = true;
         self
     }
 
@@ -239,7 +248,7 @@ impl Error {
         let mut causes: Vec<Cause> = Vec::new();
         let (mut known, mut named) = (HashMap::new(), HashSet::new());
         for problem in &self.problems {
-            let Problem { node, op: _, message, expected, found: _, hint, setting: _, option } = problem;
+            let Problem { node, op: _, message, expected, found: _, hint, setting: _, of_file: _, option } = problem;
             let key = (message, expected, hint, option, node.is_some());
             let at = *known.entry(key).or_insert_with(|| {
                 causes.push(Cause { problem, nodes: Vec::new() });

@@ -7,8 +7,8 @@ use crate::plan::{CostModel, plan};
 use crate::{graph, network, passes};
 use std::collections::HashSet;
 
-/// Adds to an error the option that ends the network in front of the first node that can't be compiled, where that helps: most of
-/// the layers with weights stand in front of it.
+/// Adds to an error the option that ends the network in front of the first node that can't be compiled, where that helps: the
+/// file is sound, and most of the layers with weights stand in front of it.
 #[must_use]
 pub fn advise(model: &Model, options: &Options, mut error: Error) -> Error {
     let nodes = &model.graph.nodes;
@@ -18,7 +18,8 @@ pub fn advise(model: &Model, options: &Options, mut error: Error) -> Error {
         nodes.iter().position(fits).or_else(|| nodes.iter().position(|node| node.label() == name))
     };
     let first = (0..error.problems.len()).filter_map(|at| Some((index(&error.problems[at])?, at))).min();
-    let Some((node, at)) = first.filter(|_| options.output.is_empty()) else { return error };
+    let helps = options.output.is_empty() && error.problems.iter().all(|problem| !problem.of_file);
+    let Some((node, at)) = first.filter(|_| helps) else { return error };
     let computed = |name: &&String| nodes.iter().any(|node| node.outputs.contains(*name));
     let fits = |name: &&String| {
         let options = Options { output: vec![(*name).clone()], labels: None, top_k: None, ..options.clone() };

@@ -219,7 +219,7 @@ fn convolution(conv: &Conv, given: &Inputs) -> Result<Type, String> {
         w.shape.as_slice().try_into().map_err(|_| format!("weights [M, C/group, kh, kw] are needed, not {w}"))?;
     let group = conv.group;
     check(group > 0 && c % group == 0 && m % group == 0, || {
-        format!("{group} groups divide neither {c} input nor {m} output channels evenly")
+        format!("{group} groups don't divide {c} input and {m} output channels evenly")
     })?;
     check(per_group == c / group, || format!("weights {w} do not fit {c} input channels in {group} groups"))?;
     check(conv.window.kernel == [kh, kw], || format!("kernel {:?} does not fit weights {w}", conv.window.kernel))?;

@@ -105,7 +105,7 @@ pub(super) fn clamp(lo: f32, hi: f32) -> Result<Activation, Problem> {
 /// Identity, and Dropout, whose ratio and mask do not matter at inference.
 pub(super) fn identity(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
     if call.node.op_type == "Dropout" && lowering.optional_scalar(call, 2, "training_mode")?.unwrap_or(0.0) != 0.0 {
-        return Err(Problem::new("this dropout is in training mode").hint("export the model for inference"));
+        return Err(Problem::new("this dropout is in training mode").hint("export the model for inference").of_file());
     }
     lowering.emit(call, Op::Identity, &[Some(call.input(0)?)]).map(drop)
 }

@@ -13,7 +13,14 @@ pub(super) fn batch_norm(lowering: &mut Lowering, call: &Call) -> Result<(), Pro
     // Before opset 14 the number of outputs says so.
     let statistics = call.node.outputs.iter().skip(1).any(|name| !name.is_empty());
     if call.flag("training_mode", false)? || (call.opset < 14 && statistics) {
-        return Err(Problem::new("this normalisation is in training mode").hint("export the model for inference"));
+        let problem = Problem::new("this normalisation is in training mode").of_file();
+        return Err(problem.hint("export the model for inference"));
+    }
+    if statistics {
+        return Err(Problem::new("this normalisation has the outputs of training mode, but training_mode = 0")
+            .expected("one output", format!("{} outputs", call.node.outputs.len()))
+            .hint("export the model for inference")
+            .of_file());
     }
     if call.opset < 9 && !call.flag("spatial", true)? {
         return Err(Problem::new("normalisation per element is not supported").expected("spatial = 1", "spatial = 0"));
@@ -28,8 +35,9 @@ pub(super) fn batch_norm(lowering: &mut Lowering, call: &Call) -> Result<(), Pro
             return Err(Problem::new(message)
                 .expected(
                     "a positive number, of which the square root is taken",
-                    format!("{} + {:e}", variances[channel], epsilon as f32),
+                    format!("{} + {:e}", variances[channel] as f32, epsilon as f32),
                 )
+                .of_file()
                 .hint("the weights of this normalisation are damaged: export the model again"));
         }
     }

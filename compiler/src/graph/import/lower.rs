@@ -163,10 +163,10 @@ impl<'a> Lowering<'a> {
     /// Every value whose type the file declares is what it says.
     fn check_declarations(&mut self, model: &Model, port: &ValueInfo) {
         let graph = &model.graph;
-        let open = declared::Open::new(Some(port));
+        let (open, floats) = (declared::Open::new(Some(port)), declared::floats(model));
         for info in graph.outputs.iter().chain(&graph.declared) {
             let Some(Some(id)) = self.names.get(&info.name) else { continue };
-            let Err(problem) = declared::check(info, self.graph.ty(*id), open) else { continue };
+            let Err(problem) = declared::check(info, self.graph.ty(*id), open, &floats) else { continue };
             let node = graph.nodes.iter().find(|node| node.outputs.contains(&info.name));
             self.problems.push(match node {
                 Some(node) => problem.at(node.label(), node.operator()),

@@ -106,7 +106,11 @@ fn ports<'m>(model: &'m Model, options: &'m Options) -> Result<Ports<'m>, Error>
         let names: Vec<&str> = used.iter().map(|port| port.name.as_str()).collect();
         let problem = Problem::new("the model should have exactly one input");
         let problem = problem.expected("one", format!("{} {names:?}", names.len()));
-        problems.push(problem.hint("store constant inputs as initialisers"));
+        problems.push(match names[..] {
+            [] => problem
+                .hint("an initialiser of an input's name makes a constant of it, or no output depends on an input"),
+            _ => problem.hint("store constant inputs as initialisers"),
+        });
     }
     match used.first().copied() {
         Some(input) if problems.is_empty() => match &input.shape {

@@ -242,6 +242,15 @@ pub(super) fn split(lowering: &mut Lowering, call: &Call) -> Result<(), Problem>
     } else {
         lowering.optional_ints(call, 1, "the lengths")?
     };
+    if call.opset >= 18 {
+        let number = call.node.attribute("num_outputs").map(|_| call.int("num_outputs", 0)).transpose()?;
+        if number.is_some() == given.is_some() || number.is_some_and(|number| usize::try_from(number) != Ok(parts)) {
+            let lengths = if given.is_some() { "lengths" } else { "no lengths" };
+            let found = number.map_or(lengths.into(), |number| format!("{lengths}, num_outputs = {number}"));
+            let expected = format!("either lengths as an input or num_outputs = {parts}, since opset 18");
+            return Err(Problem::new("its outputs are not told").expected(expected, found).of_file());
+        }
+    }
     let lens: Vec<usize> = match given {
         Some(given) => given.iter().map(|&len| usize::try_from(len).unwrap_or(usize::MAX)).collect(),
         None => {

@@ -198,6 +198,12 @@ fn window(call: &Call, kernel: [usize; 2], size: [usize; 2]) -> Result<Window, P
             return Err(Problem::new("unknown auto_pad").expected("NOTSET, VALID, SAME_UPPER or SAME_LOWER", other));
         }
     };
+    if let Some(given) = call.ints("pads")?.filter(|given| *given != pads) {
+        return Err(Problem::new("attributes \"auto_pad\" and \"pads\" contradict each other")
+            .expected(format!("{pads:?}, as auto_pad = {auto_pad} says, or none"), format!("{given:?}"))
+            .hint("remove the one that was not meant")
+            .of_file());
+    }
     Ok(Window { kernel, stride, dilation, pads })
 }
 

@@ -119,7 +119,9 @@ fn wanted(opsets: &RangeInclusive<i64>) -> String {
 }
 
 fn declared(problem: Problem, opset: i64) -> Problem {
-    problem.hint(format!("is the opset declared wrong? The file says {opset}; declare the one it was written for"))
+    problem
+        .of_file()
+        .hint(format!("is the opset declared wrong? The file says {opset}; declare the one it was written for"))
 }
 
 /// The type of an attribute that is read.

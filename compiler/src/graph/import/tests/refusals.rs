@@ -87,6 +87,8 @@ fn normalisations_in_training_mode_are_refused() {
         assert!(refusal(&normalisation(9, outputs, 1.0, 1e-5), &Options::default()).contains(said));
     }
     assert!(refusal(&normalisation(14, &all, 1.0, 1e-5), &Options::default()).contains("too many outputs"));
+    let text = refusal(&normalisation(15, &all[..3], 1.0, 1e-5), &Options::default());
+    assert!(text.contains("outputs of training mode, but training_mode = 0"), "{text}");
     import(&normalisation(9, &["y", "", ""], 1.0, 1e-5));
     import(&normalisation(14, &["y"], 1.0, 1e-5));
 }
@@ -164,4 +166,43 @@ fn weights_that_are_not_numbers_are_a_warning() {
     }
     let open = author(13, &[2]).initializer("hi", &Tensor::f32([], [f32::INFINITY]), Storage::Raw);
     assert!(warned(&open.node(Node::new("Clip", ["x", "", "hi"], ["y"]))).is_empty());
+}
+
+/// float16 that nothing in the file is made of comes from nowhere; where a cast makes it, it is computed as f32.
+#[test]
+fn a_declared_float_has_an_origin() {
+    for (to, fits) in [(1, false), (10, true)] {
+        let mut author = author(13, &[1, 2]).node(Node::new("Cast", ["x"], ["y"]).int("to", to).name("cast"));
+        let port = &mut author.message().graph.mut_or_insert_default().output[0];
+        port.type_.mut_or_insert_default().mut_tensor_type().elem_type = crate::onnx::dtype::code(DType::F16);
+        if fits {
+            import(&author);
+        } else {
+            let text = refusal(&author, &Options::default());
+            assert!(text.contains("element type that the file declares") && text.contains("f16"), "{text}");
+        }
+    }
+}
+
+/// Two attributes, or an attribute and an opset, that say different things.
+#[test]
+fn contradictions_of_attributes_are_refused() {
+    let conv = |pads: &[i64]| {
+        let node = Node::new("Conv", ["x", "w"], ["y"]).string("auto_pad", "SAME_UPPER").ints("pads", pads);
+        author(13, &[1, 1, 4, 4]).initializer("w", &Tensor::f32([1, 1, 3, 3], [0.5; 9]), Storage::Raw).node(node)
+    };
+    let text = refusal(&conv(&[0; 4]), &Options::default());
+    assert!(text.contains("contradict each other") && text.contains("[1, 1, 1, 1], as auto_pad"), "{text}");
+    import(&conv(&[1; 4]));
+    let split = |opset, number: Option<i64>| {
+        let node = Node::new("Split", ["x"], ["y", "z"]).int("axis", 1);
+        let node = number.into_iter().fold(node, |node, number| node.int("num_outputs", number));
+        author(opset, &[1, 4]).node(node)
+    };
+    for number in [None, Some(3)] {
+        let text = refusal(&split(18, number), &Options::default());
+        assert!(text.contains("its outputs are not told") && text.contains("num_outputs = 2"), "{text}");
+    }
+    import(&split(18, Some(2)));
+    import(&split(13, None));
 }
