@@ -254,12 +254,12 @@ pub enum StageKind {
     Elementwise,
     /// The inputs' channels behind each other.
     Concat,
-    /// Softmax (or its logarithm) over the channels of each pixel.
+    /// Softmax (or its logarithm) of a vector.
     Softmax {
         /// Logarithm of the softmax.
         log: bool,
     },
-    /// Each pixel's channels divided by their length, at least `epsilon`.
+    /// A vector divided by its length, at least `epsilon`.
     LpNormalize {
         /// 1: sum of magnitudes; 2: root of the sum of squares.
         p: u8,

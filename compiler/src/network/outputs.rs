@@ -2,8 +2,7 @@
 
 use super::recognise::{Builder, State};
 use super::view::{Axis, Label, axes, groups};
-use super::{Epilogue, Network};
-use super::{FeatureMap, Finish, Layout, MapId, Output, Piece, Port, StageKind};
+use super::{Epilogue, FeatureMap, Finish, Layout, MapId, Network, Output, Piece, Port, StageKind, refuse};
 use crate::diagnostic::{Error, Problem};
 use crate::graph::{Node, ValueId};
 
@@ -39,6 +38,33 @@ impl Builder<'_> {
             }
             State::Input(_) => None,
         }
+    }
+
+    /// One map, to which something was done along its channels, with these last instead of first or the other way round.
+    pub fn transposed_array(&self, array: &Array, shape: &[usize], perm: &[usize]) -> Option<Array> {
+        let &[piece] = &array.pieces[..] else { return None };
+        let FeatureMap { height, width, channels, .. } = self.map(piece.map);
+        let (n, pixels) = (self.batch?, height * width);
+        let (first, last) = ([1, channels, pixels], [pixels, channels, 1]);
+        let (layout, from, to) = match (piece.layout, perm) {
+            (Layout::Nchw, [0, 2, 3, 1]) if *shape == [n, channels, height, width] => (Layout::Nhwc, first, last),
+            (Layout::Nhwc, [0, 3, 1, 2]) if *shape == [n, height, width, channels] => (Layout::Nchw, last, first),
+            _ => return None,
+        };
+        let moved = |finish: &Finish| match *finish {
+            Finish::Softmax { outer, n, inner, log } if [outer, n, inner] == from => {
+                let [outer, n, inner] = to;
+                Some(Finish::Softmax { outer, n, inner, log })
+            }
+            Finish::LpNormalize { outer, n, inner, p, epsilon } if [outer, n, inner] == from => {
+                let [outer, n, inner] = to;
+                Some(Finish::LpNormalize { outer, n, inner, p, epsilon })
+            }
+            Finish::Activate(activation) => Some(Finish::Activate(activation)),
+            _ => None,
+        };
+        let finish: Option<Vec<Finish>> = array.finish.iter().map(moved).collect();
+        Some(Array { pieces: vec![Piece { layout, ..piece }], finish: finish? })
     }
 
     /// Maps side by side, image by image.
@@ -96,9 +122,10 @@ impl Builder<'_> {
         over.then(|| (*map, order.clone()))
     }
 
-    /// A stage over the channels of each pixel where the axis is the channels, otherwise a finish of an output.
+    /// A stage where the axis is the channels of a vector, otherwise a finish of an output.
     pub fn along(&mut self, node: &Node, x: ValueId, axis: usize, flat: bool, over: Along) {
-        if let Some((map, order)) = self.over_channels(x, axis, flat) {
+        let vector = |builder: &Self, map| matches!(builder.map(map), FeatureMap { height: 1, width: 1, .. });
+        if let Some((map, order)) = self.over_channels(x, axis, flat).filter(|&(map, _)| vector(self, map)) {
             let dims = self.map(map);
             let output = self.add_map(dims);
             let note = over.note(dims);
@@ -134,13 +161,15 @@ impl Builder<'_> {
 
     fn no_output(&self, id: ValueId) -> Problem {
         let (name, input) = (&self.graph[id].name, &self.graph[self.graph.input].name);
-        Problem::new(format!("the output {name:?} is no feature map or vector in a layout that can be written"))
-            .expected(
-                "scores [N, C], a feature map [N, C, H, W] or [N, H, W, C], or several of them behind each other, computed \
+        let problem = Problem::new(format!(
+            "the output {name:?} is no feature map or vector in a layout that can be written"
+        ))
+        .expected(
+            "scores [N, C], a feature map [N, C, H, W] or [N, H, W, C], or several of them behind each other, computed \
                  from the input",
-                format!("{:?} from {input:?}", self.shape(id)),
-            )
-            .hint("each image of a batch must be computed on its own")
+            format!("{:?} from {input:?}", self.shape(id)),
+        );
+        if self.batch.is_some_and(|batch| batch > 1) { problem.hint(refuse::APART) } else { problem }
     }
 
     /// The network.
@@ -189,13 +218,10 @@ impl Along {
     }
 
     fn note(self, map: FeatureMap) -> String {
-        let each = if (map.height, map.width) == (1, 1) { "" } else { " of each pixel" };
         match self {
-            Self::Softmax { .. } => format!("over {} scores{each}", map.channels),
-            Self::LpNormalize { p: 1, .. } => {
-                format!("{} numbers{each} divided by the sum of magnitudes", map.channels)
-            }
-            Self::LpNormalize { .. } => format!("{} numbers{each} divided by their length", map.channels),
+            Self::Softmax { .. } => format!("over {} scores", map.channels),
+            Self::LpNormalize { p: 1, .. } => format!("{} numbers divided by the sum of magnitudes", map.channels),
+            Self::LpNormalize { .. } => format!("{} numbers divided by their length", map.channels),
         }
     }
 }

@@ -188,7 +188,7 @@ impl Builder<'_> {
             None => return,
             Some(State::Input(order)) => transposed(order, shape, perm).map(State::Input),
             Some(State::Map(map, order)) => transposed(order, shape, perm).map(|order| State::Map(*map, order)),
-            Some(State::Array(_)) => None,
+            Some(State::Array(array)) => self.transposed_array(array, shape, perm).map(State::Array),
         };
         match state {
             Some(state) => {
@@ -243,11 +243,18 @@ impl Builder<'_> {
                 self.read_input(&order, x, expected)
             }
         };
-        if found.is_none() {
+        if let (None, Some(State::Array(_))) = (found, self.state(x)) {
+            let problem = refuse::at(self.graph, node, "reads what only an output can be");
+            let problem = problem.expected(
+                "feature maps and vectors",
+                "values that softmax, a norm or a concatenation made along other axes than the channels of a vector",
+            );
+            self.problems.push(problem);
+        } else if found.is_none() {
             let problem = refuse::at(self.graph, node, "reads a feature map whose axes are in another order or cut");
             let problem =
                 problem.expected("[N, C, H, W], or [N, features]", format!("{:?} after reshapes", self.shape(x)));
-            self.problems.push(problem.hint("each image of a batch must be computed on its own"));
+            self.problems.push(if batch > 1 { problem.hint(refuse::APART) } else { problem });
         }
         self.batch.get_or_insert(batch);
         found

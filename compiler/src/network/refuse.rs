@@ -38,9 +38,14 @@ impl Links {
     }
 }
 
+/// What to do where images of a batch are mixed.
+pub(super) const APART: &str = "each image of a batch must be computed on its own";
+
 /// A problem at a node.
 pub(super) fn at(graph: &Graph, node: &Node, message: impl Into<String>) -> Problem {
-    let name = node.origin.first().unwrap_or(&graph[node.output].name);
+    // Views in front of a mean became part of it.
+    let name = if let Op::ReduceMean { .. } = node.op { node.origin.last() } else { node.origin.first() };
+    let name = name.unwrap_or(&graph[node.output].name);
     Problem::new(message).at(name.clone(), node.op.name())
 }
 
@@ -124,7 +129,11 @@ fn producer(graph: &Graph, links: &Links, node: &Node) -> String {
     }
     let Some(above) = links.producer(graph, id) else { return "undefined".into() };
     let readers = links.readers(id).count;
-    let others = if readers > 1 { format!(", which {} other operators read", readers - 1) } else { String::new() };
+    let others = match readers {
+        0 | 1 => String::new(),
+        2 => ", which another operator reads".into(),
+        _ => format!(", which {} other operators read", readers - 1),
+    };
     let name = above.origin.first().unwrap_or(&graph[id].name);
     format!("the result of {name:?}{others}")
 }

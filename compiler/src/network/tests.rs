@@ -1,4 +1,4 @@
-use super::{Layout, Network, StageKind, naive, recognise};
+use super::{Finish, Layout, Network, StageKind, naive, recognise};
 use crate::diagnostic::Error;
 use crate::graph::{Activation, Binary, Conv, DType, Graph, Op, Unary, ValueId, Window};
 use crate::passes;
@@ -505,6 +505,26 @@ fn what_follows_an_activation_channel_by_channel_stays_in_its_stage() {
     assert!(network.stages[0].epilogue.affine.is_some() && network.stages[1].epilogue.slopes.is_some());
 }
 
+/// Segmentation ends so: a distribution at each pixel, in either order of axes.
+#[test]
+fn distributions_at_each_pixel_leave_in_both_layouts() {
+    for (to, back) in [(true, false), (true, true), (false, false)] {
+        let mut b = Builder::new(1, DType::F32, &[2, 3, 8, 8]);
+        let mut x = b.conv(b.input(), 4, 3, 1, [1; 4]);
+        if to {
+            x = b.transpose(x, &[0, 2, 3, 1]);
+        }
+        x = b.node(Op::Softmax { axis: if to { 3 } else { 1 }, flat: false, log: back }, &[x]);
+        if back {
+            x = b.transpose(x, &[0, 3, 1, 2]);
+        }
+        let network = same(&b.finish(x));
+        let rows = if to && !back { (64, 4, 1) } else { (1, 4, 64) };
+        let [Finish::Softmax { outer, n, inner, .. }] = network.outputs[0].finish[..] else { panic!("{network}") };
+        assert_eq!((outer, n, inner), rows);
+    }
+}
+
 #[test]
 fn outputs_are_inner_maps_vectors_and_pieces() {
     for batch in [1, 2] {
@@ -529,7 +549,7 @@ fn outputs_are_inner_maps_vectors_and_pieces() {
         let output = |at: usize| (network.outputs[at].pieces.len(), network.outputs[at].finish.len());
         assert_eq!(
             [0, 1, 2, 3, 4, 5, 6, 7].map(output),
-            [(1, 0), (2, 1), (1, 0), (1, 0), (1, 0), (1, 1), (1, 1), (1, 0)]
+            [(1, 0), (2, 1), (1, 0), (1, 1), (1, 0), (1, 1), (1, 1), (1, 0)]
         );
         assert_eq!(network.outputs[1].pieces[1].offset, 384);
         assert_eq!(network.outputs[6].port.dtype, DType::I64);
