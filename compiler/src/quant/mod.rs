@@ -5,6 +5,8 @@
 //! of the kernels uses it.
 
 pub mod rules;
+#[cfg(all(test, feature = "cli"))]
+mod tests;
 
 use crate::diagnostic::{Error, Problem};
 use crate::graph::{DType, Quant, Tensor, Type, Window};
