@@ -259,10 +259,14 @@ for mode in ['RGB', 'L']:
 /// `--fit crop` and grey against Pillow, within a level on average, over the pictures beside the checkout.
 #[test]
 fn crop_and_grey_are_those_of_pillow() {
-    const SIDE: usize = 32;
+    // The size at which ImageNet is evaluated, each seventh pixel of each seventh row; and a small one, whole.
+    [(224, 7), (32, 1)].into_iter().for_each(|(side, stride)| compare_with_pillow(side, stride));
+}
+
+fn compare_with_pillow(side: usize, stride: usize) {
     let images = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/images");
     let mut paths = Vec::new();
-    for folder in ["rgb320x240", "rgb256", "rgb160"] {
+    for folder in ["rgb320x240", "rgb256", "rgb224", "rgb160"] {
         let entries = fs::read_dir(images.join(folder)).into_iter().flatten().flatten();
         let mut found: Vec<_> =
             entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "png")).collect();
@@ -277,42 +281,50 @@ fn crop_and_grey_are_those_of_pillow() {
     let scene = Scene::new();
     let expected = scene.path("expected");
     let mut python = Command::new("python3");
-    python.args(["-c", PILLOW, &SIDE.to_string()]).arg(&expected).args(&paths);
+    python.args(["-c", PILLOW, &side.to_string()]).arg(&expected).args(&paths);
     assert!(python.status().expect("starts").success());
     let expected = fs::read(expected).expect("written");
     let mut expected = expected.iter();
     for channels in [3, 1] {
-        let found = pixels(&scene, channels, SIDE, &paths);
+        let found = pixels(&scene, channels, [side, stride], &paths);
+        let seen = side / stride;
         assert_eq!(found.len(), paths.len());
         let (mut sum, mut most, mut count) = (0.0, 0.0_f64, 0);
         for pixels in &found {
-            assert_eq!(pixels.len(), channels * SIDE * SIDE);
+            assert_eq!(pixels.len(), channels * seen * seen);
+            let picture = expected.by_ref().take(channels * side * side).collect::<Vec<_>>();
             // The model's planes against Pillow's pixels.
-            for at in 0..SIDE * SIDE {
+            for at in 0..seen * seen {
                 for channel in 0..channels {
-                    let level = f64::from(*expected.next().expect("as many bytes"));
-                    let apart = (pixels[channel * SIDE * SIDE + at] - level).abs();
+                    let (row, column) = (at / seen * stride, at % seen * stride);
+                    let level = f64::from(*picture[(row * side + column) * channels + channel]);
+                    let apart = (pixels[channel * seen * seen + at] - level).abs();
                     (sum, most, count) = (sum + apart, most.max(apart), count + 1);
                 }
             }
         }
-        println!("{channels} channels: {:.3} levels on average, {most:.2} at most", sum / f64::from(count));
+        println!(
+            "{side} x {side}, {} pictures, {channels} channels: {:.3} levels on average, {most:.2} at most",
+            paths.len(),
+            sum / f64::from(count)
+        );
         assert!(sum / f64::from(count) < 0.5 && most < 2.0, "{channels} channels: {most}");
     }
     assert_eq!(expected.next(), None);
 }
 
-/// What a model that returns its input is fed of each picture, plane by plane.
-fn pixels(scene: &Scene, channels: usize, side: usize, paths: &[PathBuf]) -> Vec<Vec<f64>> {
+/// What a model that returns its input's pixels at a stride is fed of each picture, plane by plane.
+fn pixels(scene: &Scene, channels: usize, [side, stride]: [usize; 2], paths: &[PathBuf]) -> Vec<Vec<f64>> {
     let mut weights = vec![0.0; channels * channels];
     weights.iter_mut().step_by(channels + 1).for_each(|weight| *weight = 1.0);
-    let shape = [1, channels, side, side].map(Into::into);
-    let model = scene.path(&format!("identity{channels}.onnx"));
+    let seen = side / stride;
+    let shape = |side| [1, channels, side, side].map(Into::into);
+    let model = scene.path(&format!("identity{channels}-{side}.onnx"));
     Author::new("identity", 13)
-        .input("x", DType::F32, shape.clone())
+        .input("x", DType::F32, shape(side))
         .initializer("w", &Tensor::f32([channels, channels, 1, 1], weights), Storage::Raw)
-        .node(Node::new("Conv", ["x", "w"], ["y"]))
-        .output("y", DType::F32, shape)
+        .node(Node::new("Conv", ["x", "w"], ["y"]).ints("strides", [stride as i64; 2]))
+        .output("y", DType::F32, shape(seen))
         .write(&model)
         .expect("writable");
     let folder = scene.path("all");
@@ -320,11 +332,11 @@ fn pixels(scene: &Scene, channels: usize, side: usize, paths: &[PathBuf]) -> Vec
     for (i, path) in paths.iter().enumerate() {
         fs::copy(path, folder.join(format!("{i:03}.png"))).expect("a temporary copy");
     }
-    let output = scene.run(&model, &folder, &["--fit", "crop", "--top", &(channels * side * side).to_string()]);
+    let output = scene.run(&model, &folder, &["--fit", "crop", "--top", &(channels * seen * seen).to_string()]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let json: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let of_picture = |picture: &Value| {
-        let mut values = vec![0.0; channels * side * side];
+        let mut values = vec![0.0; channels * seen * seen];
         for one in picture["outputs"][0]["top"].as_array().expect("scores") {
             values[one["class"].as_u64().expect("an index") as usize] = one["score"].as_f64().expect("a score");
         }
