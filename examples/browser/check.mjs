@@ -188,7 +188,7 @@ async function webcam(page) {
 async function looks(page) {
   await example(page, 0);
   if (screenshots) mkdirSync(screenshots, { recursive: true });
-  for (const [name, width, scheme] of [["wide", 1100, "light"], ["dark", 1100, "dark"], ["middle", 760, "light"], ["narrow", 360, "dark"], ["tiny", 320, "light"]]) {
+  for (const [name, width, scheme] of [["wide", 1100, "light"], ["dark", 1100, "dark"], ["middle", 760, "light"], ["phone", 390, "light"], ["narrow", 360, "dark"], ["tiny", 320, "light"]]) {
     await page.send("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value: scheme }] });
     await page.send("Emulation.setDeviceMetricsOverride", { width, height: 900, deviceScaleFactor: 1, mobile: false });
     const inner = await page.evaluate("document.documentElement.scrollWidth");
