@@ -30,7 +30,9 @@ def onnxruntime():
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    result = ort.OrtValue.ortvalue_from_numpy(np.zeros(session.get_outputs()[0].shape, np.float32))
+    # A shape that the file declares may hold names.
+    first = session.run([session.get_outputs()[0].name], {session.get_inputs()[0].name: image})[0]
+    result = ort.OrtValue.ortvalue_from_numpy(np.zeros(first.shape, np.float32))
     binding = session.io_binding()
     binding.bind_ortvalue_input(session.get_inputs()[0].name, ort.OrtValue.ortvalue_from_numpy(image))
     binding.bind_ortvalue_output(session.get_outputs()[0].name, result)

@@ -109,18 +109,18 @@ fn damaged_binary() -> Result<(), Stop> {
 
 /// What a compiler or a careless edit could do to the kernels.
 const WRONG: [(&str, &str); 13] = [
-    ("#define f1_fma(a, b, c) ((a) * (b) + (c))", "#define f1_fma(a, b, c) ((a) * (b) * 1.001f + (c))"),
-    ("#define f1_fma(a, b, c) ((a) * (b) + (c))", "#define f1_fma(a, b, c) ((a) * (b) - (c))"),
+    ("#define net_f1_fma(a, b, c) ((a) * (b) + (c))", "#define net_f1_fma(a, b, c) ((a) * (b) * 1.001f + (c))"),
+    ("#define net_f1_fma(a, b, c) ((a) * (b) + (c))", "#define net_f1_fma(a, b, c) ((a) * (b) - (c))"),
     ("(x) < (lo) ? (lo)", "(x) < (lo) ? (x)"),
     ("1.0f / (float)(m->height * m->width)", "1.0f / (float)(m->height * m->width + 1)"),
-    ("s0 = f1_add(f1_add(s0, s1), f1_add(s2, s3));", "s0 = f1_add(f1_add(s0, s1), s2);"),
+    ("s0 = net_f1_add(net_f1_add(s0, s1), net_f1_add(s2, s3));", "s0 = net_f1_add(net_f1_add(s0, s1), s2);"),
     ("left ? net_zeros : p - 16", "left ? p : p - 16"),
     ("right ? net_zeros : p + 64", "right ? p : p + 64"),
     ("const int inside = y >= 1 && y - 1 < 16;", "const int inside = y >= 1 && y - 1 < 15;"),
     ("lines[i] = scratch + (top + i * 1) % 3 * 64;", "lines[i] = scratch + (top + 2 - i) % 3 * 64;"),
     ("d.weights += w->kernel[1] * block;", ""),
     ("k -= 8, a += 8, b += 128) {", "k -= 8, a += 8, b += 112) {"),
-    ("g.stride = pixels * 16;", "g.stride = pixels * 8;"),
+    ("g.pixels = pixels;", "g.pixels = pixels / 2;"),
     ("d.bias = panel;", "d.bias = panel + 1;"),
 ];
 

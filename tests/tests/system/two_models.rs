@@ -158,6 +158,8 @@ fn file_scope(text: &str) -> BTreeSet<String> {
         for c in line.chars().chain(['\n']) {
             match c {
                 '{' if depth == 0 && statement.trim() == "extern \"\"" => statement.clear(),
+                // The constants of an enumeration are names of the unit: its braces hide nothing.
+                '{' | '}' if depth == 0 && identifiers(&statement).any(|word| word == "enum") => statement.push(c),
                 '{' => depth += 1,
                 '}' if depth > 0 => depth -= 1,
                 '}' => {}
@@ -222,7 +224,11 @@ fn declared(statement: &str) -> Vec<String> {
     let words: Vec<_> = identifiers(&text).collect();
     let is_type = words.first() == Some(&"typedef");
     if words.contains(&"enum") {
-        names.push(text.trim().to_owned());
+        let Some((before, rest)) = text.split_once('{') else { return vec![text.trim().to_owned()] };
+        let (constants, after) = rest.split_once('}').unwrap_or((rest, ""));
+        let tag = identifiers(before).filter(|word| !matches!(*word, "typedef" | "enum"));
+        let constants = constants.split(',').filter_map(|constant| identifiers(constant).next());
+        return tag.chain(constants).chain(identifiers(after)).map(str::to_owned).collect();
     }
     // The tag of a structure that is defined, or declared alone.
     let tagged = |pair: &[&str]| matches!(pair[0], "struct" | "union") && (is_type || words.len() == 2);
@@ -247,6 +253,8 @@ extern "C" {
 typedef struct { int member; } plain;
 typedef struct tag { int member; } tagged;
 typedef void (*pointer)(int parameter);
+enum { ONE, THREE = 3 };
+typedef enum tag_of_enum { FOUR } enumeration;
 static inline __attribute__((always_inline, target("avx2"))) f8 function(f8 a, int b)
 {
     int local = 1;
@@ -262,17 +270,22 @@ int a_function_after(void) { return '"'; }
 #endif
 "#;
     let expected = [
+        "FOUR",
         "GUARD",
+        "ONE",
+        "THREE",
         "TWO",
         "a_function_after",
         "array",
         "declared",
+        "enumeration",
         "function",
         "object",
         "plain",
         "pointer",
         "strings",
         "tag",
+        "tag_of_enum",
         "tagged",
     ];
     let found = file_scope(text);
