@@ -4,6 +4,9 @@ use crate::emitted::{FORMS, Folder, fashion, needs, tiny};
 use crate::{Stop, trial};
 use libtest_mimic::Trial;
 use mobilenet_compiler::emit::c::{COptions, SelfTest, Target, WeightStorage, emit};
+use mobilenet_compiler::plan::CostModel;
+use mobilenet_tests::case::Case;
+use mobilenet_tests::small;
 use mobilenet_tests::weights::Noise;
 use std::fs;
 
@@ -15,6 +18,7 @@ pub fn trials() -> Vec<Trial> {
     trials.extend([
         trial("self_test::sees_damage_in_the_binary", damaged_binary),
         trial("self_test::sees_miscompiled_kernels", miscompiled),
+        trial("self_test::passes_with_fast_math", fast_math),
         trial("self_test::refuses_what_it_cannot_compare", not_finite),
     ]);
     trials
@@ -145,6 +149,16 @@ fn miscompiled() -> Result<(), Stop> {
         }
     }
     Ok(())
+}
+
+/// Probabilities too, whose exponential depends on how a compiler rounds.
+fn fast_math() -> Result<(), Stop> {
+    needs(&["gcc"])?;
+    let case = Case::authored("net", &small::tiny_bytes(), &CostModel::default())?;
+    let options = COptions { target: Target::Generic, ..COptions::default() };
+    let folder = Folder::new("fast-math", &case.self_testing(options)?)?;
+    folder.build("gcc", &["-O3", "-ffast-math", "-DNET_TEST_MAIN"])?;
+    folder.passes()
 }
 
 fn not_finite() -> Result<(), Stop> {
