@@ -30,7 +30,7 @@ pub(super) fn kernels(isa: &Isa, needs: &Needs) -> String {
         text += &elementwise(needs);
     }
     if needs.whole_mean || needs.mean_by_parts {
-        text += &mean(needs);
+        text += &mean(isa, needs);
     }
     text += &passes::functions(needs);
     if !needs.kinds.is_empty() {
@@ -154,7 +154,7 @@ fn elementwise(needs: &Needs) -> String {
         .fold(kernel!("elementwise").replace("%WHAT%", what), replace)
 }
 
-fn mean(needs: &Needs) -> String {
+fn mean(isa: &Isa, needs: &Needs) -> String {
     let (parts, earlier, store) = if needs.mean_by_parts {
         (
             "; behind the last group the sums become means",
@@ -165,7 +165,10 @@ fn mean(needs: &Needs) -> String {
     } else {
         ("", "", "            $F_store(mean + v, $F_mul(s0, $F_set(scale)));\n")
     };
-    kernel!("mean").replace("%PARTS%", parts).replace("%EARLIER%", earlier).replace("%STORE%", store)
+    // Vectors of it take a frame that should not add to its caller's; without them, a call costs more.
+    let apart = if isa.form == Form::Compact { "" } else { "@@NOINLINE " };
+    let text = kernel!("mean").replace("%PARTS%", parts).replace("%EARLIER%", earlier).replace("%STORE%", store);
+    text.replace("%APART%", apart)
 }
 
 /// The function of a block of pixels, which may add to what is there.

@@ -1,5 +1,5 @@
 /* Groups first to end of a map, added to the sums of its channels%PARTS%; with padding, lanes beyond the last channel follow as zeros. */
-static @@NOINLINE $T void @mean_$I(const @image *image, size_t first, size_t end)
+static %APART%$T void @mean_$I(const @image *image, size_t first, size_t end)
 {
     const @map *const m = image->in;
     const float scale = 1.0f / (float)(m->height * m->width);
