@@ -83,7 +83,10 @@ impl Builder<'_> {
         let x = node.inputs.first().copied()??;
         let &[n, k] = self.shape(x) else { return None };
         let (map, order, note) = match self.state(x)? {
-            State::Map(..) => self.dense_order(node, x, [n, k], quant.scales.len())?,
+            State::Map(..) => {
+                let (map, order, note) = self.dense_order(node, x, [n, k], quant.scales.len())?;
+                (self.of_quant(node, map, *integer.inputs.first()?)?, order, note)
+            }
             _ => {
                 let vector = [(Label::Batch, n), (Label::Channel, k), (Label::Row, 1), (Label::Column, 1)];
                 let map = self.read_codes(node, x, vector, *integer.inputs.first()?)?;
@@ -151,7 +154,14 @@ impl Builder<'_> {
     fn integer_table(&mut self, node: &Node, integer: &graph::Integer, table: &Arc<[i16]>) {
         let Some(&Some(x)) = node.inputs.first() else { return self.refuse(node) };
         let found = match self.state(x) {
-            Some(State::Map(map, order)) => Some((*map, order.clone())),
+            Some(State::Map(map, order)) => {
+                let (map, order) = (*map, order.clone());
+                let Some(&quant) = integer.inputs.first() else { return };
+                if self.of_quant(node, map, quant).is_none() {
+                    return;
+                }
+                Some((map, order))
+            }
             Some(_) if self.shape(x).len() == 4 => self.integer_image(node, integer).map(|map| {
                 let FeatureMap { height, width, channels, .. } = self.map(map);
                 let sizes = [self.batch.unwrap_or(1), channels, height, width];
@@ -181,7 +191,7 @@ impl Builder<'_> {
     fn read_codes(&mut self, node: &Node, x: ValueId, expected: [(Label, usize); 4], quant: Quant) -> Option<MapId> {
         let map = self.read_map(node, x, expected)?;
         if !self.is_port(map) {
-            return Some(map);
+            return self.of_quant(node, map, quant);
         }
         if self.graph[self.graph.input].ty.dtype == quant.dtype {
             let port = &mut self.maps[map.0 as usize];
@@ -190,6 +200,10 @@ impl Builder<'_> {
             }
             let problem = refuse::at(self.graph, node, "the model's input is dequantised in two ways");
             self.problems.push(problem.expected("one scale and zero point", "two"));
+            return None;
+        }
+        if self.input_quants.iter().any(|written| *written != quant) {
+            self.misread(node);
             return None;
         }
         if let Some((_, known)) = self.quantised_input.filter(|(known, _)| *known == quant) {
@@ -202,11 +216,33 @@ impl Builder<'_> {
         Some(output)
     }
 
+    /// A map whose codes are read as what they were written as.
+    fn of_quant(&mut self, node: &Node, map: MapId, quant: Quant) -> Option<MapId> {
+        if self.map(map).quant == Some(quant) {
+            return Some(map);
+        }
+        self.misread(node);
+        None
+    }
+
+    fn misread(&mut self, node: &Node) {
+        let problem = refuse::at(
+            self.graph,
+            node,
+            "codes are dequantised by another scale or zero point than they were quantised by",
+        );
+        self.problems.push(problem.expected("the same scale and zero point on both sides", "different ones"));
+    }
+
     /// Numbers become codes: a border behind what runs in float. The model's input is quantised where it is read.
     pub fn quantise(&mut self, node: &Node, x: ValueId) {
         match self.state(x) {
             None => {}
             Some(State::Input(_)) if self.graph[x].ty.dtype == DType::F32 && !self.is_bytes() => {
+                match self.whole_quant(node, self.graph[node.output].ty.dtype) {
+                    Some(quant) => self.input_quants.push(quant),
+                    None => return self.refuse(node),
+                }
                 self.copy(x, node.output);
             }
             Some(State::Map(map, order)) if self.map(*map).quant.is_none() => {

@@ -22,6 +22,8 @@ pub(super) struct Builder<'g> {
     pub graph: &'g Graph,
     pub problems: Vec<Problem>,
     pub links: refuse::Links,
+    /// What a float input is quantised by, wherever it is.
+    pub input_quants: Vec<Quant>,
     /// The codes of a float input that operators on codes read.
     pub quantised_input: Option<(Quant, MapId)>,
     /// How often each value is read, by nodes and as an output.
@@ -53,6 +55,7 @@ pub fn recognise(graph: &Graph) -> Result<Network, Error> {
         stages: Vec::new(),
         input: None,
         imported: None,
+        input_quants: Vec::new(),
         quantised_input: None,
         batch: None,
     };

@@ -239,3 +239,33 @@ fn what_has_no_integer_form_is_refused_by_name() {
     let text = refusal(&four);
     assert!(text.contains("INT4"), "{text}");
 }
+
+#[test]
+fn codes_are_read_as_what_they_were_written_as() {
+    let author = author(&[1, 1, 2, 2], DType::U8)
+        .node(dequantise("x", "x", "xf"))
+        .node(Node::new("Relu", ["xf"], ["r"]))
+        .node(quantise("r", "y", "rq"))
+        .node(dequantise("rq", "w", "rf"))
+        .node(Node::new("GlobalAveragePool", ["rf"], ["p"]).name("n"))
+        .node(quantise("p", "y", "y"));
+    let text = refusal(&author);
+    assert!(text.contains("node \"n\"") && text.contains("dequantised by another scale"), "{text}");
+}
+
+#[test]
+fn passes_come_to_an_end_in_front_of_what_stays_float() {
+    // One operand of the sum is codes in another shape, the other one is float.
+    let author = author(&[1, 2, 2, 2], DType::F32)
+        .initializer("shape", &Tensor::ints([1, 8]), Storage::Raw)
+        .node(dequantise("x", "x", "xf"))
+        .node(Node::new("Reshape", ["xf", "shape"], ["r"]))
+        .node(Node::new("Softmax", ["r"], ["s"]))
+        .node(Node::new("Add", ["r", "s"], ["a"]))
+        .node(quantise("a", "y", "aq"))
+        .node(dequantise("aq", "y", "y"));
+    let model = Model::decode(author.to_bytes(), None).unwrap();
+    let mut graph = crate::graph::import(&model, &Options::default()).unwrap();
+    crate::passes::run(&mut graph).unwrap();
+    assert_eq!(crate::passes::run(&mut graph).unwrap(), [], "{graph}");
+}
