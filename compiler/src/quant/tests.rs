@@ -269,3 +269,21 @@ fn passes_come_to_an_end_in_front_of_what_stays_float() {
     crate::passes::run(&mut graph).unwrap();
     assert_eq!(crate::passes::run(&mut graph).unwrap(), [], "{graph}");
 }
+
+/// As PyTorch exports it: weights in float, quantised in the graph.
+#[test]
+fn weights_may_be_quantised_in_the_graph() {
+    let author = author(&[1, 1, 1, 2], DType::U8)
+        .initializer("w", &Tensor::f32([2, 1, 1, 1], [0.35, -0.35]), Storage::Raw)
+        .initializer("s", &Tensor::f32([2], [0.1, 0.5]), Storage::Raw)
+        .initializer("z", &Tensor::int(DType::I8, [2], [0, 0]), Storage::Raw)
+        .node(dequantise("x", "x", "xf"))
+        .node(Node::new("QuantizeLinear", ["w", "s", "z"], ["wq"]).int("axis", 0))
+        .node(Node::new("DequantizeLinear", ["wq", "s", "z"], ["wf"]).int("axis", 0))
+        .node(Node::new("Conv", ["xf", "wf"], ["c"]))
+        .node(quantise("c", "y", "y"));
+    let network = network(&author);
+    let StageKind::Integer(stage) = &network.stages[0].kind else { panic!("{network}") };
+    // In f32, 0.35 / 0.1 is 3.5.
+    assert_eq!(stage.kind.weights().unwrap().codes[..], [4, -1]);
+}

@@ -6,7 +6,9 @@ mod operand;
 pub(super) mod table;
 
 use super::sweep::{Sweep, join};
-use crate::graph::{Activation, Binary, Integer, IntegerOp, Node, Op, Quant, Tensor, Type, Unary, ValueId, Window};
+use crate::graph::{
+    Activation, Binary, DType, Integer, IntegerOp, Node, Op, Quant, Tensor, Type, Unary, ValueId, Window,
+};
 use crate::quant::rules;
 use operand::{Codes, operand, source};
 
@@ -27,17 +29,35 @@ pub(super) fn rewrite(sweep: &mut Sweep, node: Node) {
 
 /// Codes of constants are known.
 fn constant(sweep: &mut Sweep, node: Node, axis: usize) {
-    let inputs: Vec<Option<&Tensor>> = node.inputs.iter().map(|&id| sweep.constant(id)).collect();
-    let known = inputs.iter().all(Option::is_some);
-    let ty = sweep.ty(node.output);
-    match crate::reference::evaluate(&Op::QuantizeLinear { axis }, &inputs, ty) {
-        Ok(codes) if known => {
+    match known_codes(sweep, &node, axis) {
+        Some(codes) => {
             sweep.note(&node, "codes of constants are known at compile time");
             let codes = sweep.add_constant(node.output, codes);
             sweep.replace(node, codes);
         }
-        _ => sweep.emit(node),
+        None => sweep.emit(node),
     }
+}
+
+fn known_codes(sweep: &Sweep, node: &Node, axis: usize) -> Option<Tensor> {
+    let constant = |at: usize| sweep.constant(node.inputs.get(at).copied().flatten());
+    let (x, dtype) = (constant(0)?.to_f32(), sweep.ty(node.output).dtype);
+    let scales = constant(1)?.to_f32();
+    let zeros = match node.inputs.get(2).copied().flatten() {
+        None => vec![0],
+        Some(_) => constant(2)?.as_int()?.to_vec(),
+    };
+    let shape = sweep.shape(node.output);
+    let (channels, inner) = (*shape.get(axis).unwrap_or(&1), shape.iter().skip(axis + 1).product::<usize>().max(1));
+    let sound = matches!(dtype, DType::U8 | DType::I8) && scales.iter().all(|scale| scale.is_normal() && *scale > 0.0);
+    let code = |(at, &x): (usize, &f32)| {
+        let channel = at / inner % channels.max(1);
+        let scale = *scales.get(if scales.len() == 1 { 0 } else { channel })?;
+        let zero = *zeros.get(if zeros.len() == 1 { 0 } else { channel })? as i32;
+        Some(rules::quantize(x, Quant { dtype, scale, zero }))
+    };
+    let codes = x.iter().enumerate().map(code).collect::<Option<Vec<i64>>>()?;
+    sound.then(|| Tensor::int(dtype, shape, codes))
 }
 
 /// Numbers that stay float are known where their codes are: weights of what forms no operator on codes.
