@@ -141,7 +141,7 @@ pub fn network(seed: u64, fault: Fault) -> Author {
                 match fault {
                     Fault::Constants(number) => {
                         let bytes = number.to_le_bytes().repeat(tensor.raw_data.len() / 4);
-                        tensor.raw_data = bytes.into();
+                        tensor.raw_data = bytes;
                     }
                     Fault::Rank => tensor.dims.push(1),
                     Fault::Empty => {

@@ -111,7 +111,7 @@ fn unary(
 /// The result's scale and zero point come first, then those of each part behind it.
 pub(super) fn concat(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
     let parts = call.inputs.len().saturating_sub(2);
-    if parts == 0 || parts % 3 != 0 {
+    if parts == 0 || !parts.is_multiple_of(3) {
         let found = format!("{} inputs", call.inputs.len());
         return Err(Problem::new("inputs do not come in threes behind the first two")
             .expected("a value, its scale and its zero point for each part", found));
