@@ -34,7 +34,7 @@ pub(super) fn kernels(isa: &Isa, needs: &Needs) -> String {
     }
     text += &passes::functions(needs);
     if !needs.kinds.is_empty() {
-        text += &chain(needs);
+        text += &chain(isa, needs);
     }
     if !needs.dense.is_empty() {
         text += &dense_kernels(isa, needs);
@@ -53,8 +53,13 @@ fn summed(needs: &Needs, kind: Kind, indent: &str, condition: &str, name: &str, 
     if needs.adds(kind) { tiles::sums("$F", indent, condition, &places) } else { String::new() }
 }
 
+/// Keeps a function's frame out of its caller's, where vectors make it large; in compact code the call is what costs.
+fn apart(isa: &Isa) -> &'static str {
+    if isa.form == Form::Compact { "" } else { "@@NOINLINE " }
+}
+
 /// What runs the links of chains, and the function of one link.
-fn chain(needs: &Needs) -> String {
+fn chain(isa: &Isa, needs: &Needs) -> String {
     let call = |kind: Kind| match kind {
         Kind::Mean => format!("@{}_$I(image, q, q + 1);", kind.name()),
         _ => format!("@{}_$I(s, image, q);", kind.name()),
@@ -80,7 +85,7 @@ fn chain(needs: &Needs) -> String {
     let run = if needs.runs_ahead { kernel!("chain") } else { kernel!("chain_abreast") };
     let staged = if needs.stems.is_empty() { "" } else { "    image->staged = 0;\n" };
     kernel!("link_group").replace("%BODY%", &body)
-        + &run.replace("%LINKS%", &needs.longest.to_string()).replace("%STAGED%", staged)
+        + &run.replace("%APART%", apart(isa)).replace("%LINKS%", &needs.longest.to_string()).replace("%STAGED%", staged)
 }
 
 fn conv(needs: &Needs, kind: Kind) -> String {
@@ -165,10 +170,8 @@ fn mean(isa: &Isa, needs: &Needs) -> String {
     } else {
         ("", "", "            $F_store(mean + v, $F_mul(s0, $F_set(scale)));\n")
     };
-    // Vectors of it take a frame that should not add to its caller's; without them, a call costs more.
-    let apart = if isa.form == Form::Compact { "" } else { "@@NOINLINE " };
     let text = kernel!("mean").replace("%PARTS%", parts).replace("%EARLIER%", earlier).replace("%STORE%", store);
-    text.replace("%APART%", apart)
+    text.replace("%APART%", apart(isa))
 }
 
 /// The function of a block of pixels, which may add to what is there.

@@ -1,5 +1,5 @@
 /* The last link computes its groups in order, each one before it just far enough ahead. */
-static @@NOINLINE $T void @chain_$I(const @link *links, size_t count, @image *image)
+static %APART%$T void @chain_$I(const @link *links, size_t count, @image *image)
 {
     size_t done[%LINKS%] = {0}, i = count - 1;
 %STAGED%    for (;;) {
