@@ -104,19 +104,13 @@ pub(crate) fn stem(link: &Link) -> Option<Value> {
 
 /// The descriptor of a link that reads a map; nothing of any other.
 pub(crate) fn link(link: &Link) -> Option<Value> {
-    let (kind, groups) = match link.op {
-        LinkOp::Stem { .. } => return None,
-        LinkOp::Conv { groups } => ("Conv", groups),
-        LinkOp::Depthwise => ("Depthwise", 1),
-        LinkOp::Pointwise => ("Pointwise", 1),
-        LinkOp::MaxPool => ("MaxPool", 1),
-        LinkOp::AveragePool { count_include_pad } => ("AveragePool", usize::from(count_include_pad)),
-        LinkOp::Elementwise => ("Elementwise", 1),
-        LinkOp::Mean { .. } => ("Mean", 1),
-    };
+    if link.source().is_some() {
+        return None;
+    }
+    let traits = link.op.traits();
     let fields = vec![
-        ("kind", Value::Constant("LinkKind", kind)),
-        ("groups", Value::Size(groups)),
+        ("kind", Value::Constant("LinkKind", traits.runtime)),
+        ("groups", Value::Size(traits.groups.unwrap_or(1))),
         ("input", Value::Map(link.input)),
         ("window", window(&link.window)),
         ("weights", optional(link.weights)),

@@ -18,6 +18,11 @@ pub struct Window {
     pub pads: [i64; 4],
 }
 
+impl Window {
+    /// One position, as a pointwise convolution has it.
+    pub const ONE: Self = Self { kernel: [1; 2], stride: [1; 2], dilation: [1; 2], pads: [0; 4] };
+}
+
 /// An activation fused into the operator that computes its argument.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Activation {

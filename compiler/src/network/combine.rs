@@ -13,19 +13,6 @@ struct Operand {
     order: Vec<Axis<Label>>,
 }
 
-impl StageKind {
-    /// Whether a stage of this kind can have an epilogue.
-    pub fn takes_epilogue(&self) -> bool {
-        match self {
-            Self::Stem(_) | Self::Conv(_) | Self::Depthwise(_) | Self::Pointwise(_) => true,
-            Self::MaxPool(_) | Self::AveragePool { .. } | Self::GlobalAveragePool | Self::Dense(_) => true,
-            Self::Scale | Self::Elementwise => true,
-            Self::Concat | Self::Softmax { .. } | Self::LpNormalize { .. } | Self::Import => false,
-            Self::Integer(_) | Self::Quantise | Self::Dequantise => false,
-        }
-    }
-}
-
 impl Epilogue {
     fn is_empty(&self) -> bool {
         *self == Self::NONE

@@ -4,32 +4,6 @@ use super::{Epilogue, FeatureMap, Finish, Layout, Network, Output, Port, Stage, 
 use crate::graph::{Activation, Window};
 use std::fmt;
 
-impl StageKind {
-    /// The kind's name in dumps and reports.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Stem(_) => "Stem",
-            Self::Depthwise(_) => "Depthwise",
-            Self::Pointwise(_) => "Pointwise",
-            Self::Conv(_) => "Conv",
-            Self::MaxPool(_) => "MaxPool",
-            Self::AveragePool { .. } => "AveragePool",
-            Self::GlobalAveragePool => "GlobalAveragePool",
-            Self::Dense(_) => "Dense",
-            Self::Scale => "Scale",
-            Self::Elementwise => "Elementwise",
-            Self::Concat => "Concat",
-            Self::Softmax { log: false } => "Softmax",
-            Self::Softmax { log: true } => "LogSoftmax",
-            Self::LpNormalize { .. } => "LpNormalize",
-            Self::Integer(integer) => integer.kind.name(),
-            Self::Quantise => "Quantise",
-            Self::Dequantise => "Dequantise",
-            Self::Import => "Import",
-        }
-    }
-}
-
 impl fmt::Display for Layout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -73,29 +47,15 @@ impl Network {
             write!(f, "{}{}", if i == 0 { "" } else { ", " }, self.maps[input.0 as usize])?;
         }
         write!(f, " -> {}", self.maps[stage.output.0 as usize])?;
+        if let Some(window) = &stage.kind.profile().window {
+            write!(f, "  {}", Spelt(window))?;
+        }
+        write!(f, "{}{}", stage.kind.details(), stage.epilogue)?;
         match &stage.kind {
-            StageKind::Stem(conv) | StageKind::Conv(conv) => {
-                write!(f, "  {}", Spelt(&conv.window))?;
-                if conv.groups != 1 {
-                    write!(f, " groups {}", conv.groups)?;
-                }
-                write!(f, "{}", stage.epilogue)?;
-                if conv.pad_values.iter().any(|&v| v != 0.0) {
-                    write!(f, " border {:?}", conv.pad_values)?;
-                }
+            StageKind::Stem(conv) | StageKind::Conv(conv) if conv.pad_values.iter().any(|&v| v != 0.0) => {
+                write!(f, " border {:?}", conv.pad_values)?;
             }
-            StageKind::Depthwise(depthwise) => write!(f, "  {}{}", Spelt(&depthwise.window), stage.epilogue)?,
-            StageKind::Pointwise(_) => write!(f, "  1x1{}", stage.epilogue)?,
-            StageKind::MaxPool(window) => write!(f, "  {}{}", Spelt(window), stage.epilogue)?,
-            StageKind::AveragePool { window, count_include_pad } => {
-                let border = if *count_include_pad { " padding counted" } else { "" };
-                write!(f, "  {}{border}{}", Spelt(window), stage.epilogue)?;
-            }
-            StageKind::LpNormalize { p, epsilon } => write!(f, "  p {p} epsilon {epsilon:e}{}", stage.epilogue)?,
             StageKind::Integer(integer) => {
-                if let Some(window) = integer.kind.window() {
-                    write!(f, "  {}", Spelt(window))?;
-                }
                 let output = self.maps[stage.output.0 as usize];
                 if let Some(quant) = output.quant {
                     write!(f, "  {quant}")?;
@@ -104,7 +64,7 @@ impl Network {
                     }
                 }
             }
-            _ => write!(f, "{}", stage.epilogue)?,
+            _ => {}
         }
         write!(f, "  {:?}", stage.origin)?;
         write!(f, "  // {}", stage.note)

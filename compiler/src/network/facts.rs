@@ -4,8 +4,8 @@
 //! MobileNets paper (arXiv 1704.04861, section 3.1): a window's taps count where they fall on padding, too.
 //! *Parameters* are weights and biases after folding.
 
-use super::integer::IntegerKind;
-use super::{Conv, Depthwise, FeatureMap, Network, Pointwise, Stage, StageKind};
+use super::kind::Filters;
+use super::{FeatureMap, Network, Stage};
 use std::fmt;
 
 /// Facts about a network.
@@ -112,36 +112,11 @@ impl Network {
     /// The layers of a stage: none of one without weights.
     pub(crate) fn layers(&self, stage: &Stage) -> Vec<Layer> {
         let FeatureMap { height, width, .. } = self.maps[stage.output.0 as usize];
-        let pixels = (height * width) as u64;
-        let layer = |kind, weights: usize, biases: usize, pixels| Layer {
-            kind,
-            mult_adds: weights as u64 * pixels,
-            weights: weights as u64,
-            biases: biases as u64,
+        let layer = |Filters { values, layer, .. }: Filters<'_>| {
+            let [weights, biases] = values.lens().map(|len| len as u64);
+            Layer { kind: layer, mult_adds: weights * (height * width) as u64, weights, biases }
         };
-        let conv = |conv: &Conv| {
-            let kind = if conv.window.kernel == [1, 1] { Kind::Pointwise } else { Kind::Conv(conv.window.kernel) };
-            layer(kind, conv.weights.len(), conv.bias.len(), pixels)
-        };
-        let depthwise =
-            |dw: &Depthwise| layer(Kind::Depthwise(dw.window.kernel), dw.weights.len(), dw.bias.len(), pixels);
-        let pointwise = |pw: &Pointwise| layer(Kind::Pointwise, pw.weights.len(), pw.bias.len(), pixels);
-        match &stage.kind {
-            StageKind::Stem(body) | StageKind::Conv(body) => vec![conv(body)],
-            StageKind::Depthwise(dw) => vec![depthwise(dw)],
-            StageKind::Pointwise(pw) => vec![pointwise(pw)],
-            StageKind::Dense(dense) => vec![layer(Kind::Dense, dense.weights.len(), dense.bias.len(), 1)],
-            StageKind::Integer(integer) => integer.kind.weights().map_or(vec![], |weights| {
-                let (kind, pixels) = match &integer.kind {
-                    IntegerKind::Depthwise { window, .. } => (Kind::Depthwise(window.kernel), pixels),
-                    IntegerKind::Conv { window, .. } if window.kernel != [1, 1] => (Kind::Conv(window.kernel), pixels),
-                    IntegerKind::Dense(_) => (Kind::Dense, 1),
-                    _ => (Kind::Pointwise, pixels),
-                };
-                vec![layer(kind, weights.codes.len(), weights.bias.len(), pixels)]
-            }),
-            _ => vec![],
-        }
+        stage.kind.profile().filters.map(layer).into_iter().collect()
     }
 }
 

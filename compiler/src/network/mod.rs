@@ -6,6 +6,7 @@ mod display;
 pub mod facts;
 pub mod integer;
 pub(crate) mod naive;
+mod kind;
 mod operators;
 mod outputs;
 mod quantised;
@@ -18,11 +19,11 @@ mod tests;
 mod view;
 mod width;
 
+pub use kind::{Conv, Dense, Depthwise, Pointwise, StageKind, Weights};
+pub(crate) use kind::{Filters, Over, Shape, Values};
 pub use recognise::recognise;
 
-use crate::graph::{Activation, DType, Quant, Window};
-use integer::Integer;
-use std::sync::Arc;
+use crate::graph::{Activation, DType, Quant};
 
 /// Index of a map in [`Network::maps`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -140,9 +141,6 @@ pub enum Finish {
     },
 }
 
-/// Weights of a dense kind, `[N][taps]`, f32, with the axis order named by the owner.
-pub type Weights = Arc<[f32]>;
-
 /// What happens to each value of a stage before it is stored: plus residual, activation, slopes, scale and offset.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Epilogue {
@@ -174,106 +172,6 @@ impl From<Activation> for Epilogue {
     fn from(activation: Activation) -> Self {
         Self { activation, ..Self::NONE }
     }
-}
-
-/// A convolution in any number of groups. Weights `[M][C/groups][kh][kw]`, ONNX order; bias `[M]`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Conv {
-    /// Kernel, stride, dilation, pads (never negative here).
-    pub window: Window,
-    /// Each reads its share of the input's channels and writes its share of the output's.
-    pub groups: usize,
-    /// `[M][C/groups][kh][kw]`
-    pub weights: Weights,
-    /// `[M]`
-    pub bias: Weights,
-    /// What the border holds, per input channel (length C), in units of the raw input.
-    pub pad_values: Weights,
-}
-
-/// A depthwise convolution with channel multiplier 1. Weights `[C][kh][kw]`, bias `[C]`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Depthwise {
-    /// Kernel, stride, dilation, pads.
-    pub window: Window,
-    /// `[C][kh][kw]`
-    pub weights: Weights,
-    /// `[C]`
-    pub bias: Weights,
-    /// Names of the ONNX nodes.
-    pub origin: Vec<String>,
-}
-
-/// A 1x1 convolution of stride 1 without padding. Weights `[N][K]`, bias `[N]`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Pointwise {
-    /// `[N][K]`
-    pub weights: Weights,
-    /// `[N]`
-    pub bias: Weights,
-    /// Names of the ONNX nodes.
-    pub origin: Vec<String>,
-}
-
-/// A fully connected layer over a vector (the map flattened as `[H][W][C]`). Weights `[N][K]`, bias `[N]`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Dense {
-    /// `[N][K]`, K in `[H][W][C]` order of the input map.
-    pub weights: Weights,
-    /// `[N]`
-    pub bias: Weights,
-}
-
-/// What a stage computes.
-#[derive(Debug, Clone, PartialEq)]
-pub enum StageKind {
-    /// The first convolution; reads the model's input (floats or bytes) in its own layout.
-    Stem(Conv),
-    /// A depthwise convolution.
-    Depthwise(Depthwise),
-    /// A pointwise convolution.
-    Pointwise(Pointwise),
-    /// Any other convolution on a feature map.
-    Conv(Conv),
-    /// Maximum over a window; the border never wins.
-    MaxPool(Window),
-    /// Mean over a window.
-    AveragePool {
-        /// Kernel, stride, dilation, pads.
-        window: Window,
-        /// Whether the border counts in the divisor.
-        count_include_pad: bool,
-    },
-    /// Mean over the whole map: `[H, W, C]` to `[1, 1, C]`.
-    GlobalAveragePool,
-    /// Fully connected.
-    Dense(Dense),
-    /// Squeeze-and-excitation's gate: the first input times the second, a vector, channel by channel.
-    Scale,
-    /// Nothing but an epilogue, where no stage that computes its argument could take it.
-    Elementwise,
-    /// The inputs' channels behind each other.
-    Concat,
-    /// Softmax (or its logarithm) of a vector.
-    Softmax {
-        /// Logarithm of the softmax.
-        log: bool,
-    },
-    /// A vector divided by its length, at least `epsilon`.
-    LpNormalize {
-        /// 1: sum of magnitudes; 2: root of the sum of squares.
-        p: u8,
-        /// The least that is divided by.
-        epsilon: f32,
-    },
-    /// Computes on codes.
-    Integer(Integer),
-    /// Numbers become codes; the model's input is read in its own layout.
-    Quantise,
-    /// Codes become numbers.
-    Dequantise,
-    /// Reads the model's input into a feature map where the first operator is not a convolution that can do so itself.
-    Import,
 }
 
 /// One stage of the network.

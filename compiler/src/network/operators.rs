@@ -104,7 +104,8 @@ impl Builder<'_> {
         self.push_node(node, StageKind::GlobalAveragePool, Epilogue::NONE, input, output, note);
     }
 
-    pub fn pool(&mut self, node: &Node, x: ValueId, window: Window, kind: StageKind) {
+    /// An operator that makes one map of another, by windows.
+    pub fn windowed(&mut self, node: &Node, x: ValueId, kind: StageKind) {
         let (&[n, c, h, w], &[_, _, height, width]) = (self.shape(x), self.shape(node.output)) else { return };
         let sizes = [(Label::Batch, n), (Label::Channel, c), (Label::Row, h), (Label::Column, w)];
         let Some(map) = self.read(node, x, sizes) else { return };
@@ -116,7 +117,8 @@ impl Builder<'_> {
             }
             (kind, _) => kind,
         };
-        let note = format!("over windows of {} x {}", window.kernel[0], window.kernel[1]);
+        let [rows, columns] = kind.profile().window.unwrap_or(Window::ONE).kernel;
+        let note = format!("over windows of {rows} x {columns}");
         self.push_node(node, kind, Epilogue::NONE, input, output, note);
     }
 

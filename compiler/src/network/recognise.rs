@@ -85,10 +85,6 @@ impl Builder<'_> {
         match &node.op {
             Op::Conv(conv) => self.convolution(node, conv),
             Op::GlobalAveragePool => self.global_average_pool(node, x),
-            Op::MaxPool { window } => self.pool(node, x, *window, StageKind::MaxPool(*window)),
-            &Op::AveragePool { window, count_include_pad } => {
-                self.pool(node, x, window, StageKind::AveragePool { window, count_include_pad });
-            }
             Op::Gemm { .. } => self.dense(node),
             &Op::Binary(op) => self.binary(node, op),
             &Op::Unary(Unary::Act(activation)) => self.activation(node, x, activation),
@@ -110,7 +106,10 @@ impl Builder<'_> {
             Op::QuantizeLinear { .. } => self.quantise(node, x),
             Op::DequantizeLinear { .. } => self.dequantise(node, x),
             Op::Integer(integer) => self.integer(node, integer),
-            _ => self.refuse(node),
+            op => match StageKind::of(op) {
+                Some(kind) => self.windowed(node, x, kind),
+                None => self.refuse(node),
+            },
         }
     }
 

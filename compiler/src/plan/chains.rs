@@ -6,54 +6,42 @@ use super::groups::shape;
 use super::lower::{Lowering, too_large};
 use super::pack::Section;
 use super::units::Unit;
-use super::{Chain, Epilogue, Link, LinkOp, Map, Op, Source, Step, Target, UNIT, stem_scratch_bytes};
+use super::{Chain, Epilogue, Link, LinkOp, Map, Op, Reads, Source, Step, UNIT, stem_scratch_bytes};
 use crate::diagnostic::Problem;
-use crate::graph::{Activation, Window};
+use crate::graph::Activation;
 use crate::network::{Layout, MapId, StageKind};
 
 impl<'a> Lowering<'a, '_> {
     /// A stage as a link, without its residual and its gate.
     pub fn link(&mut self, index: usize, input: Option<Map>, output: Map) -> Result<Link, Problem> {
         let stage = &self.shared.network.stages[index];
-        let channels = input.map_or(0, |map| map.channels);
-        let taps = |window: &Window| window.kernel[0] * window.kernel[1];
-        let (op, window, section) = match &stage.kind {
+        let profile = stage.kind.profile();
+        let (mut shape, mut layout) = (input.map_or([0; 3], |map| map.shape()), Layout::Nhwc);
+        let mut window = profile.window.unwrap_or(UNIT);
+        let op = match &stage.kind {
             StageKind::Stem(conv) => {
                 let image = self.shared.check.source;
-                let bytes = stem_scratch_bytes(image.channels, &conv.window, output.width).ok_or_else(too_large)?;
+                (shape, layout) = ([image.height, image.width, image.channels], image.layout);
+                let bytes = stem_scratch_bytes(image.channels, &window, output.width).ok_or_else(too_large)?;
                 let (source, pad_values) = (Source::Image(image), conv.pad_values.to_vec());
-                let op = LinkOp::Stem { source, pad_values, scratch: 0, scratch_bytes: bytes };
-                (op, conv.window, Some(Section::Conv { conv, channels: image.channels, layout: image.layout }))
+                LinkOp::Stem { source, pad_values, scratch: 0, scratch_bytes: bytes }
             }
-            StageKind::Conv(conv) => {
-                let channels = channels / conv.groups.max(1);
-                let section = Section::Conv { conv, channels, layout: Layout::Nhwc };
-                (LinkOp::Conv { groups: conv.groups }, conv.window, Some(section))
+            kind => {
+                if let StageKind::Dense(_) = kind {
+                    window.kernel = [shape[0], shape[1]];
+                }
+                LinkOp::of(kind).ok_or_else(|| Problem::new("no link of a chain computes the stage"))?
             }
-            StageKind::Dense(dense) => {
-                let [height, width] = input.map_or([1, 1], |map| [map.height, map.width]);
-                let window = Window { kernel: [height, width], ..UNIT };
-                let (weights, bias) = (&dense.weights[..], &dense.bias[..]);
-                let section = Section::Matrix { weights, bias, taps: height * width * channels };
-                (LinkOp::Conv { groups: 1 }, window, Some(section))
-            }
-            StageKind::Depthwise(half) => {
-                let (weights, bias) = (&half.weights[..], &half.bias[..]);
-                let section = Section::Matrix { weights, bias, taps: taps(&half.window) };
-                (LinkOp::Depthwise, half.window, Some(section))
-            }
-            StageKind::Pointwise(half) => {
-                let section = Section::Matrix { weights: &half.weights, bias: &half.bias, taps: channels };
-                (LinkOp::Pointwise, UNIT, Some(section))
-            }
-            StageKind::MaxPool(window) => (LinkOp::MaxPool, *window, None),
-            StageKind::AveragePool { window, count_include_pad } => {
-                (LinkOp::AveragePool { count_include_pad: *count_include_pad }, *window, None)
-            }
-            StageKind::GlobalAveragePool => (LinkOp::Mean { to: Target::Arena(0) }, UNIT, None),
-            _ => (LinkOp::Elementwise, UNIT, None),
         };
-        let weights = section.map(|section| self.section(section));
+        let weights = match profile.filters {
+            Some(filters) => {
+                let taps = filters.over.taps(&window, shape).ok_or_else(too_large)?;
+                let kernel = profile.window.map_or([1; 2], |window| window.kernel);
+                let section = Section::filters(&filters, kernel, taps, layout);
+                Some(self.section(section.ok_or_else(|| Problem::new("no link of a chain reads weights on codes"))?))
+            }
+            None => None,
+        };
         let epilogue = match stage.kind {
             // What follows the sums is a step of its own.
             StageKind::GlobalAveragePool => Epilogue::activation(Activation::NONE),
@@ -191,7 +179,7 @@ impl<'a> Lowering<'a, '_> {
         let mut block_bytes = 0;
         for i in 0..last {
             links[i].output.ring = rings[i];
-            let alike = matches!(links[i + 1].op, LinkOp::Pointwise | LinkOp::Elementwise | LinkOp::Mean { .. });
+            let alike = links[i + 1].op.traits().reads != Reads::Windows;
             let reads_block = i > 0 && links[i - 1].output.offset == BLOCK;
             let block = rings[i] == 1 && alike && !reads_block && !sums.contains(&Some(i));
             if block {

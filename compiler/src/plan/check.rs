@@ -4,7 +4,9 @@
 use super::{Element, ImageSource, Target};
 use crate::diagnostic::{Error, Problem};
 use crate::graph::{Activation, DType, Window};
-use crate::network::{Epilogue, FeatureMap, Finish, MapId, Network, Output, Port, Stage, StageKind};
+use crate::network::{
+    Epilogue, FeatureMap, Filters, Finish, MapId, Network, Output, Over, Port, Shape, Stage, StageKind,
+};
 
 /// Facts about a network that has passed.
 pub(super) struct Check {
@@ -313,11 +315,7 @@ fn check_epilogue(network: &Network, stage: &Stage, output: &FeatureMap) -> Resu
     if let Some(add) = add {
         holds(feature(network, *add)? == *output && stage.inputs.last() == Some(add))?;
     }
-    let none = matches!(
-        stage.kind,
-        StageKind::Softmax { .. } | StageKind::LpNormalize { .. } | StageKind::Import | StageKind::Concat
-    );
-    if none && stage.epilogue != Epilogue::NONE {
+    if !stage.kind.takes_epilogue() && stage.epilogue != Epilogue::NONE {
         return Err(internal("the stage has an epilogue that its kernel has not"));
     }
     Ok(())
@@ -328,67 +326,56 @@ fn check_kind(stage: &Stage, inputs: &[FeatureMap], output: &FeatureMap) -> Resu
     let operands = inputs.len() - usize::from(stage.epilogue.add.is_some());
     let same_size = |map: &FeatureMap| (map.height, map.width) == (output.height, output.width);
     let vector = |map: &FeatureMap| (map.height, map.width) == (1, 1);
+    let profile = stage.kind.profile();
+    let window = profile.window.unwrap_or(Window::ONE);
     match &stage.kind {
-        StageKind::Concat => {
-            let channels = inputs.iter().try_fold(0_usize, |sum, map| sum.checked_add(map.channels));
-            return holds(inputs.iter().all(same_size) && channels == Some(output.channels));
-        }
+        StageKind::Concat => {}
+        StageKind::Integer(_) | StageKind::Quantise | StageKind::Dequantise => holds(false)?,
         StageKind::Scale => holds(operands == 2 && vector(&inputs[1]) && inputs[1].channels == output.channels)?,
         _ => holds(operands == 1)?,
     }
-    match &stage.kind {
-        StageKind::Stem(conv) | StageKind::Conv(conv) => {
-            let groups = conv.groups;
-            holds(groups > 0 && input.channels.is_multiple_of(groups) && output.channels.is_multiple_of(groups))?;
-            let taps = product(&[input.channels / groups, conv.window.kernel[0], conv.window.kernel[1]]);
-            holds(windowed(&conv.window, input, output, false))?;
-            holds(lengths(&conv.weights, &conv.bias, taps, output.channels))?;
-            holds(conv.pad_values.is_empty() || conv.pad_values.len() == input.channels)?;
-            let stem = matches!(stage.kind, StageKind::Stem(_));
-            holds(!stem || groups == 1)?;
-            if !stem && conv.pad_values.iter().any(|&v| v != 0.0) {
-                return Err(Problem::new("a border that is not zero can be compiled for the first convolution only"));
-            }
-            Ok(())
-        }
-        StageKind::Depthwise(depthwise) => {
-            let taps = product(&depthwise.window.kernel);
-            holds(input.channels == output.channels && windowed(&depthwise.window, input, output, false))?;
-            holds(lengths(&depthwise.weights, &depthwise.bias, taps, input.channels))
-        }
-        StageKind::Pointwise(pointwise) => {
-            let taps = Some(input.channels);
-            holds(same_size(input) && lengths(&pointwise.weights, &pointwise.bias, taps, output.channels))
-        }
-        StageKind::MaxPool(window) | StageKind::AveragePool { window, .. } => {
-            holds(input.channels == output.channels && windowed(window, input, output, true))
-        }
-        StageKind::GlobalAveragePool => holds(input.channels == output.channels && vector(output)),
-        StageKind::Dense(dense) => {
-            let taps = product(&[input.height, input.width, input.channels]);
-            holds(vector(output) && lengths(&dense.weights, &dense.bias, taps, output.channels))
-        }
-        StageKind::Scale | StageKind::Elementwise | StageKind::Import => {
-            holds(same_size(input) && input.channels == output.channels)
-        }
-        StageKind::Softmax { .. } | StageKind::LpNormalize { .. } => {
+    if let Some(Filters { values, over, .. }) = profile.filters {
+        let divides = |groups| input.channels.is_multiple_of(groups) && output.channels.is_multiple_of(groups);
+        holds(!matches!(over, Over::Group(groups) if groups == 0 || !divides(groups)))?;
+        holds(over != Over::Channel || input.channels == output.channels)?;
+        holds(lengths(values.lens(), over.taps(&window, [input.height, input.width, input.channels]), output.channels))?;
+    }
+    let kept = input.channels == output.channels;
+    holds(match profile.shape {
+        Shape::Filtered => windowed(&window, input, output, false),
+        Shape::Pooled => kept && windowed(&window, input, output, true),
+        Shape::Mixed => same_size(input),
+        Shape::Same => same_size(input) && kept,
+        Shape::Mean => vector(output) && kept,
+        Shape::Vector => vector(output),
+        Shape::SameVector => {
             if !vector(input) {
                 return Err(Problem::new("the operator can be compiled over a vector or an output only")
                     .expected("one pixel", format!("{} x {}", input.height, input.width)));
             }
-            holds(input == output)
+            input == output
         }
-        StageKind::Concat => Ok(()),
-        StageKind::Integer(_) | StageKind::Quantise | StageKind::Dequantise => holds(false),
+        Shape::Joined => {
+            let channels = inputs.iter().try_fold(0_usize, |sum, map| sum.checked_add(map.channels));
+            inputs.iter().all(same_size) && channels == Some(output.channels)
+        }
+    })?;
+    let (StageKind::Stem(conv) | StageKind::Conv(conv)) = &stage.kind else { return Ok(()) };
+    holds(conv.pad_values.is_empty() || conv.pad_values.len() == input.channels)?;
+    let stem = matches!(stage.kind, StageKind::Stem(_));
+    holds(!stem || conv.groups == 1)?;
+    if !stem && conv.pad_values.iter().any(|&v| v != 0.0) {
+        return Err(Problem::new("a border that is not zero can be compiled for the first convolution only"));
     }
+    Ok(())
 }
 
 fn product(factors: &[usize]) -> Option<usize> {
     factors.iter().try_fold(1_usize, |all, &factor| all.checked_mul(factor))
 }
 
-fn lengths(weights: &[f32], bias: &[f32], taps: Option<usize>, columns: usize) -> bool {
-    bias.len() == columns && taps.and_then(|t| t.checked_mul(columns)) == Some(weights.len())
+fn lengths([weights, biases]: [usize; 2], taps: Option<usize>, columns: usize) -> bool {
+    biases == columns && taps.and_then(|t| t.checked_mul(columns)) == Some(weights)
 }
 
 /// Whether the window takes the input's size to the output's. A pool's may hang over the far border, but each begins and ends

@@ -2,7 +2,7 @@
 //! writes is stated here once.
 
 use super::{
-    Chain, Element, Epilogue, ImageSource, Link, LinkOp, Map, Op, Plan, Source, Step, Target, padded_channels,
+    Chain, Element, Epilogue, ImageSource, Link, LinkOp, Map, Op, Plan, Reads, Source, Step, Target, padded_channels,
 };
 use crate::graph::{Activation, DType, Window};
 use std::ops::Range;
@@ -116,29 +116,20 @@ impl Source {
 }
 
 /// The window of what has none.
-pub(crate) const UNIT: Window = Window { kernel: [1; 2], stride: [1; 2], dilation: [1; 2], pads: [0; 4] };
+pub(crate) const UNIT: Window = Window::ONE;
 
 impl LinkOp {
     /// The link's name in dumps.
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::Stem { .. } => "stem",
-            Self::Conv { .. } => "conv",
-            Self::Depthwise => "depthwise",
-            Self::Pointwise => "pointwise",
-            Self::MaxPool => "max pool",
-            Self::AveragePool { .. } => "average pool",
-            Self::Elementwise => "elementwise",
-            Self::Mean { .. } => "mean",
-        }
+        self.traits().name
     }
 }
 
 impl Link {
     /// How many times the link computes: once per group of its output; a mean adds up the groups of its input.
     pub fn groups(&self) -> usize {
-        match (&self.op, &self.input) {
-            (LinkOp::Mean { .. }, Some(input)) => input.groups(),
+        match (self.op.traits().reads, &self.input) {
+            (Reads::Whole, Some(input)) => input.groups(),
             _ => self.output.groups(),
         }
     }
@@ -146,7 +137,7 @@ impl Link {
     /// Rows of the input, from the top, that must be there before group `q` is computed.
     pub fn rows_needed(&self, q: usize) -> usize {
         let Some(input) = &self.input else { return 0 };
-        if let LinkOp::Mean { .. } = self.op {
+        if self.op.traits().reads == Reads::Whole {
             return input.rows(q).end;
         }
         let last = self.output.rows(q).end.saturating_sub(1);
@@ -158,7 +149,7 @@ impl Link {
     /// The first row of the input that group `q` or a later one reads.
     pub fn first_row(&self, q: usize) -> usize {
         let Some(input) = &self.input else { return 0 };
-        if let LinkOp::Mean { .. } = self.op {
+        if self.op.traits().reads == Reads::Whole {
             return input.rows(q).start;
         }
         let first = q.saturating_mul(self.output.group).saturating_mul(self.window.stride[0]);
@@ -204,15 +195,9 @@ impl Link {
 
     /// Multiplications with addition of one image, as in the paper, without biases.
     pub fn mult_adds(&self) -> u64 {
-        let Map { height, width, channels, .. } = self.output;
-        let [kh, kw] = self.window.kernel;
-        let taps = match &self.op {
-            LinkOp::Stem { .. } | LinkOp::Pointwise => [self.input_channels(), kh, kw],
-            LinkOp::Conv { groups } => [self.input_channels() / (*groups).max(1), kh, kw],
-            LinkOp::Depthwise => [1, kh, kw],
-            LinkOp::MaxPool | LinkOp::AveragePool { .. } | LinkOp::Elementwise | LinkOp::Mean { .. } => return 0,
-        };
-        product(&[height, width, channels]).saturating_mul(product(&taps))
+        let Some(over) = self.op.traits().over else { return 0 };
+        let taps = over.taps(&self.window, [1, 1, self.input_channels()]).unwrap_or(usize::MAX);
+        product(&self.output.shape()).saturating_mul(taps as u64)
     }
 
     fn visit_offsets(&mut self, arena: &mut dyn FnMut(&mut usize), blob: &mut dyn FnMut(&mut usize)) {

@@ -6,7 +6,7 @@ use super::check::Check;
 use super::cost::{CostModel, Shape};
 use super::decisions::Decisions;
 use super::units::Unit;
-use super::{Element, Map};
+use super::{Element, LinkOp, Map, Reads};
 use crate::network::{FeatureMap, MapId, Network, Stage, StageKind};
 
 /// The classes of a network's maps, and what their rows cost.
@@ -39,7 +39,7 @@ impl Groups {
     pub fn new(network: &Network, check: &Check, cost: &CostModel) -> Self {
         let mut ties = Ties((0..network.maps.len()).collect());
         for stage in &network.stages {
-            if matches!(stage.kind, StageKind::Pointwise(_) | StageKind::Scale | StageKind::Elementwise) {
+            if LinkOp::of(&stage.kind).is_some_and(|op| op.traits().reads == Reads::Group) {
                 ties.join(stage.inputs[0], stage.output);
             }
             if let Some(add) = stage.epilogue.add {

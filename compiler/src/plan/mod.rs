@@ -31,6 +31,7 @@ mod display;
 mod facts;
 mod groups;
 mod integers;
+mod links;
 mod lower;
 mod outputs;
 mod pack;
@@ -48,6 +49,8 @@ pub use cost::{Choice, CostModel};
 pub use decisions::{Blocks, Decisions};
 pub use display::thousands;
 pub(crate) use facts::UNIT;
+pub use links::LinkOp;
+pub(crate) use links::Reads;
 pub use pixels::Pixels;
 
 use crate::diagnostic::{Error, Problem};
@@ -139,46 +142,6 @@ pub struct ImageSource {
     pub layout: Layout,
     /// Bytes are converted as integers (scales are folded into the weights).
     pub element: Element,
-}
-
-/// What a link computes.
-#[derive(Debug, Clone, PartialEq)]
-pub enum LinkOp {
-    /// First convolution, straight from the model's input: the first link of its chain.
-    Stem {
-        /// The model's input.
-        source: Source,
-        /// Border value per input channel.
-        pad_values: Vec<f32>,
-        /// Arena offset of the staging rows: `kh_span` padded input rows as f32.
-        scratch: usize,
-        /// Their size, see [`stem_scratch_bytes`].
-        scratch_bytes: usize,
-    },
-    /// A convolution; the border is zero.
-    Conv {
-        /// Groups of input channels; 1 for a dense convolution.
-        groups: usize,
-    },
-    /// One filter per channel; the border is zero.
-    Depthwise,
-    /// A 1x1 convolution of stride 1: reads group `q` to write group `q`.
-    Pointwise,
-    /// Largest value under the window; the border never wins.
-    MaxPool,
-    /// Mean under the window.
-    AveragePool {
-        /// Whether the border counts as zeros, or not at all.
-        count_include_pad: bool,
-    },
-    /// The epilogue alone: reads group `q` to write group `q`.
-    Elementwise,
-    /// Mean over the whole map: the last link of its chain. The sums are kept, the map in front need not exist whole.
-    /// The link's `output` is the map of one pixel.
-    Mean {
-        /// Where the vector of means goes; in the arena, at the offset of the link's `output`.
-        to: Target,
-    },
 }
 
 /// One computation in a chain, by groups of rows.

@@ -2,7 +2,7 @@
 //! data: macros run this unoptimised on millions of elements.
 
 use super::{Element, Map, padded_channels};
-use crate::network::{Conv, Layout};
+use crate::network::{Filters, Layout, Over, Values};
 
 /// Alignment of a section, and bytes of one full panel row.
 const ROW: usize = 64;
@@ -11,19 +11,30 @@ const ROW: usize = 64;
 pub(super) enum Section<'a> {
     /// `[N][K]` and `[N]`: pointwise, depthwise (channels as N, taps as K), dense over a vector.
     Matrix { weights: &'a [f32], bias: &'a [f32], taps: usize },
-    /// A convolution over an input of this many channels in this axis order.
-    Conv { conv: &'a Conv, channels: usize, layout: Layout },
+    /// `[N][C][kh][kw]` and `[N]`, of a convolution over an input in this axis order.
+    Conv { weights: &'a [f32], bias: &'a [f32], kernel: [usize; 2], channels: usize, layout: Layout },
     /// `[N][H][W][C]` and `[N]` over a map, put in the order of its memory. C is a multiple of 8: no lane is padding.
     Dense { weights: &'a [f32], bias: &'a [f32], input: Map },
     /// Vectors of one length behind each other, each with padding lanes: what an epilogue reads.
     Vectors(Vec<&'a [f32]>),
 }
 
+impl<'a> Section<'a> {
+    /// Filters of so many taps each, of a kernel in so many channels where these are the product of both.
+    /// Nothing of codes, which no link reads.
+    pub fn filters(filters: &Filters<'a>, kernel: [usize; 2], taps: usize, layout: Layout) -> Option<Self> {
+        let Values::Floats { weights, bias } = filters.values else { return None };
+        Some(match (filters.over, kernel[0] * kernel[1]) {
+            (Over::Group(_), area) if area > 1 => Self::Conv { weights, bias, kernel, channels: taps / area, layout },
+            _ => Self::Matrix { weights, bias, taps },
+        })
+    }
+}
+
 impl Section<'_> {
     fn columns(&self) -> usize {
         match self {
-            Self::Matrix { bias, .. } | Self::Dense { bias, .. } => bias.len(),
-            Self::Conv { conv, .. } => conv.bias.len(),
+            Self::Matrix { bias, .. } | Self::Dense { bias, .. } | Self::Conv { bias, .. } => bias.len(),
             Self::Vectors(vectors) => vectors.first().map_or(0, |vector| vector.len()),
         }
     }
@@ -31,7 +42,7 @@ impl Section<'_> {
     fn taps(&self) -> usize {
         match self {
             Self::Matrix { taps, .. } => *taps,
-            Self::Conv { conv, channels, .. } => channels * conv.window.kernel[0] * conv.window.kernel[1],
+            Self::Conv { kernel: [kh, kw], channels, .. } => channels * kh * kw,
             Self::Dense { input, .. } => input.height * input.width * input.channels,
             Self::Vectors(_) => 0,
         }
@@ -59,8 +70,8 @@ impl Section<'_> {
                     }
                 });
             }
-            Self::Conv { conv, channels, layout } => {
-                scatter(section, &conv.bias, &conv.weights, &conv_order(conv, *channels, *layout));
+            Self::Conv { weights, bias, kernel, channels, layout } => {
+                scatter(section, bias, weights, &conv_order(*kernel, *channels, *layout));
             }
             Self::Vectors(vectors) => {
                 let padded = section.len() / vectors.len().max(1);
@@ -118,8 +129,7 @@ fn scatter(section: &mut [u8], bias: &[f32], weights: &[f32], order: &[usize]) {
 }
 
 /// Tap of each element of a `[C][kh][kw]` kernel: `kh, c, kw` for an input of planes, `kh, kw, c` otherwise.
-fn conv_order(conv: &Conv, channels: usize, layout: Layout) -> Vec<usize> {
-    let [kh, kw] = conv.window.kernel;
+fn conv_order([kh, kw]: [usize; 2], channels: usize, layout: Layout) -> Vec<usize> {
     let mut order = Vec::with_capacity(channels * kh * kw);
     for c in 0..channels {
         for y in 0..kh {
@@ -153,7 +163,6 @@ fn memory_order(map: &Map) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::Window;
     use crate::plan::testing::Random;
 
     fn numbers(len: usize) -> Vec<f32> {
@@ -166,16 +175,6 @@ mod tests {
         let wide = if columns - panel * 16 <= 8 { 8 } else { 16 };
         let word = panel * 16 * (1 + taps) + tap.map_or(0, |t| 1 + t) * wide + column % 16;
         f32::from_le_bytes(section[word * 4..word * 4 + 4].try_into().unwrap())
-    }
-
-    fn conv(kernel: [usize; 2], n: usize, c: usize) -> Conv {
-        Conv {
-            window: Window { kernel, stride: [1; 2], dilation: [1; 2], pads: [0; 4] },
-            weights: numbers(n * c * kernel[0] * kernel[1]).into(),
-            bias: numbers(n).into(),
-            pad_values: vec![0.0; c].into(),
-            groups: 1,
-        }
     }
 
     #[test]
@@ -205,9 +204,10 @@ mod tests {
     #[test]
     fn convolutions_follow_the_axis_order() {
         let ([kh, kw], n, c) = ([3, 2], 19, 3);
-        let conv = conv([kh, kw], n, c);
+        let (weights, bias) = (numbers(n * c * kh * kw), numbers(n));
         for layout in [Layout::Nchw, Layout::Nhwc] {
-            let (_, blob) = pack(&[Section::Conv { conv: &conv, channels: c, layout }]).unwrap();
+            let (weights, bias, kernel) = (&weights, &bias, [kh, kw]);
+            let (_, blob) = pack(&[Section::Conv { weights, bias, kernel, channels: c, layout }]).unwrap();
             for (m, ch, y, x) in
                 (0..n * c * kh * kw).map(|i| (i / (c * kh * kw), i / (kh * kw) % c, i / kw % kh, i % kw))
             {
@@ -215,7 +215,7 @@ mod tests {
                     Layout::Nchw => (y * c + ch) * kw + x,
                     Layout::Nhwc => (y * kw + x) * c + ch,
                 };
-                let weight = conv.weights[((m * c + ch) * kh + y) * kw + x];
+                let weight = weights[((m * c + ch) * kh + y) * kw + x];
                 assert_eq!(at(&blob, n, c * kh * kw, m, Some(tap)), weight);
             }
         }
@@ -248,8 +248,8 @@ mod tests {
 
     #[test]
     fn sizes_that_overflow_are_noticed() {
-        let huge = conv([1, 1], 1, 1);
-        let section = Section::Conv { conv: &huge, channels: usize::MAX - 1, layout: Layout::Nhwc };
+        let (weights, bias, channels) = (&[1.0], &[1.0], usize::MAX - 1);
+        let section = Section::Conv { weights, bias, kernel: [1, 1], channels, layout: Layout::Nhwc };
         assert!(pack(&[section]).is_none());
     }
 }

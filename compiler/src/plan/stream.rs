@@ -7,7 +7,7 @@ use super::decisions::{Blocks, Decisions};
 use super::display::{cycles, thousands};
 use super::lower::{Draft, Shared, lower};
 use super::units::Unit;
-use super::{Chain, MAX_LINKS, Op, Step};
+use super::{Chain, LinkOp, MAX_LINKS, Op, Reads, Step};
 use crate::diagnostic::Error;
 use crate::network::{Network, Stage, StageKind};
 
@@ -112,14 +112,11 @@ fn depths(shared: &Shared, units: &[Unit]) -> Vec<usize> {
     for (depth, unit) in units.iter().enumerate().take_while(|_| starts) {
         let stages = || unit.stages.iter().map(|&stage| &network.stages[stage]);
         let follows = depth == 0 || network.stages[unit.first()].inputs.first() == inside.last();
-        let by_rows = |stage: &Stage| {
-            use StageKind::{AveragePool, Conv, Depthwise, Elementwise, MaxPool, Pointwise, Stem};
-            let kind = &stage.kind;
-            let stem = matches!(kind, Stem(_)) && depth == 0;
-            stem || matches!(
-                kind,
-                Conv(_) | Depthwise(_) | Pointwise(_) | MaxPool(_) | AveragePool { .. } | Elementwise
-            )
+        let by_rows = |stage: &Stage| match &stage.kind {
+            StageKind::Stem(_) => depth == 0,
+            // The gate comes of the whole map.
+            StageKind::Scale => false,
+            kind => LinkOp::of(kind).is_some_and(|op| op.traits().reads != Reads::Whole),
         };
         links += unit.stages.len();
         let all = |test: &dyn Fn(&Stage) -> bool| stages().all(test);

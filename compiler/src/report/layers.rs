@@ -61,6 +61,7 @@ fn of_stage(
     output: FeatureMap,
 ) {
     let named = |origin: &[String]| origin.first().cloned().unwrap_or_default();
+    let profile = stage.kind.profile();
     let whole = Layer {
         stage: index,
         block: None,
@@ -70,7 +71,7 @@ fn of_stage(
         name: named(&stage.origin),
         input,
         output,
-        stride: [1, 1],
+        stride: profile.window.map_or([1, 1], |window| window.stride),
         mult_adds: 0,
         parameters: 0,
     };
@@ -82,24 +83,14 @@ fn of_stage(
         ..whole.clone()
     });
     let counted: Vec<Layer> = counted.collect();
-    let labelled = |label: &str| Layer { label: label.to_string(), ..whole.clone() };
-    let bare = |label: &str| vec![labelled(label)];
-    let strided = |stride| counted.iter().cloned().map(|layer| Layer { stride, ..layer }).collect();
-    layers.extend(match (&stage.kind, counted.as_slice()) {
-        (StageKind::Stem(conv) | StageKind::Conv(conv), _) => strided(conv.window.stride),
-        (StageKind::Depthwise(half), _) => strided(half.window.stride),
-        (StageKind::GlobalAveragePool, _) => bare("Average pool"),
-        (StageKind::Softmax { log: false }, _) => bare("Softmax"),
-        (StageKind::Softmax { log: true }, _) => bare("LogSoftmax"),
-        (StageKind::MaxPool(window), _) => vec![Layer { stride: window.stride, ..labelled("Max pool") }],
-        (StageKind::AveragePool { window, .. }, _) => vec![Layer { stride: window.stride, ..labelled("Average pool") }],
-        (StageKind::Scale, _) => bare("Gate"),
-        (StageKind::Elementwise, _) => bare(if stage.epilogue.add.is_some() { "Sum" } else { "Activation" }),
-        (StageKind::Concat, _) => bare("Concat"),
-        (StageKind::LpNormalize { .. }, _) => bare("Normalise"),
-        (StageKind::Import, _) => bare("Read input"),
-        _ => counted,
-    });
+    if counted.is_empty() {
+        let label = match stage.kind {
+            StageKind::Elementwise if stage.epilogue.add.is_some() => "Sum",
+            _ => profile.label,
+        };
+        layers.push(Layer { label: label.to_string(), ..whole });
+    }
+    layers.extend(counted);
 }
 
 /// The paper's Table 2: per cent of the mult-adds and of the weights of 1.0-224, by type of layer.

@@ -2,7 +2,7 @@
 
 use super::json::map;
 use crate::graph::{Graph, Node};
-use crate::network::{MapId, Network, Stage, StageKind};
+use crate::network::{MapId, Network, Stage};
 use crate::plan::{Link, Map, Plan, Step};
 use serde_json::{Value, json};
 use std::ops::Range;
@@ -36,7 +36,7 @@ pub fn network(network: &Network) -> Value {
     let facts = network.facts();
     let stage = |(index, stage): (usize, &Stage)| {
         json!({
-            "kind": kind(&stage.kind),
+            "kind": stage.kind.profile().words,
             "inputs": stage.inputs.iter().map(|&id| shape(id)).collect::<Vec<_>>(),
             "output": shape(stage.output),
             "mult_adds": facts.stages.get(index).map(|facts| facts.mult_adds),
@@ -47,29 +47,6 @@ pub fn network(network: &Network) -> Value {
     };
     let stages: Vec<Value> = network.stages.iter().enumerate().map(stage).collect();
     json!({"stage": "network", "name": network.name, "batch": network.batch, "stages": stages})
-}
-
-fn kind(kind: &StageKind) -> &'static str {
-    match kind {
-        StageKind::Stem(_) => "stem",
-        StageKind::Depthwise(_) => "depthwise",
-        StageKind::Pointwise(_) => "pointwise",
-        StageKind::Conv(_) => "conv",
-        StageKind::GlobalAveragePool => "global average pool",
-        StageKind::Dense(_) => "dense",
-        StageKind::Softmax { log: false } => "softmax",
-        StageKind::Softmax { log: true } => "log-softmax",
-        StageKind::MaxPool(_) => "max pool",
-        StageKind::AveragePool { .. } => "average pool",
-        StageKind::Scale => "scale",
-        StageKind::Elementwise => "elementwise",
-        StageKind::Concat => "concat",
-        StageKind::LpNormalize { .. } => "lp-normalize",
-        StageKind::Integer(integer) => integer.kind.name(),
-        StageKind::Quantise => "quantise",
-        StageKind::Dequantise => "dequantise",
-        StageKind::Import => "import",
-    }
 }
 
 /// The plan's steps, with where everything lies in the arena.

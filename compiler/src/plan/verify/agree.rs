@@ -70,64 +70,36 @@ pub(super) fn link(link: &Link, network: &Network, stage: &Stage, sections: &mut
         (LinkOp::Stem { .. }, Some(_)) | (_, None) => agree(false, "a link that reads the wrong thing")?,
         (_, Some(map)) => agree(map.shape() == shape(input), "an input of another shape than the stage's")?,
     }
-    let weights = |sections: &mut Sections, columns: usize, taps: usize| match link.weights {
-        Some(offset) => sections.expect(offset, columns, 1 + taps),
-        None => agree(false, "no weights"),
+    if let Some(what) = link.op.differs(&stage.kind) {
+        agree(false, what)?;
+    }
+    let profile = stage.kind.profile();
+    let window = match stage.kind {
+        StageKind::Dense(_) => Window { kernel: [input.height, input.width], ..UNIT },
+        _ => profile.window.unwrap_or(UNIT),
     };
-    let area = |window: &Window| window.kernel[0] * window.kernel[1];
-    let window = |expected: &Window| agree(link.window == *expected, "a window that is not the stage's");
-    match (&link.op, &stage.kind) {
-        (LinkOp::Stem { source: from, pad_values, scratch_bytes, .. }, StageKind::Stem(conv)) => {
-            source(from, network)?;
-            window(&conv.window)?;
-            agree(pad_values[..] == conv.pad_values[..], "a border that is not the stage's")?;
-            agree(
-                staging(conv, input.channels, output.width) == Some(*scratch_bytes),
-                "staging rows of the wrong size",
-            )?;
-            weights(sections, output.channels, input.channels * area(&conv.window))
+    agree(link.window == window, "a window that is not the stage's")?;
+    if let LinkOp::Stem { source: from, scratch_bytes, .. } = &link.op {
+        source(from, network)?;
+        let bytes = staging(&window, input.channels, output.width);
+        agree(bytes == Some(*scratch_bytes), "staging rows of the wrong size")?;
+    }
+    match (profile.filters, link.weights) {
+        (Some(filters), Some(offset)) => {
+            let rows = filters.over.taps(&window, shape(input)).and_then(|taps| taps.checked_add(1));
+            sections.expect(offset, output.channels, rows.unwrap_or(usize::MAX))
         }
-        (LinkOp::Conv { groups }, StageKind::Conv(conv)) => {
-            window(&conv.window)?;
-            agree(*groups == conv.groups, "groups that are not the stage's")?;
-            weights(sections, output.channels, input.channels / conv.groups * area(&conv.window))
-        }
-        (LinkOp::Conv { groups: 1 }, StageKind::Dense(_)) => {
-            window(&Window { kernel: [input.height, input.width], ..UNIT })?;
-            weights(sections, output.channels, input.height * input.width * input.channels)
-        }
-        (LinkOp::Depthwise, StageKind::Depthwise(half)) => {
-            window(&half.window)?;
-            weights(sections, output.channels, area(&half.window))
-        }
-        (LinkOp::Pointwise, StageKind::Pointwise(_)) => {
-            window(&UNIT)?;
-            weights(sections, output.channels, input.channels)
-        }
-        (op, kind) => {
-            agree(link.weights.is_none(), "weights of what has none")?;
-            match (op, kind) {
-                (LinkOp::MaxPool, StageKind::MaxPool(of)) => window(of),
-                (
-                    LinkOp::AveragePool { count_include_pad },
-                    StageKind::AveragePool { window: of, count_include_pad: count },
-                ) => {
-                    window(of)?;
-                    agree(count_include_pad == count, "a divisor that is not the stage's")
-                }
-                (LinkOp::Elementwise, StageKind::Elementwise | StageKind::Scale) => window(&UNIT),
-                (LinkOp::Mean { .. }, StageKind::GlobalAveragePool) => window(&UNIT),
-                _ => agree(false, "a link of another kind than its stage"),
-            }
-        }
+        (None, None) => Ok(()),
+        (Some(_), None) => agree(false, "no weights"),
+        (None, Some(_)) => agree(false, "weights of what has none"),
     }
 }
 
 /// Bytes of the staging rows of a stem: as many as a window spans, each of all columns that the output's row looks at.
-fn staging(conv: &network::Conv, channels: usize, columns: usize) -> Option<usize> {
+fn staging(window: &Window, channels: usize, columns: usize) -> Option<usize> {
     let reach = |axis: usize, steps: usize| {
-        let far = (conv.window.kernel[axis] - 1).checked_mul(conv.window.dilation[axis])?;
-        steps.checked_mul(conv.window.stride[axis])?.checked_add(far)?.checked_add(1)
+        let far = (window.kernel[axis] - 1).checked_mul(window.dilation[axis])?;
+        steps.checked_mul(window.stride[axis])?.checked_add(far)?.checked_add(1)
     };
     let row = reach(1, columns - 1)?.checked_mul(channels)?.checked_mul(size_of::<f32>())?;
     row.div_ceil(64).checked_mul(64)?.checked_mul(reach(0, 0)?)

@@ -403,7 +403,7 @@ impl<'a> Player<'a> {
         if let Some(map) = &link.input {
             check_map(map)?;
         }
-        let same_groups = matches!(link.op, LinkOp::Pointwise | LinkOp::Elementwise);
+        let same_groups = link.op.traits().reads == super::Reads::Group;
         let alike = link.input.is_none_or(|map| map.group == link.output.group);
         agree_that(!same_groups || alike, "a link whose input has other groups")?;
         match (i.checked_sub(1).map(|before| &links[before]), &link.input) {
