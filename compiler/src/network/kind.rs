@@ -286,9 +286,7 @@ impl StageKind {
                 of("Dense", "dense", "", Vector).by(Filters { values, over: Over::Map, layer: Layer::Dense })
             }
             Self::MaxPool(window) => of("MaxPool", "max pool", "Max pool", Pooled).over(*window),
-            Self::AveragePool { window, .. } => {
-                of("AveragePool", "average pool", "Average pool", Pooled).over(*window)
-            }
+            Self::AveragePool { window, .. } => of("AveragePool", "average pool", "Average pool", Pooled).over(*window),
             Self::GlobalAveragePool => of("GlobalAveragePool", "global average pool", "Average pool", Mean),
             Self::Scale => of("Scale", "scale", "Gate", Same),
             Self::Elementwise => of("Elementwise", "elementwise", "Activation", Same),

@@ -3,8 +3,9 @@
 
 use super::compact::input_blocks;
 use super::isa::Isa;
-use super::kernels::pointwise_block;
-use super::needs::{Kind, Needs};
+use super::links::Kind;
+use super::needs::Needs;
+use super::panels::pointwise_block;
 use super::source::kernel;
 use super::text::list;
 use super::tiles::{Row, StemTaps};

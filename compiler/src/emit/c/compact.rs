@@ -2,8 +2,9 @@
 //! runs.
 
 use super::isa::{Form, Isa};
-use super::kernels::{depthwise_link, pointwise_block};
-use super::needs::{Kind, Needs};
+use super::links::Kind;
+use super::needs::Needs;
+use super::panels::{Cases, pointwise_block};
 use super::source::kernel;
 use super::text::list;
 use super::tiles;
@@ -71,9 +72,8 @@ pub(super) fn input_blocks(pixels: usize) -> String {
     )
 }
 
-pub(super) fn depthwise_kernels(isa: &Isa, needs: &Needs) -> String {
-    let (mut text, sum) = (String::new(), needs.adds(Kind::Depthwise));
-    let mut cases = Vec::new();
+pub(super) fn depthwise_rows(isa: &Isa, needs: &Needs) -> (String, Cases) {
+    let (mut text, mut cases, sum) = (String::new(), Cases::new(), needs.adds(Kind::Depthwise));
     for row in needs.rows.iter().map(|&(row, ..)| row).collect::<BTreeSet<_>>() {
         text.extend(SIZES.map(|size| tiles::depthwise(isa, size, row, None, sum)));
         text += &kernel!("compact/depthwise_row")
@@ -83,5 +83,5 @@ pub(super) fn depthwise_kernels(isa: &Isa, needs: &Needs) -> String {
             .replace("%OUTSIDE%", &row.outside("        "));
         cases.push((needs.is_row(row), format!("@{}_$I(&d, block, out);", row.name())));
     }
-    text + &depthwise_link(needs, cases)
+    (text, cases)
 }

@@ -188,6 +188,11 @@ impl Isa {
         self.factor == Factor::Scalar
     }
 
+    /// Keeps a function's frame out of its caller's, where vectors make it large; in compact code the call is what costs.
+    pub(super) fn apart(&self) -> &'static str {
+        if self.form == Form::Compact { "" } else { "@@NOINLINE " }
+    }
+
     /// Lanes of the vectors of blocks of this width.
     pub(super) fn lanes_of(&self, width: usize) -> usize {
         self.lanes.min(width)

@@ -1,11 +1,12 @@
 //! What a plan asks of the kernels, so that only that is emitted.
 
 use super::isa::Isa;
+use super::links::Kind;
 use super::passes::Pass;
 use super::tiles::{Row, Tails};
 use crate::graph::Window;
 use crate::network::Layout;
-use crate::plan::{ImageSource, Link, LinkOp, Map, Op, Plan, Source, Target};
+use crate::plan::{ImageSource, Link, LinkOp, Map, Op, Plan, Reads, Source, Target};
 use std::collections::BTreeSet;
 
 /// The first convolution with the numbers its loops are spelled with.
@@ -17,42 +18,6 @@ pub(super) struct Stem<'a> {
     pub pad_values: &'a [f32],
     pub scratch: usize,
     pub output: Map,
-}
-
-/// Kinds of links that have a function each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
-    /// By its number: each is spelled with its own numbers.
-    Stem(usize),
-    Conv,
-    GroupedConv,
-    Depthwise,
-    Pointwise,
-    MaxPool,
-    AveragePool,
-    Elementwise,
-    Mean,
-}
-
-impl Kind {
-    /// What its function's name begins with; in capitals, its constant's.
-    pub(super) fn name(self) -> String {
-        match self {
-            Self::Stem(number) => super::tiles::stem_name(number),
-            Self::Conv => "conv".into(),
-            Self::GroupedConv => "grouped_conv".into(),
-            Self::Depthwise => "depthwise".into(),
-            Self::Pointwise => "pointwise".into(),
-            Self::MaxPool => "max_pool".into(),
-            Self::AveragePool => "average_pool".into(),
-            Self::Elementwise => "elementwise".into(),
-            Self::Mean => "mean".into(),
-        }
-    }
-
-    pub(super) fn constant(self) -> String {
-        format!("@@{}", self.name().to_ascii_uppercase())
-    }
 }
 
 /// Kernels, shapes and bounds of one plan.
@@ -146,7 +111,7 @@ impl<'a> Needs<'a> {
                 if !whole_mean {
                     self.longest = self.longest.max(chain.links.len());
                 }
-                self.runs_ahead |= chain.links.iter().skip(1).any(|link| !reads_what_is_written(link));
+                self.runs_ahead |= chain.links.iter().skip(1).any(|link| link.op.traits().reads == Reads::Windows);
                 for link in &chain.links {
                     self.link(link, whole_mean);
                 }
@@ -176,7 +141,7 @@ impl<'a> Needs<'a> {
 
     fn link(&mut self, link: &'a Link, whole_mean: bool) {
         let Link { window, epilogue, output, .. } = link;
-        let kind = self.kind(link);
+        let kind = Kind::of(link, self.stems.len());
         match (&link.op, &link.input) {
             (LinkOp::Stem { source: Source::Image(input), pad_values, scratch, .. }, _) => {
                 let number = self.stems.len();
@@ -203,9 +168,10 @@ impl<'a> Needs<'a> {
         }
     }
 
-    /// The kind of a link; of a first convolution, the next one.
-    fn kind(&self, link: &Link) -> Kind {
-        kind(link, self.stems.len())
+    /// The kinds that have a function.
+    pub(super) fn functions(&self) -> impl Iterator<Item = Kind> {
+        let mean = self.whole_mean && !self.kinds.contains(&Kind::Mean);
+        self.kinds.iter().copied().chain(mean.then_some(Kind::Mean))
     }
 
     /// Whether links of this kind may add a map.
@@ -272,26 +238,6 @@ impl<'a> Needs<'a> {
 /// Whether a step is the mean of a map that is there as a whole.
 pub(super) fn is_whole_mean(op: &Op) -> bool {
     matches!(op.links(), [Link { op: LinkOp::Mean { .. }, .. }])
-}
-
-/// Whether a link reads group q of its input alone to compute group q.
-fn reads_what_is_written(link: &Link) -> bool {
-    matches!(link.op, LinkOp::Pointwise | LinkOp::Elementwise | LinkOp::Mean { .. })
-}
-
-/// The kind of a link, where it is a first convolution of this number.
-pub(super) fn kind(link: &Link, stem: usize) -> Kind {
-    match link.op {
-        LinkOp::Stem { .. } => Kind::Stem(stem),
-        LinkOp::Conv { groups: 1 } => Kind::Conv,
-        LinkOp::Conv { .. } => Kind::GroupedConv,
-        LinkOp::Depthwise => Kind::Depthwise,
-        LinkOp::Pointwise => Kind::Pointwise,
-        LinkOp::MaxPool => Kind::MaxPool,
-        LinkOp::AveragePool { .. } => Kind::AveragePool,
-        LinkOp::Elementwise => Kind::Elementwise,
-        LinkOp::Mean { .. } => Kind::Mean,
-    }
 }
 
 impl Stem<'_> {

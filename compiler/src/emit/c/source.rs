@@ -2,7 +2,8 @@
 
 use super::isa::Form;
 use super::kernels::kernels;
-use super::needs::{Kind, Needs, order};
+use super::links::{self, Kind};
+use super::needs::{Needs, order};
 use super::outputs::Outputs;
 use super::stem::stage_row;
 use super::steps::{Calls, run_steps};
@@ -108,9 +109,7 @@ fn types(needs: &Needs, tables: &Tables) -> String {
     for stem in &needs.stems {
         text += &kernel!("stem").replace("%NAME%", &stem_name(stem.number)).replace("%STAGE%", &stage_row(stem));
     }
-    if needs.kinds.contains(&Kind::GroupedConv) {
-        text += kernel!("conv_grouped");
-    }
+    text += &links::common(needs);
     if needs.copy {
         text += kernel!("copy");
     }

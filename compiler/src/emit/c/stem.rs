@@ -2,7 +2,8 @@
 
 use super::arrays;
 use super::isa::{Form, Isa};
-use super::needs::{Kind, Needs, Stem};
+use super::links::Kind;
+use super::needs::{Needs, Stem};
 use super::source::kernel;
 use super::text::float;
 use super::tiles::{self, StemTaps};

@@ -1,12 +1,13 @@
 //! What the kernels read about the steps: constant tables of maps, windows, passes and links, which refer to each other by number.
 
-use super::needs::{Kind, Needs, is_whole_mean, kind, tiled};
+use super::links::Kind;
+use super::needs::{Needs, is_whole_mean, tiled};
 use super::passes::{self, Pass};
 use super::source::kernel;
 use super::stem::pad;
 use super::text::float;
 use crate::graph::Window;
-use crate::plan::{Link, LinkOp, Map, Op, Plan};
+use crate::plan::{Link, Map, Op, Plan};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -74,7 +75,7 @@ impl<'a> Tables<'a> {
                         continue;
                     }
                     for link in op.links() {
-                        let row = tables.link(link, kind(link, stems));
+                        let row = tables.link(link, Kind::of(link, stems));
                         tables.links.push(row);
                         stems += usize::from(link.source().is_some());
                     }
@@ -120,11 +121,7 @@ impl<'a> Tables<'a> {
             row += &format!(", {}", epilogue.gate.map_or_else(none, |gate| (gate / 4).to_string()));
         }
         if has_groups(self.needs) {
-            let groups = match link.op {
-                LinkOp::Conv { groups } => groups,
-                LinkOp::AveragePool { count_include_pad } => usize::from(count_include_pad),
-                _ => 0,
-            };
+            let groups = link.op.traits().groups.unwrap_or(0);
             row += &format!(", {groups}");
         }
         if !self.needs.map_passes.is_empty() {
@@ -162,7 +159,7 @@ impl<'a> Tables<'a> {
 }
 
 fn has_groups(needs: &Needs) -> bool {
-    needs.kinds.contains(&Kind::GroupedConv) || needs.kinds.contains(&Kind::AveragePool)
+    needs.kinds.iter().any(|kind| kind.has_groups())
 }
 
 fn map(m: &Map) -> String {

@@ -435,36 +435,6 @@ fn parenthesised(product: &str) -> String {
     if product.contains(' ') { format!("({product})") } else { product.into() }
 }
 
-/// A row of a depthwise convolution, in tiles of the given sizes.
-pub(super) fn depthwise_row(isa: &Isa, sizes: &[usize], row: Row, width: usize) -> String {
-    let most = isa.pixels_of(row.kernel);
-    let name = row.name();
-    let cases: String = sizes
-        .iter()
-        .map(|n| {
-            format!(
-                "        case {n}:\n            @{name}_{n}x{width}_$I(d, x, left, right, out);\n            break;\n"
-            )
-        })
-        .collect();
-    format!(
-        "/* A row of {width} channels, kernel {} wide, stride {}, the middle of each window inside the map. */\n\
-         static @@NOINLINE $T void @{name}x{width}_$I(const @depthwise_row *d, float *out)\n{{\n\
-         \x20   const size_t tiles = (d->width + {}) / {most}, size = d->width / tiles, larger = d->width % tiles;\n\
-         \x20   size_t t, x = 0;\n\
-         \x20   for (t = 0; t < tiles; t++) {{\n\
-         \x20       const size_t pixels = t < larger ? size + 1 : size;\n\
-         {}\
-         \x20       switch (pixels) {{\n{cases}\
-         \x20       default:\n            break;\n        }}\n\
-         \x20       x += pixels;\n        out += pixels * {width};\n    }}\n}}\n\n",
-        row.kernel,
-        row.stride,
-        most - 1,
-        row.outside("        ")
-    )
-}
-
 /// One panel of a dense layer, its taps dealt to several sums in turn.
 pub(super) fn dense(isa: &Isa, width: usize) -> String {
     let lanes = isa.lanes_of(width);
