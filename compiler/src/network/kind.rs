@@ -113,8 +113,10 @@ pub(crate) struct Profile<'a> {
     /// Name in dumps and messages, such as `MaxPool`.
     pub name: &'static str,
     /// Name in JSON, such as `max pool`.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code))]
     pub words: &'static str,
     /// Name in the list of layers, of what has no weights.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code))]
     pub label: &'static str,
     /// What is looked at of the first input for one pixel of the output; nothing where that is no window.
     pub window: Option<Window>,

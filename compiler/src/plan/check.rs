@@ -338,7 +338,11 @@ fn check_kind(stage: &Stage, inputs: &[FeatureMap], output: &FeatureMap) -> Resu
         let divides = |groups| input.channels.is_multiple_of(groups) && output.channels.is_multiple_of(groups);
         holds(!matches!(over, Over::Group(groups) if groups == 0 || !divides(groups)))?;
         holds(over != Over::Channel || input.channels == output.channels)?;
-        holds(lengths(values.lens(), over.taps(&window, [input.height, input.width, input.channels]), output.channels))?;
+        holds(lengths(
+            values.lens(),
+            over.taps(&window, [input.height, input.width, input.channels]),
+            output.channels,
+        ))?;
     }
     let kept = input.channels == output.channels;
     holds(match profile.shape {

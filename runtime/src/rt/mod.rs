@@ -21,7 +21,7 @@ mod testing;
 pub use alloc::boxed::Box;
 
 pub use crate::arena::Aligned;
-pub use run::Run;
+pub use run::{LinkKind, Run};
 pub(crate) use softmax::softmax;
 pub use spec::*;
 

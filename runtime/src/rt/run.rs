@@ -1,15 +1,18 @@
 //! The entry points.
 
 mod chain;
+mod kinds;
 mod link;
 mod stem;
 mod vector;
 
 use super::image::{self, Element};
-use super::isa::{self, Kernels};
-use super::kernel::View;
+use super::isa;
+use super::kernel::{Kernels, View};
 use super::*;
 use core::marker::PhantomData;
+pub use kinds::LinkKind;
+pub(crate) use kinds::Reads;
 pub(crate) use stem::StemJob;
 
 /// One inference under way: weights, arena and the kernels that suit this CPU.

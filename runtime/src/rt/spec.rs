@@ -19,6 +19,7 @@
 //!
 //! What is `repr(C)` is a structure of the same fields in the header of `mobilenet-runtime-capi`.
 
+use super::LinkKind;
 use super::kernel::padded_channels;
 use core::ops::Range;
 
@@ -238,32 +239,6 @@ pub struct Dense {
     pub weights: usize,
     /// Epilogue, without a residual.
     pub epilogue: Epilogue,
-}
-
-/// What a link computes, a number as in C; [`Run`](super::Run) refuses those that have no name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(transparent)]
-pub struct LinkKind(
-    /// The number.
-    pub u32,
-);
-
-#[allow(non_upper_case_globals)]
-impl LinkKind {
-    /// Any convolution in `groups` groups; the border is zero.
-    pub const Conv: Self = Self(0);
-    /// Each channel by itself; the border is zero.
-    pub const Depthwise: Self = Self(1);
-    /// 1x1 convolution; input and output have the same groups.
-    pub const Pointwise: Self = Self(2);
-    /// Maximum; neither the border nor a NaN ever wins.
-    pub const MaxPool: Self = Self(3);
-    /// Mean of a window; of the whole window, border included, where `groups` is 1, of its part inside the map where it is 0.
-    pub const AveragePool: Self = Self(4);
-    /// The epilogue alone; input and output have the same groups.
-    pub const Elementwise: Self = Self(5);
-    /// Mean of a whole map, the last link of its chain. Its output is the vector, a map of one pixel.
-    pub const Mean: Self = Self(6);
 }
 
 /// One computation of a chain.

@@ -8,7 +8,8 @@ mod stages;
 mod streams;
 
 use super::image::Image;
-use super::isa::{Kernels, available};
+use super::isa::available;
+use super::kernel::Kernels;
 use super::kernel::padded_channels;
 use super::*;
 use naive::Tensor;

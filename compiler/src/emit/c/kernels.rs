@@ -47,7 +47,10 @@ fn chain(isa: &Isa, needs: &Needs) -> String {
     let run = if needs.runs_ahead { kernel!("chain") } else { kernel!("chain_abreast") };
     let staged = if needs.stems.is_empty() { "" } else { "    image->staged = 0;\n" };
     kernel!("link_group").replace("%BODY%", &body)
-        + &run.replace("%APART%", isa.apart()).replace("%LINKS%", &needs.longest.to_string()).replace("%STAGED%", staged)
+        + &run
+            .replace("%APART%", isa.apart())
+            .replace("%LINKS%", &needs.longest.to_string())
+            .replace("%STAGED%", staged)
 }
 
 fn dense_kernels(isa: &Isa, needs: &Needs) -> String {

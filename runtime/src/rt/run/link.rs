@@ -1,7 +1,7 @@
 //! One link of a chain: where it reads and writes, and how a group of its output is computed.
 
-use super::Run;
-use crate::rt::kernel::{View, conv, depthwise, epilogue, padded_channels, pointwise, pool};
+use super::{Reads, Run};
+use crate::rt::kernel::{View, epilogue, padded_channels, pool};
 use crate::rt::{Activation, ActivationKind, Clamp, Epilogue, Link, LinkKind, Map, NONE, check};
 use core::ops::Range;
 use core::ptr::null;
@@ -34,7 +34,7 @@ impl Link {
     /// First input row under output group `q`, and the end of those that must have been computed.
     pub(crate) fn rows(&self, q: usize) -> Range<usize> {
         let input = self.input.height;
-        if self.kind == LinkKind::Mean {
+        if self.kind.reads() == Some(Reads::Whole) {
             return q * self.input.group..((q + 1) * self.input.group).min(input);
         }
         let Map { height, group, .. } = self.output;
@@ -53,24 +53,7 @@ impl Link {
 
     /// Groups that are computed one after the other.
     pub(crate) fn groups(&self) -> usize {
-        if self.kind == LinkKind::Mean { self.input.groups() } else { self.output.groups() }
-    }
-
-    /// Taps of an output channel.
-    fn taps(&self) -> usize {
-        match self.kind {
-            LinkKind::Conv => check::product(&[
-                self.window.kernel[0],
-                self.window.kernel[1],
-                self.input.channels.checked_div(self.groups).unwrap_or(0),
-            ]),
-            LinkKind::Depthwise => check::product(&self.window.kernel),
-            _ => self.input.channels,
-        }
-    }
-
-    fn weighted(&self) -> bool {
-        matches!(self.kind, LinkKind::Conv | LinkKind::Depthwise | LinkKind::Pointwise)
+        if self.kind.reads() == Some(Reads::Whole) { self.input.groups() } else { self.output.groups() }
     }
 }
 
@@ -96,28 +79,13 @@ impl Pass {
 impl Run<'_> {
     /// Panics unless the link is well formed and all that it names lies inside the arena and the weights.
     pub(crate) fn check_link(&self, link: &Link) {
-        let Link { kind, input, window, output, .. } = link;
+        let Link { input, window, output, .. } = link;
         check::map("the input", input, self.len);
         check::map("the output", output, self.len);
         check::window(window, output);
-        let shape = |map: &Map| [map.height, map.width, map.group];
-        let same = match *kind {
-            LinkKind::Conv => {
-                let divides = |n: usize| n.checked_rem(link.groups) == Some(0);
-                divides(input.channels) && divides(output.channels)
-            }
-            LinkKind::Depthwise | LinkKind::MaxPool => input.channels == output.channels,
-            LinkKind::AveragePool => input.channels == output.channels && link.groups <= 1,
-            LinkKind::Pointwise => shape(input) == shape(output) && *window == crate::rt::Window::ONE,
-            LinkKind::Elementwise => {
-                shape(input) == shape(output) && *window == crate::rt::Window::ONE && input.channels == output.channels
-            }
-            LinkKind::Mean => [output.height, output.width, output.channels] == [1, 1, input.channels],
-            _ => false,
-        };
-        assert!(same, "a link whose input, window and output don't fit: {link:?}");
-        if link.weighted() {
-            check::extent("the weights", link.weights, check::panels(output.channels, link.taps()), self.weights.len());
+        assert!(link.fits(), "a link whose input, window and output don't fit: {link:?}");
+        if let Some(taps) = link.taps() {
+            check::extent("the weights", link.weights, check::panels(output.channels, taps), self.weights.len());
         }
         self.check_epilogue(&link.epilogue, output);
     }
@@ -171,14 +139,14 @@ impl Run<'_> {
 
     /// Parts that a group of the link's output can be computed in: channel blocks or panels.
     pub(crate) fn units(&self, link: &Link) -> usize {
-        match link.kind {
-            LinkKind::Conv | LinkKind::Pointwise => padded_channels(link.output.channels).div_ceil(self.unit()),
-            _ => link.input.channels.div_ceil(16),
+        match link.kind.has_panels() {
+            true => padded_channels(link.output.channels).div_ceil(self.unit()),
+            false => link.input.channels.div_ceil(16),
         }
     }
 
     /// Channels of a unit of convolutions with panels.
-    fn unit(&self) -> usize {
+    pub(super) fn unit(&self) -> usize {
         self.kernels.pointwise.columns.max(16)
     }
 
@@ -188,15 +156,14 @@ impl Run<'_> {
     /// The link has been checked, is no [`LinkKind::Mean`] and the group exists; nobody else touches what the units read and write.
     pub(crate) unsafe fn link_group(&self, link: &Link, places: &Places, q: usize, units: Range<usize>) {
         let Places { input, output, add } = places;
-        let panels = matches!(link.kind, LinkKind::Conv | LinkKind::Pointwise);
-        let (bounds, within, pass) = self.divide(&link.epilogue, output, *add, link.kind == LinkKind::Pointwise);
+        let (bounds, within, pass) = self.divide(&link.epilogue, output, *add, link.kind.adds());
         // SAFETY: the group exists.
         let (_, rows) = unsafe { output.group(q) };
         let Some(pass) = pass else {
             // SAFETY: as for this function.
-            return unsafe { self.convolve(link, places, (bounds, within), q, units) };
+            return unsafe { self.compute(link, places, (bounds, within), q, units) };
         };
-        let unit = if panels { self.unit() } else { 16 };
+        let unit = if link.kind.has_panels() { self.unit() } else { 16 };
         let step = (NEAR / (rows * output.width * unit * 4)).max(1);
         let mut first = units.start;
         while first < units.end {
@@ -206,79 +173,10 @@ impl Run<'_> {
             // SAFETY: as for this function.
             unsafe {
                 if link.kind != LinkKind::Elementwise {
-                    self.convolve(link, places, (bounds, within), q, some);
+                    self.compute(link, places, (bounds, within), q, some);
                 }
                 let from = if link.kind == LinkKind::Elementwise { input } else { output };
                 self.pass(&pass, from, output, q, blocks);
-            }
-        }
-    }
-
-    /// The kernel of some units.
-    ///
-    /// # Safety
-    /// As for [`Self::link_group`].
-    unsafe fn convolve(
-        &self,
-        link: &Link,
-        places: &Places,
-        (clamp, within): (Clamp, Option<View>),
-        q: usize,
-        units: Range<usize>,
-    ) {
-        let (kernels, Places { input, output, .. }) = (self.kernels, places);
-        let (padded, unit) = (padded_channels(output.channels), self.unit());
-        // SAFETY: as for this function.
-        unsafe {
-            let (out, rows) = output.group(q);
-            let (first, width, window, input) = (q * output.group, output.width, link.window, *input);
-            let weights = || self.weights.as_ptr().add(link.weights).cast::<f32>();
-            let channels = units.start * unit..(units.end * unit).min(padded);
-            match link.kind {
-                LinkKind::Depthwise => {
-                    let weights = weights();
-                    let job = depthwise::Job { blocks: units, input, window, weights, clamp, first, rows, width, out };
-                    (kernels.depthwise)(&job);
-                }
-                LinkKind::Pointwise => {
-                    let (a, panels) = (input.group(q).0, weights());
-                    let again = if q + 1 < output.groups() { 0 } else { padded };
-                    let next = if channels.end < padded { channels.end } else { again };
-                    let block = pointwise::Block {
-                        channels,
-                        a,
-                        k: input.channels,
-                        panels,
-                        n: output.channels,
-                        out,
-                        add: within.map_or(null(), |add| add.group(q).0.cast_const()),
-                        pixels: rows * width,
-                        clamp,
-                        next,
-                        behind: self.weights.len() - link.weights,
-                    };
-                    pointwise::block(&block, &kernels.pointwise);
-                }
-                LinkKind::Conv => {
-                    let (panels, n) = (weights(), output.channels);
-                    for y in first..first + rows {
-                        let (channels, groups, out) = (channels.clone(), link.groups, output.row(y));
-                        (kernels.conv)(&conv::Row { channels, groups, input, window, y, panels, n, clamp, out, width });
-                    }
-                }
-                LinkKind::MaxPool | LinkKind::AveragePool => {
-                    let pool = match (link.kind, link.groups) {
-                        (LinkKind::MaxPool, _) => pool::Pool::Max,
-                        (_, 0) => pool::Pool::Inside,
-                        _ => pool::Pool::Whole,
-                    };
-                    let blocks = units.clone();
-                    (kernels.pool)(&pool::Job { pool, blocks, input, window, first, rows, width, out });
-                    if clamp.lo > f32::NEG_INFINITY || clamp.hi < f32::INFINITY {
-                        self.pass(&Pass::bounds(clamp), output, output, q, units);
-                    }
-                }
-                _ => self.pass(&Pass::bounds(clamp), &input, output, q, units),
             }
         }
     }
@@ -382,7 +280,7 @@ impl Run<'_> {
 }
 
 impl Pass {
-    fn bounds(clamp: Clamp) -> Self {
+    pub(super) fn bounds(clamp: Clamp) -> Self {
         Self::of(Activation::clamp(clamp.lo, clamp.hi))
     }
 
