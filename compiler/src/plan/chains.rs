@@ -3,13 +3,14 @@
 use super::arena::Overlap;
 use super::display::{self, cycles, thousands};
 use super::groups::shape;
+use super::integers::{added, gate, is_stem};
 use super::lower::{Lowering, too_large};
 use super::pack::Section;
 use super::units::Unit;
-use super::{Chain, Epilogue, Link, LinkOp, Map, Op, Reads, Source, Step, UNIT, stem_scratch_bytes};
+use super::{Chain, Element, Epilogue, Link, LinkOp, Map, Op, Reads, Source, Step, UNIT, stem_scratch_bytes};
 use crate::diagnostic::Problem;
 use crate::graph::Activation;
-use crate::network::{Layout, MapId, StageKind};
+use crate::network::{Layout, MapId, Shape, StageKind};
 
 impl<'a> Lowering<'a, '_> {
     /// A stage as a link, without its residual and its gate.
@@ -19,21 +20,25 @@ impl<'a> Lowering<'a, '_> {
         let (mut shape, mut layout) = (input.map_or([0; 3], |map| map.shape()), Layout::Nhwc);
         let mut window = profile.window.unwrap_or(UNIT);
         let op = match &stage.kind {
-            StageKind::Stem(conv) => {
+            kind if is_stem(self.shared.network, stage) => {
                 let image = self.shared.check.source;
                 (shape, layout) = ([image.height, image.width, image.channels], image.layout);
-                let bytes = stem_scratch_bytes(image.channels, &window, output.width).ok_or_else(too_large)?;
-                let (source, pad_values) = (Source::Image(image), conv.pad_values.to_vec());
-                LinkOp::Stem { source, pad_values, scratch: 0, scratch_bytes: bytes }
+                let on_codes = output.element != Element::F32;
+                let bytes =
+                    stem_scratch_bytes(image.channels, &window, output.width, on_codes).ok_or_else(too_large)?;
+                let pad_values = if let StageKind::Stem(conv) = kind { conv.pad_values.to_vec() } else { Vec::new() };
+                LinkOp::Stem { source: Source::Image(image), pad_values, scratch: 0, scratch_bytes: bytes }
             }
             kind => {
-                if let StageKind::Dense(_) = kind {
+                if profile.shape == Shape::Vector {
                     window.kernel = [shape[0], shape[1]];
                 }
                 LinkOp::of(kind).ok_or_else(|| Problem::new("no link of a chain computes the stage"))?
             }
         };
+        let packed = self.shared.packed[index].as_ref();
         let weights = match profile.filters {
+            Some(_) if packed.is_some() => packed.map(|packed| self.section(Section::Packed(packed.bytes.clone()))),
             Some(filters) => {
                 let taps = filters.over.taps(&window, shape).ok_or_else(too_large)?;
                 let kernel = profile.window.map_or([1; 2], |window| window.kernel);
@@ -47,7 +52,8 @@ impl<'a> Lowering<'a, '_> {
             StageKind::GlobalAveragePool => Epilogue::activation(Activation::NONE),
             _ => self.epilogue(&stage.epilogue)?,
         };
-        Ok(Link { op, input, window, weights, epilogue, output, stage: index, reason: String::new() })
+        let codes = self.codes(stage, packed.map_or(0, |packed| packed.extras))?;
+        Ok(Link { op, input, window, weights, epilogue, codes, output, stage: index, reason: String::new() })
     }
 
     /// A unit as a step.
@@ -122,11 +128,11 @@ impl<'a> Lowering<'a, '_> {
         let stages = &self.shared.network.stages;
         let (first, last) = (&stages[unit.first()], &stages[unit.last()]);
         let rows = display::rows(self.shape_of(last.output).group);
-        match (&first.kind, &unit.stages[..]) {
-            (StageKind::Stem(_), _) => format!("reads the input where it lies, {rows} at a time"),
+        match (LinkOp::of(&first.kind), &unit.stages[..]) {
+            _ if is_stem(self.shared.network, first) => format!("reads the input where it lies, {rows} at a time"),
             (_, [_]) => first.note.clone(),
             _ if matches!(last.kind, StageKind::GlobalAveragePool) => "only the sums are kept".into(),
-            (StageKind::Depthwise(_), _) => {
+            (Some(LinkOp::Depthwise), _) => {
                 let block = Map { channels: self.shape_of(first.output).channels, ..self.shape_of(last.output) };
                 let block = thousands(block.group_bytes() as u64);
                 format!(
@@ -145,24 +151,25 @@ impl<'a> Lowering<'a, '_> {
         let ids: Vec<MapId> = stages.iter().map(|&index| network.stages[index].output).collect();
         let inside = |map: MapId, before: usize| ids[..before].iter().position(|&id| id == map);
         let first = &network.stages[stages[0]];
-        let input = match first.kind {
-            StageKind::Stem(_) => None,
-            _ => Some(self.read(first.inputs[0])?),
+        let input = match is_stem(network, first) {
+            true => None,
+            false => Some(self.read(first.inputs[0])?),
         };
         let (mut links, mut sums) = (Vec::with_capacity(stages.len()), Vec::with_capacity(stages.len()));
         for (i, &index) in stages.iter().enumerate() {
             let stage = &network.stages[index];
             let input = if i == 0 { input } else { Some(self.shape_of(ids[i - 1])) };
             let mut link = self.link(index, input, self.shape_of(ids[i]))?;
-            let sum = stage.epilogue.add.and_then(|map| inside(map, i));
+            let added = added(network, stage);
+            let sum = added.and_then(|map| inside(map, i));
             if sum.is_some() {
                 link.reason = "sum apart: its operand is a ring".into();
             }
-            if let (Some(map), None) = (stage.epilogue.add, sum) {
+            if let (Some(map), None) = (added, sum) {
                 link.epilogue.add = Some(self.read(map)?);
             }
-            if let StageKind::Scale = stage.kind {
-                link.epilogue.gate = Some(self.read(stage.inputs[1])?.offset);
+            if let Some(gate) = gate(network, stage) {
+                link.epilogue.gate = Some(self.read(gate)?.offset);
             }
             sums.push(sum);
             links.push(link);
@@ -219,7 +226,7 @@ impl<'a> Lowering<'a, '_> {
             (links[last].op, links[last].output) = (LinkOp::Mean { to }, output);
             return Ok(());
         }
-        let added = self.shared.network.stages[links[last].stage].epilogue.add;
+        let added = added(self.shared.network, &self.shared.network.stages[links[last].stage]);
         let (Some(added_id), Some(added)) = (added, links[last].epilogue.add) else {
             links[last].output = self.new_map(id)?;
             return Ok(());

@@ -4,6 +4,7 @@
 use super::{Element, ImageSource, Target};
 use crate::diagnostic::{Error, Problem};
 use crate::graph::{Activation, DType, Window};
+use crate::network::integer::{Integer, IntegerKind};
 use crate::network::{
     Epilogue, FeatureMap, Filters, Finish, MapId, Network, Output, Over, Port, Shape, Stage, StageKind,
 };
@@ -221,6 +222,9 @@ fn check_output(network: &Network, output: &Output, writers: &[Option<usize>]) -
     }
     let mut len = end;
     let mut dtype = DType::F32;
+    if let ([piece], []) = (&output.pieces[..], &output.finish[..]) {
+        dtype = feature(network, piece.map)?.element;
+    }
     for finish in &output.finish {
         let extents = match *finish {
             Finish::Activate(_) => continue,
@@ -295,7 +299,8 @@ fn check_stage(network: &Network, index: usize, stage: &Stage, writers: &mut [Op
     }
     let output = feature(network, stage.output)?;
     let from_model = input_id == network.input_map;
-    if from_model != matches!(stage.kind, StageKind::Stem(_) | StageKind::Import)
+    let conv = matches!(&stage.kind, StageKind::Integer(Integer { kind: IntegerKind::Conv { groups: 1, .. }, .. }));
+    if from_model != (matches!(stage.kind, StageKind::Stem(_) | StageKind::Import) || from_model && conv)
         || stage.inputs.iter().skip(1).any(|&id| id == network.input_map)
     {
         return Err(internal("the model's input is read by the wrong kind of stage"));
@@ -330,7 +335,17 @@ fn check_kind(stage: &Stage, inputs: &[FeatureMap], output: &FeatureMap) -> Resu
     let window = profile.window.unwrap_or(Window::ONE);
     match &stage.kind {
         StageKind::Concat => {}
-        StageKind::Integer(_) | StageKind::Quantise | StageKind::Dequantise => holds(false)?,
+        StageKind::Integer(integer) => {
+            let channels = inputs.get(1).is_none_or(|second| second.channels == output.channels);
+            let fits = |second: &FeatureMap| vector(second) || same_size(second);
+            holds(match integer.kind {
+                IntegerKind::Concat => true,
+                IntegerKind::Add => operands == 2 && channels && inputs.get(1).is_some_and(same_size),
+                IntegerKind::Scale => operands == 2 && channels && inputs.get(1).is_some_and(fits),
+                _ => operands == 1,
+            })?;
+            holds(inputs.iter().chain([output]).all(|map| map.quant.is_some()))?;
+        }
         StageKind::Scale => holds(operands == 2 && vector(&inputs[1]) && inputs[1].channels == output.channels)?,
         _ => holds(operands == 1)?,
     }

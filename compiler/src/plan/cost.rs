@@ -1,6 +1,6 @@
 //! What a stage costs on the modelled core, in cycles: enough to rank plans, not to predict times.
 
-use super::{Element, Map};
+use super::Map;
 
 /// Shapes fused and split stages are ranked by. Constants, never the building machine's, so that plans are reproducible.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,10 +76,16 @@ pub(super) struct Shape {
     pub n: usize,
     /// Taps of the depthwise window; 0 for a pointwise alone.
     pub taps: usize,
+    /// Bytes of what the stage computes with.
+    pub bytes: usize,
 }
 
-/// Bytes of what a stage computes with.
-const FLOAT: f64 = 4.0;
+impl Shape {
+    /// Bytes of an element.
+    fn element(&self) -> f64 {
+        self.bytes as f64
+    }
+}
 
 /// Rows per block at most.
 const MAX_ROWS: usize = 1024;
@@ -98,7 +104,7 @@ impl CostModel {
 
     /// Cycles of the same stage as two steps: the depthwise map is written whole and read again.
     pub(super) fn split(&self, shape: &Shape, rows: usize) -> f64 {
-        let bytes = shape.height as f64 * shape.width as f64 * shape.k as f64 * FLOAT;
+        let bytes = shape.height as f64 * shape.width as f64 * shape.k as f64 * shape.element();
         self.fused(shape, rows) + 2.0 * self.exposed * bytes / self.bandwidth(bytes) + self.block_overhead
     }
 
@@ -115,7 +121,7 @@ impl CostModel {
 
     /// Rows per block at most where a stage shares the second-level cache with the rest of a stream.
     pub(super) fn most_stream_rows(&self, shape: &Shape) -> usize {
-        self.l2_bytes / 8 / shape.width.saturating_mul(shape.k).saturating_mul(Element::F32.bytes()).max(1)
+        self.l2_bytes / 8 / shape.width.saturating_mul(shape.k).saturating_mul(shape.bytes).max(1)
     }
 
     /// Cycles to write a map and read it again where it does not stay in the second-level cache.
@@ -139,9 +145,11 @@ impl CostModel {
         let (k, panels) = (shape.k as f64, shape.n.div_ceil(16) as f64);
         let tiles = pixels.div_ceil(self.tile_rows);
         let busy = pixels.max(tiles * self.busy_rows) as f64;
-        let block_bytes = pixels as f64 * k * FLOAT;
-        let weight_bytes = k * shape.n as f64 * FLOAT;
-        let arithmetic = busy * k * panels + pixels as f64 * k * shape.taps as f64 / self.depthwise_rate;
+        let block_bytes = pixels as f64 * k * shape.element();
+        let weight_bytes = k * shape.n as f64 * shape.element();
+        // A lane of 32 bits multiplies four bytes at a time.
+        let arithmetic =
+            busy * k * panels * (shape.element() / 4.0) + pixels as f64 * k * shape.taps as f64 / self.depthwise_rate;
         let block_reads = panels * self.transfer(block_bytes, block_bytes);
         let weight_reads = self.transfer(weight_bytes, weight_bytes + block_bytes);
         arithmetic + block_reads + weight_reads + self.block_overhead + panels * self.panel_overhead

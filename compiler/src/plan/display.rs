@@ -1,7 +1,7 @@
 //! The plan as text, for `inspect --stage plan` and snapshots.
 
 use super::facts::UNIT;
-use super::{Chain, Epilogue, ImageSource, Link, Map, Op, Plan, Source, Step, Target};
+use super::{Chain, Codes, Element, Epilogue, ImageSource, Link, Map, Op, Plan, Quant, Source, Step, Target};
 use crate::network::Layout;
 use std::fmt;
 
@@ -59,7 +59,16 @@ fn write_step(f: &mut fmt::Formatter<'_>, index: usize, step: &Step) -> fmt::Res
         Op::ArgMax { input, outer, n, inner, output, .. } => {
             write!(f, " {} @{input} -> {}", extents(*outer, *n, *inner), target(output))?;
         }
-        Op::Import { source: from, output } => write!(f, " {} -> {}", source(from), map(output))?,
+        Op::Import { source: from, output, codes } => {
+            write!(
+                f,
+                " {} -> {}{}",
+                source(from),
+                map(output),
+                codes.map_or_else(String::new, |of| format!(", {of}"))
+            )?;
+        }
+        Op::Convert { input, output, codes } => write!(f, " {} -> {}, {codes}", map(input), map(output))?,
         Op::Export { input, layout, output } => {
             write!(f, " {} -> {} {}", map(input), target(output), axes(*layout))?;
         }
@@ -114,13 +123,23 @@ fn write_details(f: &mut fmt::Formatter<'_>, link: &Link) -> fmt::Result {
     if let Some(weights) = link.weights {
         write!(f, ", weights @{weights}")?;
     }
+    if let Some(Codes { output, clamp: [lo, hi], table, .. }) = &link.codes {
+        write!(f, ", {output}")?;
+        if [*lo, *hi] != [0, 255] {
+            write!(f, " from {lo} to {hi}")?;
+        }
+        if let Some(table) = table {
+            write!(f, ", table @{table}")?;
+        }
+    }
+    let times = if link.codes.is_some_and(|codes| codes.product) { "times" } else { "plus" };
     let Epilogue { gate, add, slopes, affine, .. } = &link.epilogue;
     if let Some(gate) = gate {
         write!(f, ", times gate @{gate}")?;
     }
     if let Some(add) = add {
         let place = if add.offset == link.output.offset { "in place over " } else { "" };
-        write!(f, ", plus {place}{}", map(add))?;
+        write!(f, ", {times} {place}{}", map(add))?;
     }
     if let Some(slopes) = slopes {
         write!(f, ", slopes @{slopes}")?;
@@ -143,6 +162,12 @@ fn written(link: &Link) -> String {
     link.target().map_or_else(|| map(&link.output), |to| target(&to))
 }
 
+impl fmt::Display for Quant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "scale {:e} zero {}", self.scale, self.zero)
+    }
+}
+
 fn extents(outer: usize, n: usize, inner: usize) -> String {
     match (outer, inner) {
         (1, 1) => n.to_string(),
@@ -153,7 +178,8 @@ fn extents(outer: usize, n: usize, inner: usize) -> String {
 fn map(map: &Map) -> String {
     let Map { offset, height, width, channels, group, ring, .. } = map;
     let ring = if map.is_whole() { String::new() } else { format!(", ring of {ring}") };
-    format!("{height}x{width}x{channels} @{offset} (by {group}{ring})")
+    let codes = if map.element == Element::F32 { "" } else { " codes" };
+    format!("{height}x{width}x{channels}{codes} @{offset} (by {group}{ring})")
 }
 
 /// How input and output lie to each other. Rows always run downward, top to bottom.

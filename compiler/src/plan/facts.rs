@@ -4,7 +4,9 @@
 use super::{
     Chain, Element, Epilogue, ImageSource, Link, LinkOp, Map, Op, Plan, Reads, Source, Step, Target, padded_channels,
 };
+use crate::diagnostic::{Error, Problem};
 use crate::graph::{Activation, DType, Window};
+use crate::network::Stage;
 use std::ops::Range;
 
 impl Element {
@@ -211,6 +213,8 @@ impl Link {
         }
         self.input.iter_mut().for_each(|map| arena(&mut map.offset));
         self.weights.iter_mut().for_each(&mut *blob);
+        let table = self.codes.as_mut().and_then(|codes| codes.table.as_mut());
+        table.into_iter().for_each(&mut *blob);
         self.epilogue.visit_offsets(arena, blob);
     }
 }
@@ -275,6 +279,8 @@ impl Op {
             Self::LpNormalize { .. } => "normalise",
             Self::ArgMax { .. } => "arg max",
             Self::Import { .. } => "import",
+            Self::Convert { output: Map { element: Element::F32, .. }, .. } => "dequantise",
+            Self::Convert { .. } => "quantise",
             Self::Export { .. } => "export",
         }
     }
@@ -283,7 +289,7 @@ impl Op {
     pub fn input(&self) -> Option<&Map> {
         match self {
             Self::Chain(chain) => chain.first()?.input.as_ref(),
-            Self::Copy { input, .. } | Self::Export { input, .. } => Some(input),
+            Self::Copy { input, .. } | Self::Convert { input, .. } | Self::Export { input, .. } => Some(input),
             _ => None,
         }
     }
@@ -292,7 +298,7 @@ impl Op {
     pub fn output(&self) -> Option<&Map> {
         match self {
             Self::Chain(chain) => chain.last().filter(|link| link.target().is_none()).map(|link| &link.output),
-            Self::Copy { output, .. } | Self::Import { output, .. } => Some(output),
+            Self::Copy { output, .. } | Self::Convert { output, .. } | Self::Import { output, .. } => Some(output),
             _ => None,
         }
     }
@@ -303,7 +309,7 @@ impl Op {
             Self::Chain(chain) => chain.last()?.target(),
             Self::Dense { output, .. } | Self::ArgMax { output, .. } | Self::Export { output, .. } => Some(*output),
             Self::Activate { at, .. } | Self::Softmax { at, .. } | Self::LpNormalize { at, .. } => Some(*at),
-            Self::Copy { .. } | Self::Import { .. } => None,
+            Self::Copy { .. } | Self::Convert { .. } | Self::Import { .. } => None,
         }
     }
 
@@ -343,7 +349,7 @@ impl Op {
                 epilogue.visit_offsets(arena, blob);
                 visit_target(output, arena);
             }
-            Self::Copy { input, output, .. } => {
+            Self::Copy { input, output, .. } | Self::Convert { input, output, .. } => {
                 arena(&mut input.offset);
                 arena(&mut output.offset);
             }
@@ -380,6 +386,22 @@ impl Step {
 }
 
 impl Plan {
+    /// That no step is on codes, for which the back ends have no kernels yet.
+    ///
+    /// # Errors
+    ///
+    /// The first stage that is.
+    pub fn without_codes(&self) -> Result<(), Error> {
+        let codes = |stage: &&Stage| self.network.maps[stage.output.0 as usize].quant.is_some();
+        let Some(stage) = self.network.stages.iter().find(codes) else { return Ok(()) };
+        let node = stage.origin.first().unwrap_or(&self.network.input.name);
+        Err(Problem::new("quantised arithmetic")
+            .at(node.clone(), stage.kind.name())
+            .expected("floating-point operators", stage.kind.name())
+            .hint("quantised models can't be compiled yet; use the model's float version")
+            .into())
+    }
+
     /// Mult-adds of one image.
     pub fn mult_adds(&self) -> u64 {
         self.steps.iter().fold(0, |sum, step| sum.saturating_add(step.op.mult_adds()))

@@ -5,8 +5,9 @@
 use super::check::Check;
 use super::cost::{CostModel, Shape};
 use super::decisions::Decisions;
+use super::integers::{added, element};
 use super::units::Unit;
-use super::{Element, LinkOp, Map, Reads};
+use super::{LinkOp, Map, Reads};
 use crate::network::{FeatureMap, MapId, Network, Stage, StageKind};
 
 /// The classes of a network's maps, and what their rows cost.
@@ -32,17 +33,18 @@ struct Class {
 pub(super) fn whole(feature: &FeatureMap, group: usize) -> Map {
     let FeatureMap { height, width, channels, .. } = *feature;
     let group = group.clamp(1, height.max(1));
-    Map { offset: 0, height, width, channels, group, ring: height.div_ceil(group), element: Element::F32 }
+    Map { offset: 0, height, width, channels, group, ring: height.div_ceil(group), element: element(feature) }
 }
 
 impl Groups {
     pub fn new(network: &Network, check: &Check, cost: &CostModel) -> Self {
         let mut ties = Ties((0..network.maps.len()).collect());
         for stage in &network.stages {
-            if LinkOp::of(&stage.kind).is_some_and(|op| op.traits().reads == Reads::Group) {
+            let converts = matches!(stage.kind, StageKind::Quantise | StageKind::Dequantise);
+            if converts || LinkOp::of(&stage.kind).is_some_and(|op| op.traits().reads == Reads::Group) {
                 ties.join(stage.inputs[0], stage.output);
             }
-            if let Some(add) = stage.epilogue.add {
+            if let Some(add) = added(network, stage) {
                 ties.join(add, stage.output);
             }
         }
@@ -114,23 +116,26 @@ fn fewest(costs: &[f64], slack: f64, most: usize) -> usize {
 
 /// What the cost of a pointwise stage depends on, the depthwise one that it alone reads included.
 pub(super) fn shape(network: &Network, check: &Check, stage: &Stage) -> Option<Shape> {
-    let StageKind::Pointwise(pointwise) = &stage.kind else { return None };
+    let Some(LinkOp::Pointwise) = LinkOp::of(&stage.kind) else { return None };
     let FeatureMap { height, width, channels, .. } = network.maps[stage.output.0 as usize];
     let input = stage.inputs[0];
     let taps = match check.writer(input).map(|writer| &network.stages[writer].kind) {
-        Some(StageKind::Depthwise(half)) if check.readers(input) == 1 => half.window.kernel.iter().product(),
+        Some(half) if check.readers(input) == 1 && LinkOp::of(half) == Some(LinkOp::Depthwise) => {
+            half.profile().window.map_or(0, |window| window.kernel.iter().product())
+        }
         _ => 0,
     };
-    Some(Shape { height, width, k: pointwise.weights.len() / pointwise.bias.len().max(1), n: channels, taps })
+    let from = &network.maps[input.0 as usize];
+    Some(Shape { height, width, k: from.channels, n: channels, taps, bytes: element(from).bytes() })
 }
 
 /// Bytes of the map that a unit reads first and of the one it writes.
 fn unit_bytes(network: &Network, unit: &Unit) -> u64 {
     let maps = network.stages[unit.first()].inputs.iter().take(1).chain([&network.stages[unit.last()].output]);
     maps.map(|map| {
-        let FeatureMap { height, width, channels, .. } = network.maps[map.0 as usize];
-        let elements = (height as u64).saturating_mul(width as u64).saturating_mul(channels as u64);
-        elements.saturating_mul(Element::F32.bytes() as u64)
+        let map = &network.maps[map.0 as usize];
+        let elements = (map.height as u64).saturating_mul(map.width as u64).saturating_mul(map.channels as u64);
+        elements.saturating_mul(element(map).bytes() as u64)
     })
     .fold(0, u64::saturating_add)
 }

@@ -1,6 +1,7 @@
 //! The kinds of links, and what each of them is to code that does not care which one it has.
 
 use super::{Source, Target};
+use crate::network::integer::IntegerKind;
 use crate::network::{Over, StageKind};
 
 /// What a link computes.
@@ -102,12 +103,30 @@ impl LinkOp {
             StageKind::AveragePool { count_include_pad, .. } => Some(Self::AveragePool { count_include_pad }),
             StageKind::GlobalAveragePool => Some(Self::Mean { to: Target::Arena(0) }),
             StageKind::Scale | StageKind::Elementwise => Some(Self::Elementwise),
+            StageKind::Integer(ref integer) => Self::on_codes(&integer.kind),
             _ => None,
+        }
+    }
+
+    /// The link of a stage on codes. Layers in groups are packed as one.
+    fn on_codes(kind: &IntegerKind) -> Option<Self> {
+        match *kind {
+            IntegerKind::Conv { .. } | IntegerKind::Dense(_) => Some(Self::Conv { groups: 1 }),
+            IntegerKind::Depthwise { .. } => Some(Self::Depthwise),
+            IntegerKind::Pointwise(_) => Some(Self::Pointwise),
+            IntegerKind::Add | IntegerKind::Scale | IntegerKind::Table(_) => Some(Self::Elementwise),
+            IntegerKind::MaxPool(_) => Some(Self::MaxPool),
+            IntegerKind::AveragePool { count_include_pad, .. } => Some(Self::AveragePool { count_include_pad }),
+            IntegerKind::GlobalAveragePool => Some(Self::Mean { to: Target::Arena(0) }),
+            IntegerKind::Concat => None,
         }
     }
 
     /// What a stage of a kind wants otherwise, for the verifier: said for itself, not by way of what the planner does.
     pub(super) fn differs(&self, kind: &StageKind) -> Option<&'static str> {
+        if let StageKind::Integer(integer) = kind {
+            return self.differs_on_codes(&integer.kind);
+        }
         let (same, what) = match (self, kind) {
             (Self::Stem { pad_values, .. }, StageKind::Stem(conv)) => {
                 (pad_values[..] == conv.pad_values[..], "a border that is not the stage's")
@@ -124,6 +143,28 @@ impl LinkOp {
             | (Self::MaxPool, StageKind::MaxPool(_))
             | (Self::Elementwise, StageKind::Elementwise | StageKind::Scale)
             | (Self::Mean { .. }, StageKind::GlobalAveragePool) => (true, ""),
+            _ => (false, "a link of another kind than its stage"),
+        };
+        (!same).then_some(what)
+    }
+
+    fn differs_on_codes(&self, kind: &IntegerKind) -> Option<&'static str> {
+        let (same, what) = match (self, kind) {
+            (
+                Self::AveragePool { count_include_pad: of },
+                IntegerKind::AveragePool { count_include_pad: wanted, .. },
+            ) => (of == wanted, "a divisor that is not the stage's"),
+            (Self::Stem { pad_values, .. }, IntegerKind::Conv { groups: 1, .. }) => {
+                (pad_values.is_empty(), "a border that is not the zero point")
+            }
+            (Self::Conv { groups }, IntegerKind::Conv { .. } | IntegerKind::Dense(_)) => {
+                (*groups == 1, "groups of a layer that is packed as one")
+            }
+            (Self::Depthwise, IntegerKind::Depthwise { .. })
+            | (Self::Pointwise, IntegerKind::Pointwise(_))
+            | (Self::MaxPool, IntegerKind::MaxPool(_))
+            | (Self::Elementwise, IntegerKind::Add | IntegerKind::Scale | IntegerKind::Table(_))
+            | (Self::Mean { .. }, IntegerKind::GlobalAveragePool) => (true, ""),
             _ => (false, "a link of another kind than its stage"),
         };
         (!same).then_some(what)

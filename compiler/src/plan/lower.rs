@@ -6,11 +6,13 @@ use super::check::{Check, known};
 use super::cost::CostModel;
 use super::decisions::Decisions;
 use super::groups::{Groups, whole};
+use super::integers::{self, Packed};
 use super::pack::Section;
 use super::units::{self, Unit};
 use super::{Choice, Epilogue, Link, LinkOp, Map, Op, Source, Step, Target, UNIT};
 use crate::diagnostic::{Error, Problem};
 use crate::graph::Activation;
+use crate::network::integer::{Integer, IntegerKind};
 use crate::network::{self, Dense, MapId, Network, Stage, StageKind};
 
 /// Steps with indices for offsets, and what the indices mean.
@@ -29,14 +31,17 @@ pub(super) struct Shared<'a, 'c> {
     pub check: &'c Check,
     pub cost: &'c CostModel,
     pub groups: Groups,
+    /// Layers on codes.
+    pub packed: Vec<Option<Packed>>,
     /// Units with separables fused, and without.
     units: [Vec<Unit>; 2],
 }
 
 impl<'a, 'c> Shared<'a, 'c> {
-    pub fn new(network: &'a Network, check: &'c Check, cost: &'c CostModel) -> Self {
+    pub fn new(network: &'a Network, check: &'c Check, cost: &'c CostModel) -> Result<Self, Problem> {
         let units = [Choice::Always, Choice::Never].map(|fuse| units::form(network, check, fuse));
-        Self { network, check, cost, groups: Groups::new(network, check, cost), units }
+        let packed = integers::pack(network)?;
+        Ok(Self { network, check, cost, groups: Groups::new(network, check, cost), packed, units })
     }
 
     /// Units as decided.
@@ -136,12 +141,27 @@ impl<'a> Lowering<'a, '_> {
                     "in place".into(),
                 );
             }
+            StageKind::Integer(Integer { kind: IntegerKind::GlobalAveragePool, .. }) => {
+                let map = self.read(input)?;
+                let output = self.new_map(output)?;
+                let mean = self.link(index, Some(map), output)?;
+                let op = LinkOp::Mean { to: Target::Arena(output.offset) };
+                self.push_chain(vec![Link { op, ..mean }], "one pass over the map".into());
+            }
             StageKind::Import => {
+                let codes = integers::stored_in(&network.maps[output.0 as usize]);
                 let output = self.new_map(output)?;
                 let source = Source::Image(self.shared.check.source);
-                self.push(Op::Import { source, output }, index, stage.note.clone());
+                self.push(Op::Import { source, output, codes }, index, stage.note.clone());
             }
-            StageKind::Concat => {
+            StageKind::Quantise | StageKind::Dequantise => {
+                let of = [input, output].map(|map| integers::stored_in(&network.maps[map.0 as usize]));
+                let Some(codes) = of[0].or(of[1]) else { return Err(Problem::new("codes without a scale")) };
+                let input = self.read(input)?;
+                let output = self.new_map(output)?;
+                self.push(Op::Convert { input, output, codes }, index, stage.note.clone());
+            }
+            StageKind::Concat | StageKind::Integer(Integer { kind: IntegerKind::Concat, .. }) => {
                 let output = self.new_map(output)?;
                 let mut channel = 0;
                 for &operand in &stage.inputs {
@@ -193,7 +213,8 @@ impl<'a> Lowering<'a, '_> {
         self.touch(&result);
         let output = self.new_map(stage.output)?;
         let (op, window, input, reason) = (LinkOp::Elementwise, UNIT, Some(result), String::new());
-        let link = Link { op, input, window, weights: None, epilogue, output, stage: index, reason };
+        let (weights, codes) = (None, None);
+        let link = Link { op, input, window, weights, epilogue, codes, output, stage: index, reason };
         self.push_chain(vec![link], "what follows the sums".into());
         Ok(())
     }

@@ -20,11 +20,28 @@
 //! - general convolution: `[N/16][1 + kh * kw * C][16]`, tap order `kh, kw, c`
 //!
 //! Lanes beyond N are zero.
+//!
+//! # Codes
+//!
+//! A map of 8-bit codes has the same layout with a byte per element, and `padded_channels` bytes per pixel. In memory codes are
+//! unsigned: those of a signed type have 128 added, and so have their zero points, bounds and tables. Layers on codes have
+//! panels of 16 columns always, little-endian:
+//!
+//! - sums over channels: 16 biases (i32) for unsigned codes, 16 for codes less 128, 16 for the XOR form (`sum |w| (code ^ m)` in
+//!   signed bytes, m = 0x80 where w is not negative, else 0x7f), 16 multipliers (f32), then quads `[Q][16][4]` (i8): pointwise in the
+//!   order of a pixel's memory, a convolution position by position, the stem row by row of the window (`kw * C` bytes side by
+//!   side, or `kw` times `C` where columns are dilated, each rounded up to quads). Weights of 9 bits have their second parts in
+//!   [`Codes::extras`] quads behind them, and behind these the number of the quad that each belongs to (u16), up to a multiple of
+//!   64 bytes.
+//! - depthwise: 16 biases, 16 multipliers, then pairs of taps `[(kh * kw + 1) / 2][16][2]` (i16)
+//!
+//! Zero points of the input are in the biases; all sums wrap, and end inside 32 bits.
 
 mod arena;
 mod chains;
 mod check;
 mod classes;
+mod codes;
 mod cost;
 mod decisions;
 mod display;
@@ -122,6 +139,34 @@ pub struct Epilogue {
     pub affine: Option<usize>,
 }
 
+/// How codes in memory stand for numbers: `(code - zero) * scale`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Quant {
+    /// The quantum.
+    pub scale: f32,
+    /// The code of 0, from 0 to 255.
+    pub zero: i32,
+}
+
+/// What a link on codes is told beyond what one on floats is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Codes {
+    /// The input's codes; of a stem that reads numbers, what they are quantised to.
+    pub input: Quant,
+    /// The codes of what is added or multiplied with.
+    pub second: Option<Quant>,
+    /// The output's.
+    pub output: Quant,
+    /// Smallest and largest code of the result.
+    pub clamp: [i32; 2],
+    /// Whether the second operand, a residual of the epilogue or a gate, is multiplied with.
+    pub product: bool,
+    /// Blob offset of the code for each code, 256 bytes.
+    pub table: Option<usize>,
+    /// Quads behind each panel's own.
+    pub extras: usize,
+}
+
 /// Where the first step's rows come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
@@ -155,8 +200,10 @@ pub struct Link {
     pub window: Window,
     /// Blob offset of the panels.
     pub weights: Option<usize>,
-    /// What happens to each value before it is stored.
+    /// What happens to each value before it is stored; on codes, where a second operand lies.
     pub epilogue: Epilogue,
+    /// What a link on codes is told; nothing of one on floats.
+    pub codes: Option<Codes>,
     /// Result; its group is the number of rows computed at a time.
     pub output: Map,
     /// Index of the stage in [`Network::stages`].
@@ -266,6 +313,17 @@ pub enum Op {
         source: Source,
         /// Result.
         output: Map,
+        /// Of a map of codes: what they stand for.
+        codes: Option<Quant>,
+    },
+    /// Codes to numbers, or numbers to codes, in maps of the same groups.
+    Convert {
+        /// Input map.
+        input: Map,
+        /// Result; of these two one is of codes.
+        output: Map,
+        /// What the codes stand for.
+        codes: Quant,
     },
     /// A blocked map as a plain array.
     Export {
@@ -310,11 +368,13 @@ pub struct Plan {
 
 /// Bytes of a stem's staging rows: `((kh - 1) * dilation_h + 1)` rows, each `channels` planes (NCHW) or one
 /// interleaved row (NHWC) of `padded_width` pixels, as f32, the row rounded up to 64 bytes.
-/// `padded_width = (out_width - 1) * stride_w + (kw - 1) * dilation_w + 1`. Nothing where that overflows.
-pub fn stem_scratch_bytes(channels: usize, window: &Window, out_width: usize) -> Option<usize> {
+/// `padded_width = (out_width - 1) * stride_w + (kw - 1) * dilation_w + 1`. On codes, interleaved rows of bytes with at least
+/// four behind the last pixel. Nothing where that overflows.
+pub fn stem_scratch_bytes(channels: usize, window: &Window, out_width: usize, codes: bool) -> Option<usize> {
     let span = |axis: usize| window.kernel[axis].checked_sub(1)?.checked_mul(window.dilation[axis])?.checked_add(1);
     let padded_width = out_width.checked_sub(1)?.checked_mul(window.stride[1])?.checked_add(span(1)?)?;
-    let row = channels.checked_mul(padded_width)?.checked_mul(4)?.checked_next_multiple_of(64)?;
+    let row = channels.checked_mul(padded_width)?;
+    let row = if codes { row.checked_add(4)? } else { row.checked_mul(4)? }.checked_next_multiple_of(64)?;
     span(0)?.checked_mul(row)
 }
 
@@ -324,7 +384,7 @@ pub fn stem_scratch_bytes(channels: usize, window: &Window, out_width: usize) ->
 ///
 /// All stages that no kernel computes, or the first whose buffers or weights are too large.
 pub fn plan(network: Network, cost: &CostModel) -> Result<Plan, Error> {
-    finish(network, |network, check| stream::choose(network, check, cost))
+    finish(integers::prepare(network), |network, check| stream::choose(network, check, cost))
 }
 
 /// As [`plan`], with given decisions, as far as the network allows them.
@@ -333,7 +393,7 @@ pub fn plan(network: Network, cost: &CostModel) -> Result<Plan, Error> {
 ///
 /// As [`plan`].
 pub fn plan_as(network: Network, cost: &CostModel, decisions: &Decisions) -> Result<Plan, Error> {
-    finish(network, |network, check| stream::follow(network, check, cost, decisions))
+    finish(integers::prepare(network), |network, check| stream::follow(network, check, cost, decisions))
 }
 
 fn finish<F>(network: Network, lower: F) -> Result<Plan, Error>
@@ -341,7 +401,6 @@ where
     F: for<'a> Fn(&'a Network, &check::Check) -> Result<(Decisions, stream::Placed<'a>), Error>,
 {
     let (steps, weights, arena_bytes, decisions, cycles) = {
-        integers::refuse(&network)?;
         let check = check::Check::new(&network)?;
         let (decisions, (mut draft, offsets, arena_bytes)) = lower(&network, &check)?;
         let (sections, weights) = pack::pack(&draft.sections).ok_or_else(too_large)?;

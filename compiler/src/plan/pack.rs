@@ -3,6 +3,7 @@
 
 use super::{Element, Map, padded_channels};
 use crate::network::{Filters, Layout, Over, Values};
+use std::rc::Rc;
 
 /// Alignment of a section, and bytes of one full panel row.
 const ROW: usize = 64;
@@ -17,6 +18,8 @@ pub(super) enum Section<'a> {
     Dense { weights: &'a [f32], bias: &'a [f32], input: Map },
     /// Vectors of one length behind each other, each with padding lanes: what an epilogue reads.
     Vectors(Vec<&'a [f32]>),
+    /// As it is: layers on codes and tables.
+    Packed(Rc<[u8]>),
 }
 
 impl<'a> Section<'a> {
@@ -36,6 +39,7 @@ impl Section<'_> {
         match self {
             Self::Matrix { bias, .. } | Self::Dense { bias, .. } | Self::Conv { bias, .. } => bias.len(),
             Self::Vectors(vectors) => vectors.first().map_or(0, |vector| vector.len()),
+            Self::Packed(_) => 0,
         }
     }
 
@@ -44,7 +48,7 @@ impl Section<'_> {
             Self::Matrix { taps, .. } => *taps,
             Self::Conv { kernel: [kh, kw], channels, .. } => channels * kh * kw,
             Self::Dense { input, .. } => input.height * input.width * input.channels,
-            Self::Vectors(_) => 0,
+            Self::Vectors(_) | Self::Packed(_) => 0,
         }
     }
 
@@ -57,6 +61,9 @@ impl Section<'_> {
     }
 
     fn bytes(&self) -> Option<usize> {
+        if let Self::Packed(bytes) = self {
+            return Some(bytes.len());
+        }
         padded_channels(self.columns()).checked_mul(Element::F32.bytes())?.checked_mul(self.rows()?)
     }
 
@@ -73,6 +80,7 @@ impl Section<'_> {
             Self::Conv { weights, bias, kernel, channels, layout } => {
                 scatter(section, bias, weights, &conv_order(*kernel, *channels, *layout));
             }
+            Self::Packed(bytes) => section.copy_from_slice(bytes),
             Self::Vectors(vectors) => {
                 let padded = section.len() / vectors.len().max(1);
                 for (part, vector) in section.chunks_mut(padded.max(1)).zip(vectors) {

@@ -5,11 +5,12 @@ use super::check::Check;
 use super::cost::{Choice, CostModel};
 use super::decisions::{Blocks, Decisions};
 use super::display::{cycles, thousands};
+use super::integers::{gate, is_stem};
 use super::lower::{Draft, Shared, lower};
 use super::units::Unit;
 use super::{Chain, LinkOp, MAX_LINKS, Op, Reads, Step};
 use crate::diagnostic::Error;
-use crate::network::{Network, Stage, StageKind};
+use crate::network::{Network, Stage};
 
 /// A plan may cost this much more than the fastest, where it needs less memory.
 const TOLERANCE: f64 = 1.005;
@@ -27,7 +28,7 @@ pub(super) fn choose<'a>(
     check: &Check,
     cost: &CostModel,
 ) -> Result<(Decisions, Placed<'a>), Error> {
-    let shared = Shared::new(network, check, cost);
+    let shared = Shared::new(network, check, cost)?;
     let depths = match (cost.stream, cost.separable) {
         (Choice::Never, _) | (_, Choice::Never) => Vec::new(),
         _ => depths(&shared, shared.units(&Decisions::whole(cost))),
@@ -66,7 +67,7 @@ pub(super) fn follow<'a>(
     cost: &CostModel,
     decisions: &Decisions,
 ) -> Result<(Decisions, Placed<'a>), Error> {
-    let shared = Shared::new(network, check, cost);
+    let shared = Shared::new(network, check, cost)?;
     let possible = match decisions.separable {
         Choice::Never => Vec::new(),
         _ => depths(&shared, shared.units(decisions)),
@@ -107,15 +108,15 @@ fn placed(draft: Draft) -> Result<Placed, Error> {
 /// whole.
 fn depths(shared: &Shared, units: &[Unit]) -> Vec<usize> {
     let Shared { network, check, .. } = *shared;
-    let starts = units.first().is_some_and(|unit| matches!(network.stages[unit.first()].kind, StageKind::Stem(_)));
+    let starts = units.first().is_some_and(|unit| is_stem(network, &network.stages[unit.first()]));
     let (mut depths, mut links, mut inside, mut open) = (Vec::new(), 0, Vec::new(), 0);
     for (depth, unit) in units.iter().enumerate().take_while(|_| starts) {
         let stages = || unit.stages.iter().map(|&stage| &network.stages[stage]);
         let follows = depth == 0 || network.stages[unit.first()].inputs.first() == inside.last();
         let by_rows = |stage: &Stage| match &stage.kind {
-            StageKind::Stem(_) => depth == 0,
+            _ if is_stem(network, stage) => depth == 0,
             // The gate comes of the whole map.
-            StageKind::Scale => false,
+            _ if gate(network, stage).is_some() => false,
             kind => LinkOp::of(kind).is_some_and(|op| op.traits().reads != Reads::Whole),
         };
         links += unit.stages.len();

@@ -1,5 +1,9 @@
 //! Networks made by hand for tests.
 
+mod codes;
+
+pub(crate) use codes::on_codes;
+
 use crate::graph::{Activation, DType, Window};
 use crate::network::{
     Affine, Conv, Dense, Depthwise, Epilogue, FeatureMap, Finish, Layout, MapId, Network, Output, Piece, Pointwise,

@@ -1,5 +1,6 @@
 //! Which stages run as one chain: those between which a map need not exist whole.
 
+use super::LinkOp;
 use super::check::Check;
 use super::cost::Choice;
 use crate::network::{Epilogue, MapId, Network, Stage, StageKind};
@@ -46,12 +47,20 @@ fn follower(network: &Network, check: &Check, stages: &[usize]) -> Option<usize>
     let last = &network.stages[*stages.last()?];
     let next = check.only_reader(last.output)?;
     let reader = &network.stages[next];
-    let joins = match (&last.kind, &reader.kind) {
-        (StageKind::Depthwise(_) | StageKind::Scale | StageKind::Elementwise, StageKind::Pointwise(_)) => true,
-        (StageKind::Pointwise(_), StageKind::Depthwise(_)) => stages.len() == 1 && expands(network, last),
-        (StageKind::Pointwise(_), StageKind::GlobalAveragePool) => {
-            stages.len() == 1 && reader.epilogue == Epilogue::NONE
+    let first = &network.stages[*stages.first()?];
+    let on_codes = matches!(reader.kind, StageKind::Integer(_));
+    let joins = match (LinkOp::of(&last.kind)?, LinkOp::of(&reader.kind)?) {
+        // On codes sums and tables are stages of their own.
+        (_, LinkOp::Elementwise) => on_codes,
+        (LinkOp::Depthwise | LinkOp::Elementwise, LinkOp::Pointwise) => true,
+        (LinkOp::Pointwise, LinkOp::Depthwise) => stages.len() == 1 && expands(network, last),
+        (LinkOp::Elementwise, LinkOp::Depthwise) => {
+            on_codes
+                && stages.len() == 2
+                && matches!(LinkOp::of(&first.kind), Some(LinkOp::Pointwise))
+                && expands(network, first)
         }
+        (LinkOp::Pointwise, LinkOp::Mean { .. }) => stages.len() == 1 && !on_codes && reader.epilogue == Epilogue::NONE,
         _ => false,
     };
     let alone = !check.is_vector(network, last.output);

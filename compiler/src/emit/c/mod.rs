@@ -150,6 +150,7 @@ pub fn emit(plan: &Plan, options: &COptions) -> Result<Files, Error> {
 }
 
 fn check(plan: &Plan, options: &COptions) -> Result<(), Error> {
+    plan.without_codes()?;
     let mut problems = Vec::new();
     let typed = |what: &str, port: &Port, known: &[DType]| {
         let found = format!("{:?}", port.dtype);

@@ -132,6 +132,7 @@ impl<'a> Needs<'a> {
                 self.arg_maxes.insert(*select_last);
             }
             Op::Copy { .. } => self.copy = true,
+            Op::Convert { .. } => {}
             Op::Import { source: Source::Image(image), .. } => self.import = Some(*image),
             Op::Export { layout, .. } => {
                 self.exports.insert(order(*layout));

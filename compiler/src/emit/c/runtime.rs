@@ -83,6 +83,7 @@ fn call(name: &str, step: &Step, input: usize, outputs: &Outputs) -> String {
             let to = place(*output, outer * inner).1;
             ("argmax".into(), format!("{input}, {outer}, {n}, {inner}, {}, {to}", i32::from(*select_last)))
         }
+        Op::Convert { .. } => ("convert".into(), format!("&{name}, &{name}_to, {name}_codes")),
         Op::Import { source, .. } => {
             let element = source.image().element.name();
             (format!("import_{element}"), format!("&{name}_source, &{name}, input, {input}"))
@@ -130,8 +131,10 @@ fn constants(name: &str, op: &Op) -> String {
             constant("dense", name, &descriptor::dense(*input, *k, *n, *weights, epilogue))
         }
         Op::Activate { activation, .. } => constant("activation", name, &descriptor::activation(*activation)),
-        Op::Copy { input, output, .. } => one_map(name, input) + &one_map(&format!("{name}_to"), output),
-        Op::Import { source, output } => {
+        Op::Copy { input, output, .. } | Op::Convert { input, output, .. } => {
+            one_map(name, input) + &one_map(&format!("{name}_to"), output)
+        }
+        Op::Import { source, output, .. } => {
             constant("source", &format!("{name}_source"), &descriptor::source(source.image())) + &one_map(name, output)
         }
         Op::Export { input, .. } => one_map(name, input),

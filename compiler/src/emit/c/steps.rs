@@ -126,6 +126,7 @@ impl Calls<'_> {
             Op::Copy { input, output, channel } => {
                 format!("    @copy({}, {}, {channel}, arena);\n", tables.map(input), tables.map(output))
             }
+            Op::Convert { .. } => String::new(),
             Op::Import { output, .. } => format!("    @import({}, input, arena);\n", tables.map(output)),
             Op::Export { input, layout, output } => {
                 let to = outputs.place(*output);

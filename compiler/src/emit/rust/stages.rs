@@ -78,7 +78,8 @@ impl Writer<'_> {
                     |output| quote!(run.argmax(#input, #outer_size, #n, #inner_size, #select_last, #output);),
                 )
             }
-            Op::Import { source, output } => {
+            Op::Convert { .. } => TokenStream::new(),
+            Op::Import { source, output, .. } => {
                 let source = source.image();
                 let (map, method) = (self.map(output), format_ident!("import_{}", source.element.name()));
                 let value = self.value(&descriptor::source(source));

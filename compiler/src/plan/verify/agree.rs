@@ -2,9 +2,11 @@
 
 use super::Fault;
 use super::memory::lanes;
+use crate::graph::DType;
 use crate::graph::Window;
-use crate::network::{self, FeatureMap, Network, Stage, StageKind};
-use crate::plan::{Epilogue, ImageSource, Link, LinkOp, Source, UNIT};
+use crate::network::integer::{Integer, IntegerKind};
+use crate::network::{self, FeatureMap, MapId, Network, Over, Stage, StageKind};
+use crate::plan::{Codes, Element, Epilogue, ImageSource, Link, LinkOp, Quant, Source, UNIT};
 
 /// Expected offsets of sections: one behind the other, in order of use, each aligned.
 pub(super) struct Sections {
@@ -14,14 +16,19 @@ pub(super) struct Sections {
 impl Sections {
     /// The next section, of `rows` rows over so many columns.
     pub fn expect(&mut self, offset: usize, columns: usize, rows: usize) -> Result<(), Fault> {
+        let bytes = lanes(columns).checked_mul(rows).and_then(|n| n.checked_mul(size_of::<f32>()));
+        self.bytes(offset, bytes.unwrap_or(usize::MAX))
+    }
+
+    /// The next section, of so many bytes.
+    pub fn bytes(&mut self, offset: usize, bytes: usize) -> Result<(), Fault> {
         if offset != self.next {
             return Err(Fault::new(
                 "weights that are not where they were packed",
                 format!("{offset}, not {}", self.next),
             ));
         }
-        let bytes = lanes(columns).checked_mul(rows).and_then(|n| n.checked_mul(size_of::<f32>()));
-        let end = bytes.and_then(|bytes| bytes.checked_add(offset)).and_then(|end| end.checked_next_multiple_of(64));
+        let end = bytes.checked_add(offset).and_then(|end| end.checked_next_multiple_of(64));
         self.next = end.ok_or_else(|| Fault::new("weights larger than an address space", format!("{offset}")))?;
         Ok(())
     }
@@ -43,13 +50,63 @@ pub(super) fn shape(map: FeatureMap) -> [usize; 3] {
 }
 
 /// Whether what is done to each value is what the stage says; nothing at all where the rest follows in another step.
-pub(super) fn epilogue(of: &Epilogue, stage: &network::Epilogue, gate: bool) -> Result<(), Fault> {
+pub(super) fn epilogue(of: &Epilogue, stage: &network::Epilogue, [add, gate]: [bool; 2]) -> Result<(), Fault> {
     let same = of.activation == stage.activation
-        && of.add.is_some() == stage.add.is_some()
+        && of.add.is_some() == add
         && of.slopes.is_some() == stage.slopes.is_some()
         && of.affine.is_some() == stage.affine.is_some()
         && of.gate.is_some() == gate;
     agree(same, "an epilogue that is not the stage's")
+}
+
+/// How the codes of a map lie in memory: unsigned, whatever their type.
+pub(super) fn quant(network: &Network, id: MapId) -> Option<Quant> {
+    let of = network.maps[id.0 as usize].quant?;
+    let zero = if of.dtype == DType::I8 { of.zero + 128 } else { of.zero };
+    Some(Quant { scale: of.scale, zero })
+}
+
+/// The type of a map's elements in memory.
+pub(super) fn element(network: &Network, id: MapId) -> Element {
+    quant(network, id).map_or(Element::F32, |_| Element::U8)
+}
+
+/// Whether codes become numbers, or numbers codes, as the stage says.
+pub(super) fn converted(network: &Network, stage: &Stage, codes: Quant) -> Result<(), Fault> {
+    let ends = (quant(network, stage.inputs[0]), quant(network, stage.output));
+    let wanted = match stage.kind {
+        StageKind::Quantise => (None, Some(codes)),
+        _ => (Some(codes), None),
+    };
+    agree(ends == wanted, "codes that stand for other numbers")
+}
+
+/// The map that a stage's link adds or multiplies with, and whether it has a gate.
+pub(super) fn operands(network: &Network, stage: &Stage) -> (Option<MapId>, bool) {
+    let vector = |id: MapId| shape(network.maps[id.0 as usize])[..2] == [1, 1];
+    match (&stage.kind, &stage.inputs[..]) {
+        (StageKind::Scale, _) => (stage.epilogue.add, true),
+        (StageKind::Integer(Integer { kind: IntegerKind::Add, .. }), &[_, second]) => (Some(second), false),
+        (StageKind::Integer(Integer { kind: IntegerKind::Scale, .. }), &[_, second]) => match vector(second) {
+            true => (None, true),
+            false => (Some(second), false),
+        },
+        _ => (stage.epilogue.add, false),
+    }
+}
+
+/// Whether a link's codes are its stage's.
+fn codes(of: &Codes, network: &Network, stage: &Stage, integer: &Integer) -> Result<(), Fault> {
+    let lift = if network.maps[stage.output.0 as usize].element == DType::I8 { 128 } else { 0 };
+    let second = stage.inputs.get(1).and_then(|&id| quant(network, id));
+    let same = Some(of.input) == quant(network, stage.inputs[0])
+        && Some(of.output) == quant(network, stage.output)
+        && of.second == second
+        && of.clamp == integer.clamp.map(|code| code + lift)
+        && of.clamp.iter().all(|code| (0..256).contains(code))
+        && of.product == matches!(integer.kind, IntegerKind::Scale)
+        && of.table.is_some() == matches!(integer.kind, IntegerKind::Table(_));
+    agree(same, "codes that stand for other numbers")
 }
 
 /// Whether a source is the model's input.
@@ -75,14 +132,38 @@ pub(super) fn link(link: &Link, network: &Network, stage: &Stage, sections: &mut
     }
     let profile = stage.kind.profile();
     let window = match stage.kind {
-        StageKind::Dense(_) => Window { kernel: [input.height, input.width], ..UNIT },
+        StageKind::Dense(_) | StageKind::Integer(Integer { kind: IntegerKind::Dense(_), .. }) => {
+            Window { kernel: [input.height, input.width], ..UNIT }
+        }
         _ => profile.window.unwrap_or(UNIT),
     };
     agree(link.window == window, "a window that is not the stage's")?;
     if let LinkOp::Stem { source: from, scratch_bytes, .. } = &link.op {
         source(from, network)?;
-        let bytes = staging(&window, input.channels, output.width);
+        let bytes = staging(&window, input.channels, output.width, link.codes.is_some());
         agree(bytes == Some(*scratch_bytes), "staging rows of the wrong size")?;
+    }
+    agree(link.codes.is_some() == matches!(stage.kind, StageKind::Integer(_)), "codes where the stage has numbers")?;
+    let stem = matches!(link.op, LinkOp::Stem { .. });
+    if let (Some(of), StageKind::Integer(integer)) = (&link.codes, &stage.kind) {
+        codes(of, network, stage, integer)?;
+        if let (Some(filters), Some(offset)) = (&profile.filters, link.weights) {
+            let [kh, kw] = window.kernel;
+            let quads = match stem {
+                false => lanes(input.channels) / 4 * kh * kw,
+                true if window.dilation[1] == 1 => kh * (kw * input.channels).div_ceil(4),
+                true => kh * kw * input.channels.div_ceil(4),
+            };
+            let panel = match filters.over {
+                Over::Channel => (kh * kw).div_ceil(2) + 2,
+                _ => [quads, of.extras, of.extras.div_ceil(32)].into_iter().fold(4, usize::saturating_add),
+            };
+            sections.bytes(offset, output.channels.div_ceil(16).saturating_mul(panel).saturating_mul(64))?;
+        }
+        agree(profile.filters.is_some() == link.weights.is_some(), "weights of what has none, or none")?;
+        let sums = profile.filters.is_some_and(|filters| filters.over != Over::Channel);
+        agree(sums || of.extras == 0, "second parts of weights that are whole")?;
+        return of.table.map_or(Ok(()), |table| sections.bytes(table, 256));
     }
     match (profile.filters, link.weights) {
         (Some(filters), Some(offset)) => {
@@ -96,11 +177,12 @@ pub(super) fn link(link: &Link, network: &Network, stage: &Stage, sections: &mut
 }
 
 /// Bytes of the staging rows of a stem: as many as a window spans, each of all columns that the output's row looks at.
-fn staging(window: &Window, channels: usize, columns: usize) -> Option<usize> {
+fn staging(window: &Window, channels: usize, columns: usize, codes: bool) -> Option<usize> {
     let reach = |axis: usize, steps: usize| {
         let far = (window.kernel[axis] - 1).checked_mul(window.dilation[axis])?;
         steps.checked_mul(window.stride[axis])?.checked_add(far)?.checked_add(1)
     };
-    let row = reach(1, columns - 1)?.checked_mul(channels)?.checked_mul(size_of::<f32>())?;
+    let row = reach(1, columns - 1)?.checked_mul(channels)?;
+    let row = if codes { row.checked_add(4)? } else { row.checked_mul(size_of::<f32>())? };
     row.div_ceil(64).checked_mul(64)?.checked_mul(reach(0, 0)?)
 }

@@ -36,8 +36,8 @@ impl Memory {
     }
 
     /// Checks that a range is aligned and inside.
-    pub fn inside(&mut self, range: &Range<usize>) -> Result<(), Fault> {
-        if !range.start.is_multiple_of(32) || range.end > self.size || range.start >= range.end {
+    fn inside(&mut self, range: &Range<usize>, align: usize) -> Result<(), Fault> {
+        if !range.start.is_multiple_of(align) || range.end > self.size || range.start >= range.end {
             return Err(Fault::new("bytes outside of the arena", format!("{range:?} of {}", self.size)));
         }
         self.used = self.used.max(range.end);
@@ -45,7 +45,11 @@ impl Memory {
     }
 
     pub fn write(&mut self, range: Range<usize>, tag: Tag) -> Result<(), Fault> {
-        self.inside(&range)?;
+        self.write_aligned(range, tag, 32)
+    }
+
+    fn write_aligned(&mut self, range: Range<usize>, tag: Tag, align: usize) -> Result<(), Fault> {
+        self.inside(&range, align)?;
         // The span that begins in front and reaches in, then those that begin inside.
         if let Some((&start, &(end, old))) = self.spans.range(..range.start).next_back()
             && end > range.start
@@ -74,7 +78,8 @@ impl Memory {
     }
 
     pub fn write_group(&mut self, map: &Map, value: Value, q: usize) -> Result<(), Fault> {
-        self.write(group_range(map, q), (value, q))
+        // Eight channels are the least that a pixel takes.
+        self.write_aligned(group_range(map, q), (value, q), 8 * width(map.element))
     }
 
     pub fn group_holds(&self, map: &Map, value: Value, q: usize) -> Result<(), Fault> {
@@ -129,7 +134,7 @@ pub(super) fn check_map(map: &Map) -> Result<(), Fault> {
     if bytes > MOST as u128 {
         return fault("a map of more than 2 GiB");
     }
-    if element != Element::F32 {
+    if element == Element::I8 {
         return fault("a map that no kernel writes");
     }
     if !offset.is_multiple_of(64) {

@@ -12,6 +12,7 @@ mod tests;
 
 use super::{Chain, Epilogue, Link, LinkOp, MAX_LINKS, Map, Op, Plan, Step, Target, UNIT};
 use crate::diagnostic::{Error, Problem};
+use crate::network::integer::{Integer, IntegerKind};
 use crate::network::{self, Finish, MapId, Network, Stage, StageKind};
 use agree::{Sections, shape};
 use memory::{Memory, Value, check_map, groups, lanes};
@@ -98,8 +99,20 @@ impl<'a> Player<'a> {
             Op::Chain(chain) => self.chain(index, chain, step.stage),
             Op::Dense { .. } => self.dense(step, stage),
             Op::Copy { input, output, channel } => self.copy(step.stage, stage, input, output, *channel),
-            Op::Import { source, output } => {
+            Op::Convert { input, output, codes } => {
+                self.whole(input, Value::Map(stage.inputs[0]))?;
+                self.begin(step.stage, matches!(stage.kind, StageKind::Quantise | StageKind::Dequantise))?;
+                self.fresh(output, stage.output)?;
+                agree::converted(self.network, stage, *codes)?;
+                agree_that(input.group == output.group, "numbers and codes in other groups")?;
+                (0..groups(output)).try_for_each(|q| self.memory.write_group(output, Value::Map(stage.output), q))?;
+                self.whole(input, Value::Map(stage.inputs[0]))?;
+                self.place(Value::Map(stage.output), *output);
+                Ok(())
+            }
+            Op::Import { source, output, codes } => {
                 agree::source(source, self.network)?;
+                agree_that(agree::quant(self.network, stage.output) == *codes, "an import of other codes")?;
                 self.begin(step.stage, matches!(stage.kind, StageKind::Import))?;
                 self.fresh(output, stage.output)?;
                 (0..groups(output)).try_for_each(|q| self.memory.write_group(output, Value::Map(stage.output), q))?;
@@ -184,6 +197,7 @@ impl<'a> Player<'a> {
     fn fresh(&mut self, map: &Map, id: MapId) -> Result<(), Fault> {
         check_map(map)?;
         agree_that(map.ring == groups(map), "a result that is not whole")?;
+        agree_that(map.element == agree::element(self.network, id), "a result of another type than the stage's")?;
         agree_that(map.shape() == shape(self.network.maps[id.0 as usize]), "a result of another shape than the stage's")
     }
 
@@ -206,7 +220,8 @@ impl<'a> Player<'a> {
     fn vector_map(&self, offset: usize, id: MapId) -> Result<Map, Fault> {
         let [height, width, channels] = shape(self.network.maps[id.0 as usize]);
         agree_that((height, width) == (1, 1), "a vector of several pixels")?;
-        let map = Map { offset, height, width, channels, group: 1, ring: 1, element: super::Element::F32 };
+        let element = agree::element(self.network, id);
+        let map = Map { offset, height, width, channels, group: 1, ring: 1, element };
         check_map(&map)?;
         Ok(map)
     }
@@ -218,7 +233,7 @@ impl<'a> Player<'a> {
         if partly {
             agree_that(*epilogue == plain, "an epilogue that is not the stage's")?;
         } else {
-            agree::epilogue(epilogue, &stage.epilogue, false)?;
+            agree::epilogue(epilogue, &stage.epilogue, [stage.epilogue.add.is_some(), false])?;
         }
         self.begin(step.stage, matches!(stage.kind, StageKind::Dense(_) | StageKind::Pointwise(_)))?;
         let source = Value::Map(stage.inputs[0]);
@@ -269,7 +284,9 @@ impl<'a> Player<'a> {
 
     fn copy(&mut self, index: usize, stage: &Stage, input: &Map, output: &Map, channel: usize) -> Result<(), Fault> {
         let (value, operands) = match stage.kind {
-            StageKind::Concat => (Value::Map(stage.output), stage.inputs.len()),
+            StageKind::Concat | StageKind::Integer(Integer { kind: IntegerKind::Concat, .. }) => {
+                (Value::Map(stage.output), stage.inputs.len())
+            }
             StageKind::Softmax { .. } | StageKind::LpNormalize { .. } => (Value::Raw(index), 1),
             _ => return Err(fault("a copy that no stage wants")),
         };
@@ -428,16 +445,17 @@ impl<'a> Player<'a> {
         let mean = matches!(link.op, LinkOp::Mean { .. });
         let raw = mean && stage.epilogue != network::Epilogue::NONE;
         let none = network::Epilogue::NONE;
-        let gated = matches!(stage.kind, StageKind::Scale);
-        agree::epilogue(&link.epilogue, if raw { &none } else { &stage.epilogue }, gated)?;
+        let (sum, gated) = agree::operands(network, stage);
+        agree::epilogue(&link.epilogue, if raw { &none } else { &stage.epilogue }, [sum.is_some() && !raw, gated])?;
         self.sections.epilogue(&link.epilogue, link.output.channels)?;
+        agree_that(!mean || link.codes.is_none() || links.len() == 1, "a mean of codes in a chain")?;
         if let LinkOp::Mean { to } = link.op {
             agree_that(i + 1 == links.len(), "a mean that is not the end of its chain")?;
             agree_that(to.arena().is_none_or(|offset| offset == link.output.offset), "a mean in two places")?;
             agree_that(!raw || to.arena().is_some(), "a vector in the output that is not complete")?;
         }
         let mut reads = Reads { input, add: None, gate: None };
-        if let (Some(map), Some(id)) = (&link.epilogue.add, stage.epilogue.add) {
+        if let (Some(map), Some(id)) = (&link.epilogue.add, sum) {
             let value = Value::Map(id);
             let inside = play.values.iter().position(|known| *known == value);
             let written = inside.map_or_else(|| self.placed(value), |at| Ok(links[at].output))?;

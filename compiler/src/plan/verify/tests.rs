@@ -3,14 +3,17 @@
 use super::verify;
 use crate::graph::{Activation, Window};
 use crate::network::Layout;
-use crate::plan::testing::{Random, every_network, mobilenet_v1, random_network};
-use crate::plan::{Choice, CostModel, Element, Epilogue, Link, LinkOp, Map, Op, Plan, Source, Target, plan};
+use crate::plan::testing::{Random, every_network, mobilenet_v1, on_codes, random_network};
+use crate::plan::{
+    Choice, Codes, CostModel, Element, Epilogue, Link, LinkOp, Map, Op, Plan, Quant, Source, Target, plan,
+};
 
 /// One field of a plan.
 enum Field<'a> {
     Number(&'a mut usize),
     Pad(&'a mut i64),
     Float(&'a mut f32),
+    Code(&'a mut i32),
     Flag(&'a mut bool),
     Norm(&'a mut u32),
     Layout(&'a mut Layout),
@@ -78,7 +81,7 @@ fn source(source: &mut Source, visit: Visit) {
 }
 
 fn link(link: &mut Link, visit: Visit) {
-    let Link { op, input, window: of, weights, epilogue: behind, output, stage, reason: _ } = link;
+    let Link { op, input, window: of, weights, epilogue: behind, codes: on, output, stage, reason: _ } = link;
     match op {
         LinkOp::Stem { source: from, pad_values, scratch, scratch_bytes } => {
             source(from, visit);
@@ -97,8 +100,27 @@ fn link(link: &mut Link, visit: Visit) {
     window(of, visit);
     visit("weights", Field::Offset(weights));
     epilogue(behind, visit);
+    if let Some(on) = on {
+        codes(on, visit);
+    }
     map(output, &mut |name, field| visit(&format!("output.{name}"), field));
     visit("stage", Field::Number(stage));
+}
+
+fn quant(quant: &mut Quant, visit: Visit) {
+    visit("scale", Field::Float(&mut quant.scale));
+    visit("zero", Field::Code(&mut quant.zero));
+}
+
+fn codes(codes: &mut Codes, visit: Visit) {
+    let Codes { input, second, output, clamp, product, table, extras } = codes;
+    quant(input, visit);
+    second.iter_mut().for_each(|second| quant(second, visit));
+    quant(output, visit);
+    clamp.iter_mut().for_each(|bound| visit("clamp", Field::Code(bound)));
+    visit("product", Field::Flag(product));
+    visit("table", Field::Offset(table));
+    visit("extras", Field::Number(extras));
 }
 
 fn fields(op: &mut Op, visit: Visit) {
@@ -137,9 +159,15 @@ fn fields(op: &mut Op, visit: Visit) {
             visit("select_last", Field::Flag(select_last));
             target(output, visit);
         }
-        Op::Import { source: from, output } => {
+        Op::Import { source: from, output, codes } => {
             source(from, visit);
             map(output, visit);
+            codes.iter_mut().for_each(|codes| quant(codes, visit));
+        }
+        Op::Convert { input, output, codes } => {
+            map(input, visit);
+            map(output, visit);
+            quant(codes, visit);
         }
         Op::Export { input, layout, output } => {
             map(input, visit);
@@ -160,6 +188,7 @@ fn change(field: Field, way: usize) -> bool {
     match field {
         Field::Number(number) => *number = offset(*number),
         Field::Pad(pad) => *pad += [1, -1, 1000, i64::MAX / 2][way],
+        Field::Code(code) => *code += [1, -1, 128, 1000][way],
         Field::Float(value) => *value = value.mul_add(2.0, 1.0),
         Field::Flag(flag) => *flag = !*flag,
         Field::Norm(p) => *p += 1,
@@ -225,7 +254,13 @@ fn every_damage_is_found() {
         let plan = plan(random_network(seed), cost).unwrap();
         found += damaged(&plan);
     }
+    for seed in 0..24 {
+        found += damaged(&plan(on_codes(&random_network(seed), seed), &models()[seed as usize % 3]).unwrap());
+    }
     for network in every_network() {
+        for seed in 0..4 {
+            found += damaged(&plan(on_codes(&network, seed), &CostModel::default()).unwrap());
+        }
         found += damaged(&plan(network, &CostModel::default()).unwrap());
     }
     assert!(found > 10_000, "{found}");
@@ -268,6 +303,7 @@ fn no_live_value_is_overwritten() {
     for seed in 0..400 {
         let network = random_network(seed);
         for (m, model) in models().iter().enumerate() {
+            plan(on_codes(&network, seed), model).unwrap_or_else(|error| panic!("codes {seed} model {m}: {error}"));
             let plan = plan(network.clone(), model).unwrap_or_else(|error| panic!("seed {seed} model {m}: {error}"));
             planned += 1;
             let text = plan.to_string();
