@@ -7,8 +7,26 @@ use crate::network::integer::IntegerWeights;
 /// Bytes of a row of 16 words.
 const ROW: usize = 64;
 
-/// Rows in front of the quads of a panel: the biases for unsigned codes, for signed ones and for the XOR form, the multipliers.
-const HEAD: usize = 4;
+/// Which biases panels of sums have in front of their multipliers: each instruction set has its own way to multiply bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Packing {
+    /// All three, in the order of those below: whoever runs it chooses.
+    #[default]
+    Any,
+    /// For unsigned codes times signed weights.
+    Unsigned,
+    /// For codes less 128.
+    Signed,
+    /// For magnitudes of weights times codes turned by their signs.
+    Xor,
+}
+
+impl Packing {
+    /// Rows in front of a panel's quads, the multipliers included.
+    pub fn head(self) -> usize {
+        if self == Self::Any { 4 } else { 2 }
+    }
+}
 
 /// Where a filter's taps lie: of each byte of a panel's column, the channel and the position in the window, if there are any.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,19 +124,19 @@ impl Layer<'_> {
     }
 }
 
-/// Panels of 16 columns of sums over channels. Those quads follow last whose weights need more than 8 bits.
+/// Panels of 16 columns.
 pub(super) struct Sums {
     bytes: Vec<u8>,
-    /// Quads behind a panel's own.
+    /// As [`Codes::extras`](super::Codes::extras).
     pub extras: usize,
 }
 
 /// Packs a layer whose filters go over channels.
-pub(super) fn sums(layer: &Layer, taps: &Taps) -> Result<Sums, Problem> {
+pub(super) fn sums(layer: &Layer, taps: &Taps, packing: Packing) -> Result<Sums, Problem> {
     let panels = layer.columns().div_ceil(16);
     let mut parts = Vec::with_capacity(panels);
     for panel in 0..panels {
-        parts.push(Panel::new(layer, taps, panel * 16)?);
+        parts.push(Panel::new(layer, taps, panel * 16, packing)?);
     }
     let extras = parts.iter().map(|panel| panel.extras.len()).max().unwrap_or(0);
     let mut bytes = Vec::new();
@@ -138,16 +156,17 @@ impl Sums {
 type Quad = [i8; ROW];
 
 struct Panel {
-    head: [[u8; ROW]; HEAD],
+    head: Vec<[u8; ROW]>,
     quads: Vec<Quad>,
     /// With the number of the quad that each adds to.
     extras: Vec<(u16, Quad)>,
 }
 
 impl Panel {
-    fn new(layer: &Layer, taps: &Taps, first: usize) -> Result<Self, Problem> {
+    fn new(layer: &Layer, taps: &Taps, first: usize, packing: Packing) -> Result<Self, Problem> {
         let columns = first..(first + 16).min(layer.columns());
-        let mut panel = Self { head: [[0; ROW]; HEAD], quads: Vec::with_capacity(taps.quads()), extras: Vec::new() };
+        let mut panel =
+            Self { head: vec![[0; ROW]; packing.head()], quads: Vec::with_capacity(taps.quads()), extras: Vec::new() };
         for (number, at) in taps.at.chunks(4).enumerate() {
             let mut rest = [0_i32; ROW];
             for (lane, column) in columns.clone().enumerate() {
@@ -171,7 +190,13 @@ impl Panel {
             let signed = bias.wrapping_add(weights().sum::<i32>().wrapping_mul(128));
             let xor = signed.wrapping_sub(weights().map(|w| w.min(0)).sum());
             let multiplier = layer.weights.multipliers[column];
-            let words = [bias, signed, xor].map(i32::to_le_bytes).into_iter().chain([multiplier.to_le_bytes()]);
+            let biases = match packing {
+                Packing::Any => vec![bias, signed, xor],
+                Packing::Unsigned => vec![bias],
+                Packing::Signed => vec![signed],
+                Packing::Xor => vec![xor],
+            };
+            let words = biases.into_iter().map(i32::to_le_bytes).chain([multiplier.to_le_bytes()]);
             for (row, word) in panel.head.iter_mut().zip(words) {
                 row[lane * 4..lane * 4 + 4].copy_from_slice(&word);
             }
@@ -202,34 +227,39 @@ fn split(rest: &mut [i32; ROW]) -> Quad {
     quad
 }
 
-/// Panels of 16 channels of a depthwise convolution: biases, multipliers, then taps in pairs of 16 bits.
-pub(super) fn pairs(layer: &Layer, taps: usize) -> Result<Vec<u8>, Problem> {
-    let mut bytes = Vec::with_capacity(layer.columns().div_ceil(16) * (2 + taps.div_ceil(2)) * ROW);
+/// Panels of 16 channels of a depthwise convolution: biases, multipliers, then taps in pairs of bytes; all taps once more for
+/// each further part of weights that need more than 8 bits.
+pub(super) fn pairs(layer: &Layer, taps: usize) -> Result<Sums, Problem> {
+    let mut rounds = Vec::new();
+    let mut rest: Vec<i32> =
+        (0..layer.columns() * taps).map(|i| layer.weight(i / taps, (i / taps, i % taps))).collect();
+    while rounds.is_empty() || rest.iter().any(|&part| part != 0) {
+        rounds.push(rest.iter().map(|part| part.clamp(&-128, &127)).copied().collect::<Vec<i32>>());
+        rest.iter_mut().zip(rounds.last().into_iter().flatten()).for_each(|(rest, part)| *rest -= part);
+    }
+    let mut bytes = Vec::new();
     for first in (0..layer.columns()).step_by(16) {
         let columns = first..(first + 16).min(layer.columns());
-        let mut row = [0; ROW];
-        let mut word = |value: &dyn Fn(usize) -> Result<[u8; 4], Problem>| {
-            row.fill(0);
-            for (lane, column) in columns.clone().enumerate() {
-                row[lane * 4..lane * 4 + 4].copy_from_slice(&value(column)?);
+        let mut head = [[0; ROW]; 2];
+        for (lane, column) in columns.clone().enumerate() {
+            let words = [layer.bias(column)?.to_le_bytes(), layer.weights.multipliers[column].to_le_bytes()];
+            for (row, word) in head.iter_mut().zip(words) {
+                row[lane * 4..lane * 4 + 4].copy_from_slice(&word);
             }
-            bytes.extend(row);
-            Ok(())
-        };
-        word(&|column| Ok(layer.bias(column)?.to_le_bytes()))?;
-        word(&|column| Ok(layer.weights.multipliers[column].to_le_bytes()))?;
-        for pair in 0..taps.div_ceil(2) {
-            word(&|column| {
-                let half = |tap: usize| {
-                    let weight = if tap < taps { layer.weight(column, (column, tap)) } else { 0 };
-                    (weight as i16).to_le_bytes()
-                };
-                let ([a, b], [c, d]) = (half(2 * pair), half(2 * pair + 1));
-                Ok([a, b, c, d])
-            })?;
+        }
+        bytes.extend(head.as_flattened());
+        for round in &rounds {
+            for pair in 0..taps.div_ceil(2) {
+                for column in first..first + 16 {
+                    let part = |tap: usize| {
+                        if column < columns.end && tap < taps { round[column * taps + tap] as u8 } else { 0 }
+                    };
+                    bytes.extend([part(2 * pair), part(2 * pair + 1)]);
+                }
+            }
         }
     }
-    Ok(bytes)
+    Ok(Sums { bytes, extras: rounds.len() - 1 })
 }
 
 #[cfg(test)]
@@ -255,7 +285,7 @@ mod tests {
     }
 
     fn panel_bytes(quads: usize, extras: usize) -> usize {
-        (HEAD + quads + extras) * ROW + (extras * 2).next_multiple_of(ROW)
+        (4 + quads + extras) * ROW + (extras * 2).next_multiple_of(ROW)
     }
 
     fn word(bytes: &[u8], at: usize) -> i32 {
@@ -264,6 +294,7 @@ mod tests {
 
     /// The sum of a column over codes by position, from what is packed, in all three forms.
     fn forms(packed: &[u8], quads: usize, extras: usize, column: usize, codes: &[u8]) -> [i32; 3] {
+        const HEAD: usize = 4;
         let panel = panel_bytes(quads, extras);
         let (panel, lane) = (&packed[column / 16 * panel..][..panel], column % 16);
         let mut sums = [0, ROW, 2 * ROW].map(|row| word(panel, row + lane * 4));
@@ -297,10 +328,17 @@ mod tests {
             let weights = weights(columns, (0..columns * channels * taps).map(codes).collect(), zero, 1000);
             let layer = layer(&weights, [channels, columns], [taps, 1]);
             let order = Taps::of_map(taps, channels);
-            let packed = sums(&layer, &order).unwrap();
+            let packed = sums(&layer, &order, Packing::Any).unwrap();
             assert_eq!(packed.extras > 0, zero != 128);
             let extras = packed.extras;
             let bytes = packed.into_bytes();
+            for (row, packing) in [Packing::Unsigned, Packing::Signed, Packing::Xor].into_iter().enumerate() {
+                let alone = sums(&layer, &order, packing).unwrap().into_bytes();
+                assert_eq!(
+                    [&alone[..ROW], &alone[ROW..3 * ROW]],
+                    [&bytes[row * ROW..(row + 1) * ROW], &bytes[3 * ROW..5 * ROW]]
+                );
+            }
             assert_eq!(bytes.len(), 2 * panel_bytes(order.quads(), extras));
             // Lanes beyond the channels hold anything.
             let x: Vec<u8> = (0..taps * 8).map(|i| (i * 101 + 255) as u8).collect();
@@ -339,14 +377,19 @@ mod tests {
     fn depthwise_taps_come_in_pairs() {
         let weights = weights(17, (0..17 * 9).collect(), 5, 70);
         let layer = layer(&weights, [1, 1], [9, 1]);
-        let bytes = pairs(&layer, 9).unwrap();
-        assert_eq!(bytes.len(), 2 * 7 * ROW);
-        let half = |panel: usize, pair: usize, lane: usize, which: usize| {
-            let at = panel * 7 * ROW + (2 + pair) * ROW + lane * 4 + which * 2;
-            i16::from_le_bytes(bytes[at..at + 2].try_into().unwrap())
+        let packed = pairs(&layer, 9).unwrap();
+        assert_eq!(packed.extras, 1);
+        let bytes = packed.into_bytes();
+        let panel = 2 * ROW + 2 * 5 * 32;
+        assert_eq!(bytes.len(), 2 * panel);
+        let part = |round: usize, column: usize, tap: usize| {
+            let at = column / 16 * panel + 2 * ROW + (round * 5 + tap / 2) * 32 + column % 16 * 2 + tap % 2;
+            i32::from(bytes[at].cast_signed())
         };
-        assert_eq!((half(0, 0, 0, 0), half(0, 3, 15, 1), half(0, 4, 2, 0), half(0, 4, 2, 1)), (-5, 137, 21, 0));
-        assert_eq!((half(1, 0, 0, 0), half(1, 0, 1, 0)), (139, 0));
+        for (column, tap) in (0..17 * 9).map(|i| (i / 9, i % 9)) {
+            assert_eq!(part(0, column, tap) + part(1, column, tap), (column * 9 + tap) as i32 - 5);
+        }
+        assert_eq!((part(0, 2, 9), part(1, 16, 9), part(0, 17, 0)), (0, 0, 0));
         let sum: i32 = (0..9).map(|tap| 9 + tap - 5).sum();
         assert_eq!(word(&bytes, 4), 70 - 3 * sum);
     }
@@ -355,13 +398,14 @@ mod tests {
     fn a_bias_that_saturates_is_moved_inside() {
         // A dead channel: no sum comes back from the upper bound.
         let mut dead = weights(1, vec![129, 127], 128, i32::MAX - 100);
-        let packed = sums(&layer(&dead, [2, 1], [1, 1]), &Taps::of_map(1, 2)).unwrap().into_bytes();
+        let packed = sums(&layer(&dead, [2, 1], [1, 1]), &Taps::of_map(1, 2), Packing::Any).unwrap().into_bytes();
         assert_eq!(word(&packed, 0), i32::MAX - 255);
         // One whose code still depends on its sum.
         dead.multipliers = vec![1e-9].into();
         dead.codes = vec![255; 70_000].into();
         dead.zeros = vec![0].into();
-        let problem = sums(&layer(&dead, [70_000, 1], [1, 1]), &Taps::of_map(1, 70_000)).map(|_| ()).unwrap_err();
+        let problem =
+            sums(&layer(&dead, [70_000, 1], [1, 1]), &Taps::of_map(1, 70_000), Packing::Any).map(|_| ()).unwrap_err();
         assert!(problem.to_string().contains("32 bits"), "{problem}");
     }
 }

@@ -1,6 +1,6 @@
 //! What a stage costs on the modelled core, in cycles: enough to rank plans, not to predict times.
 
-use super::Map;
+use super::{Map, Packing};
 
 /// Shapes fused and split stages are ranked by. Constants, never the building machine's, so that plans are reproducible.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +29,8 @@ pub struct CostModel {
     pub separable: Choice,
     /// Early stages depth-first by rows.
     pub stream: Choice,
+    /// How layers on codes are packed.
+    pub packing: Packing,
 }
 
 /// Whether the model decides or the caller did.
@@ -59,6 +61,7 @@ impl Default for CostModel {
             panel_overhead: 20.0,
             separable: Choice::Auto,
             stream: Choice::Auto,
+            packing: Packing::Any,
         }
     }
 }

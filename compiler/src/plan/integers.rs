@@ -4,7 +4,7 @@
 use super::codes::{self, Layer, Taps};
 use super::lower::Lowering;
 use super::pack::Section;
-use super::{Codes, Element, Quant};
+use super::{Codes, Element, Packing, Quant};
 use crate::diagnostic::Problem;
 use crate::graph::{self, DType};
 use crate::network::integer::{Integer, IntegerKind};
@@ -149,16 +149,16 @@ pub(super) fn stored_in(map: &FeatureMap) -> Option<Quant> {
 /// A layer on codes, packed.
 pub(super) struct Packed {
     pub bytes: Rc<[u8]>,
-    /// Quads behind each panel's own.
+    /// As [`Codes::extras`].
     pub extras: usize,
 }
 
 /// Packs the layers on codes of a network: nothing for any other stage.
-pub(super) fn pack(network: &Network) -> Result<Vec<Option<Packed>>, Problem> {
-    network.stages.iter().map(|stage| pack_stage(network, stage)).collect()
+pub(super) fn pack(network: &Network, packing: Packing) -> Result<Vec<Option<Packed>>, Problem> {
+    network.stages.iter().map(|stage| pack_stage(network, stage, packing)).collect()
 }
 
-fn pack_stage(network: &Network, stage: &Stage) -> Result<Option<Packed>, Problem> {
+fn pack_stage(network: &Network, stage: &Stage, packing: Packing) -> Result<Option<Packed>, Problem> {
     let profile = stage.kind.profile();
     let (Some(filters), StageKind::Integer(Integer { clamp, .. })) = (profile.filters, &stage.kind) else {
         return Ok(None);
@@ -179,15 +179,12 @@ fn pack_stage(network: &Network, stage: &Stage) -> Result<Option<Packed>, Proble
     let layer = Layer { weights, groups, strides, input, output: stored(output), clamp };
     let node = stage.origin.first().map_or("", String::as_str);
     let at = |problem: Problem| problem.at(node, stage.kind.name());
-    if filters.over == Over::Channel {
-        let bytes = codes::pairs(&layer, positions).map_err(at)?;
-        return Ok(Some(Packed { bytes: bytes.into(), extras: 0 }));
-    }
-    let taps = match is_stem(network, stage) {
-        true => Taps::of_rows([kh, kw], from.channels, window.dilation[1] != 1),
-        false => Taps::of_map(positions, from.channels),
+    let sums = match (filters.over, is_stem(network, stage)) {
+        (Over::Channel, _) => codes::pairs(&layer, positions),
+        (_, true) => codes::sums(&layer, &Taps::of_rows([kh, kw], from.channels, window.dilation[1] != 1), packing),
+        (_, false) => codes::sums(&layer, &Taps::of_map(positions, from.channels), packing),
     };
-    let sums = codes::sums(&layer, &taps).map_err(at)?;
+    let sums = sums.map_err(at)?;
     Ok(Some(Packed { extras: sums.extras, bytes: sums.into_bytes().into() }))
 }
 

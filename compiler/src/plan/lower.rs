@@ -40,7 +40,7 @@ pub(super) struct Shared<'a, 'c> {
 impl<'a, 'c> Shared<'a, 'c> {
     pub fn new(network: &'a Network, check: &'c Check, cost: &'c CostModel) -> Result<Self, Problem> {
         let units = [Choice::Always, Choice::Never].map(|fuse| units::form(network, check, fuse));
-        let packed = integers::pack(network)?;
+        let packed = integers::pack(network, cost.packing)?;
         Ok(Self { network, check, cost, groups: Groups::new(network, check, cost), packed, units })
     }
 

@@ -28,12 +28,13 @@
 //! panels of 16 columns always, little-endian:
 //!
 //! - sums over channels: 16 biases (i32) for unsigned codes, 16 for codes less 128, 16 for the XOR form (`sum |w| (code ^ m)` in
-//!   signed bytes, m = 0x80 where w is not negative, else 0x7f), 16 multipliers (f32), then quads `[Q][16][4]` (i8): pointwise in the
-//!   order of a pixel's memory, a convolution position by position, the stem row by row of the window (`kw * C` bytes side by
-//!   side, or `kw` times `C` where columns are dilated, each rounded up to quads). Weights of 9 bits have their second parts in
-//!   [`Codes::extras`] quads behind them, and behind these the number of the quad that each belongs to (u16), up to a multiple of
-//!   64 bytes.
-//! - depthwise: 16 biases, 16 multipliers, then pairs of taps `[(kh * kw + 1) / 2][16][2]` (i16)
+//!   signed bytes, m = 0x80 where w is not negative, else 0x7f) or, by [`Packing`], one of the three; 16 multipliers (f32), then
+//!   quads `[Q][16][4]` (i8): pointwise in the order of a pixel's memory, a convolution position by position, the stem row by
+//!   row of the window (`kw * C` bytes side by side, or `kw` times `C` where columns are dilated, each rounded up to quads).
+//!   Weights of 9 bits have their second parts in [`Codes::extras`] quads behind them, and behind these the number of the quad
+//!   that each belongs to (u16), up to a multiple of 64 bytes.
+//! - depthwise: 16 biases, 16 multipliers, then pairs of taps `[(kh * kw + 1) / 2][16][2]` (i8), all of them again for each further
+//!   part of weights of 9 bits, of which there are [`Codes::extras`]
 //!
 //! Zero points of the input are in the biases; all sums wrap, and end inside 32 bits.
 
@@ -62,6 +63,7 @@ mod units;
 mod verify;
 
 pub use classes::Classes;
+pub use codes::Packing;
 pub use cost::{Choice, CostModel};
 pub use decisions::{Blocks, Decisions};
 pub use display::thousands;
@@ -163,7 +165,7 @@ pub struct Codes {
     pub product: bool,
     /// Blob offset of the code for each code, 256 bytes.
     pub table: Option<usize>,
-    /// Quads behind each panel's own.
+    /// Quads behind each panel's own; of a depthwise convolution, parts of its weights behind the first.
     pub extras: usize,
 }
 
@@ -358,6 +360,8 @@ pub struct Plan {
     pub weights: Vec<u8>,
     /// Size of the arena, a multiple of 64.
     pub arena_bytes: usize,
+    /// How layers on codes are packed.
+    pub packing: Packing,
     /// What was decided for the plan as a whole.
     pub decisions: Decisions,
     /// Modelled cycles of what decisions change; a model without separables has none.
@@ -384,7 +388,7 @@ pub fn stem_scratch_bytes(channels: usize, window: &Window, out_width: usize, co
 ///
 /// All stages that no kernel computes, or the first whose buffers or weights are too large.
 pub fn plan(network: Network, cost: &CostModel) -> Result<Plan, Error> {
-    finish(integers::prepare(network), |network, check| stream::choose(network, check, cost))
+    finish(integers::prepare(network), cost.packing, |network, check| stream::choose(network, check, cost))
 }
 
 /// As [`plan`], with given decisions, as far as the network allows them.
@@ -393,10 +397,10 @@ pub fn plan(network: Network, cost: &CostModel) -> Result<Plan, Error> {
 ///
 /// As [`plan`].
 pub fn plan_as(network: Network, cost: &CostModel, decisions: &Decisions) -> Result<Plan, Error> {
-    finish(integers::prepare(network), |network, check| stream::follow(network, check, cost, decisions))
+    finish(integers::prepare(network), cost.packing, |network, check| stream::follow(network, check, cost, decisions))
 }
 
-fn finish<F>(network: Network, lower: F) -> Result<Plan, Error>
+fn finish<F>(network: Network, packing: Packing, lower: F) -> Result<Plan, Error>
 where
     F: for<'a> Fn(&'a Network, &check::Check) -> Result<(Decisions, stream::Placed<'a>), Error>,
 {
@@ -409,7 +413,7 @@ where
         }
         (draft.steps, weights, arena_bytes, decisions, draft.cycles)
     };
-    let plan = Plan { network, steps, weights, arena_bytes, decisions, cycles, classes: Classes::default() };
+    let plan = Plan { network, steps, weights, arena_bytes, packing, decisions, cycles, classes: Classes::default() };
     verify::verify(&plan)?;
     Ok(plan)
 }

@@ -3,6 +3,7 @@
 use super::LinkOp;
 use super::check::Check;
 use super::cost::Choice;
+use crate::network::integer::{Integer, IntegerKind};
 use crate::network::{Epilogue, MapId, Network, Stage, StageKind};
 
 /// Stages that run as one step: each reads first what the one before it writes, and nothing else reads that.
@@ -49,6 +50,7 @@ fn follower(network: &Network, check: &Check, stages: &[usize]) -> Option<usize>
     let reader = &network.stages[next];
     let first = &network.stages[*stages.first()?];
     let on_codes = matches!(reader.kind, StageKind::Integer(_));
+    let sum = matches!(last.kind, StageKind::Integer(Integer { kind: IntegerKind::Add, .. }));
     let joins = match (LinkOp::of(&last.kind)?, LinkOp::of(&reader.kind)?) {
         // On codes sums and tables are stages of their own.
         (_, LinkOp::Elementwise) => on_codes,
@@ -63,7 +65,8 @@ fn follower(network: &Network, check: &Check, stages: &[usize]) -> Option<usize>
         (LinkOp::Pointwise, LinkOp::Mean { .. }) => stages.len() == 1 && !on_codes && reader.epilogue == Epilogue::NONE,
         _ => false,
     };
-    let alone = !check.is_vector(network, last.output);
+    // What follows a sum begins anew, with a ring of its own expansion.
+    let alone = !(sum && on_codes) && !check.is_vector(network, last.output);
     (joins && alone && reader.inputs.first() == Some(&last.output)).then_some(next)
 }
 

@@ -4,9 +4,9 @@ use super::Fault;
 use super::memory::lanes;
 use crate::graph::DType;
 use crate::graph::Window;
-use crate::network::integer::{Integer, IntegerKind};
-use crate::network::{self, FeatureMap, MapId, Network, Over, Stage, StageKind};
-use crate::plan::{Codes, Element, Epilogue, ImageSource, Link, LinkOp, Quant, Source, UNIT};
+use crate::network::integer::{Integer, IntegerKind, IntegerWeights};
+use crate::network::{self, FeatureMap, MapId, Network, Over, Stage, StageKind, Values};
+use crate::plan::{Codes, Element, Epilogue, ImageSource, Link, LinkOp, Packing, Plan, Quant, Source, UNIT};
 
 /// Expected offsets of sections: one behind the other, in order of use, each aligned.
 pub(super) struct Sections {
@@ -119,7 +119,8 @@ pub(super) fn source(of: &Source, network: &Network) -> Result<(), Fault> {
 }
 
 /// Whether a link computes its stage (all but the epilogue), and where its weights are.
-pub(super) fn link(link: &Link, network: &Network, stage: &Stage, sections: &mut Sections) -> Result<(), Fault> {
+pub(super) fn link(link: &Link, plan: &Plan, stage: &Stage, sections: &mut Sections) -> Result<(), Fault> {
+    let Plan { network, packing, .. } = plan;
     let (input, output) = (network.maps[stage.inputs[0].0 as usize], network.maps[stage.output.0 as usize]);
     agree(link.output.shape() == shape(output), "a result of another shape than the stage's")?;
     match (&link.op, &link.input) {
@@ -154,15 +155,24 @@ pub(super) fn link(link: &Link, network: &Network, stage: &Stage, sections: &mut
                 true if window.dilation[1] == 1 => kh * (kw * input.channels).div_ceil(4),
                 true => kh * kw * input.channels.div_ceil(4),
             };
+            let whole = filters.over != Over::Channel || of.extras.checked_add(1) == Some(parts(filters.values));
+            agree(whole, "other parts of weights than there are")?;
+            let head = if *packing == Packing::Any { 4 } else { 2 };
             let panel = match filters.over {
-                Over::Channel => (kh * kw).div_ceil(2) + 2,
-                _ => [quads, of.extras, of.extras.div_ceil(32)].into_iter().fold(4, usize::saturating_add),
+                Over::Channel => (kh * kw)
+                    .div_ceil(2)
+                    .saturating_mul(of.extras.saturating_add(1))
+                    .saturating_mul(32)
+                    .saturating_add(128),
+                _ => [quads, of.extras, of.extras.div_ceil(32)]
+                    .into_iter()
+                    .fold(head, usize::saturating_add)
+                    .saturating_mul(64),
             };
-            sections.bytes(offset, output.channels.div_ceil(16).saturating_mul(panel).saturating_mul(64))?;
+            sections.bytes(offset, output.channels.div_ceil(16).saturating_mul(panel))?;
         }
         agree(profile.filters.is_some() == link.weights.is_some(), "weights of what has none, or none")?;
-        let sums = profile.filters.is_some_and(|filters| filters.over != Over::Channel);
-        agree(sums || of.extras == 0, "second parts of weights that are whole")?;
+        agree(profile.filters.is_some() || of.extras == 0, "second parts of weights that are whole")?;
         return of.table.map_or(Ok(()), |table| sections.bytes(table, 256));
     }
     match (profile.filters, link.weights) {
@@ -174,6 +184,15 @@ pub(super) fn link(link: &Link, network: &Network, stage: &Stage, sections: &mut
         (Some(_), None) => agree(false, "no weights"),
         (None, Some(_)) => agree(false, "weights of what has none"),
     }
+}
+
+/// Bytes that the widest weight is the sum of.
+fn parts(values: Values) -> usize {
+    let Values::Codes(IntegerWeights { codes, zeros, .. }) = values else { return 0 };
+    let taps = codes.len() / zeros.len().max(1);
+    let weights = codes.iter().enumerate().map(|(at, &code)| i32::from(code) - zeros[at / taps]);
+    let of = |weight: i32| if weight < 0 { (weight + 1) / -128 } else { (weight - 1) / 127 } + 1;
+    weights.map(|weight| of(weight) as usize).max().unwrap_or(1)
 }
 
 /// Bytes of the staging rows of a stem: as many as a window spans, each of all columns that the output's row looks at.

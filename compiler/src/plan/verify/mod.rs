@@ -440,7 +440,7 @@ impl<'a> Player<'a> {
                 "a result of another shape",
             )?;
         } else {
-            agree::link(link, network, stage, &mut self.sections)?;
+            agree::link(link, self.plan, stage, &mut self.sections)?;
         }
         let mean = matches!(link.op, LinkOp::Mean { .. });
         let raw = mean && stage.epilogue != network::Epilogue::NONE;
