@@ -4,8 +4,8 @@ use mobilenet_compiler::emit::c::SelfTest;
 use mobilenet_compiler::graph::{Activation, DType, Window};
 use mobilenet_compiler::network::{FeatureMap, Layout, MapId, Network, Output, Piece, Port};
 use mobilenet_compiler::plan::{
-    Blocks, Chain, Choice, Classes, Decisions, Element, Epilogue, ImageSource, Link, LinkOp, Map, Op, Plan, Source,
-    Step, Target, padded_channels,
+    Blocks, Chain, Choice, Classes, Decisions, Element, Epilogue, ImageSource, Link, LinkOp, Map, Op, Packing, Plan,
+    Source, Step, Target, padded_channels,
 };
 use mobilenet_tests::weights::Noise;
 
@@ -85,7 +85,7 @@ impl Bench {
         let input = (shape, values.clone());
         let mut bench = Self { noise, arena: 0, blob: Vec::new(), steps: Vec::new(), outputs: Vec::new(), input };
         let map = bench.map(shape, group);
-        bench.step(Op::Import { source: Source::Image(image(shape)), output: map });
+        bench.step(Op::Import { source: Source::Image(image(shape)), output: map, codes: None });
         let values = values.into_iter().map(f64::from).collect();
         (bench, map, Tensor { shape, values })
     }
@@ -301,6 +301,7 @@ impl Bench {
             network,
             steps: self.steps,
             weights: self.blob.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            packing: Packing::Any,
             arena_bytes: self.arena,
             decisions: Decisions { depth: 0, slack: 0.0, blocks: Blocks::default(), separable: Choice::Auto },
             cycles: 0.0,
@@ -324,5 +325,5 @@ fn image([height, width, channels]: [usize; 3]) -> ImageSource {
 }
 
 fn link(op: LinkOp, window: Window, input: Map, weights: Option<usize>, epilogue: Epilogue, output: Map) -> Link {
-    Link { op, input: Some(input), window, weights, epilogue, output, stage: 0, reason: String::new() }
+    Link { op, input: Some(input), window, weights, epilogue, codes: None, output, stage: 0, reason: String::new() }
 }
