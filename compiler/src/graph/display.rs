@@ -147,7 +147,7 @@ impl fmt::Display for Op {
                 write!(f, " {window}{}", if *count_include_pad { " padding counted" } else { "" })
             }
             Self::MaxPool { window } => write!(f, " {window}"),
-            Self::ReduceMean { axes, keep_dims } => {
+            Self::ReduceMean { axes, keep_dims } | Self::ReduceMax { axes, keep_dims } => {
                 write!(f, " axes {axes:?}{}", if *keep_dims { "" } else { " dropped" })
             }
             Self::Transpose { perm } => write!(f, " {perm:?}"),

@@ -44,7 +44,9 @@ pub fn output_type(op: &Op, inputs: &[Option<&Type>], declared: Option<&Type>) -
             let [n, c, _, _] = image(x)?;
             Type::new(x.dtype, [n, c, 1, 1])
         }
-        Op::ReduceMean { axes, keep_dims } => reduce(given.only()?, axes, *keep_dims)?,
+        Op::ReduceMean { axes, keep_dims } | Op::ReduceMax { axes, keep_dims } => {
+            reduce(given.only()?, axes, *keep_dims)?
+        }
         Op::Reshape => {
             let (x, target) = (given.only()?, given.declared()?);
             let len = elements(&target.shape)?;
@@ -284,7 +286,7 @@ fn reduce(x: &Type, axes: &[usize], keep_dims: bool) -> Result<Type, String> {
     float(x)?;
     check(axes.is_sorted_by(|a, b| a < b), || format!("axes {axes:?} are not sorted and distinct"))?;
     for &axis in axes {
-        check(axis_of(x, axis)? > 0, || format!("there is no mean over an empty axis of {x}"))?;
+        check(axis_of(x, axis)? > 0, || format!("nothing is left of an empty axis of {x}"))?;
     }
     let kept = |(i, &d): (usize, &usize)| match (axes.contains(&i), keep_dims) {
         (false, _) => Some(d),

@@ -123,6 +123,8 @@ pub enum Unary {
     Neg,
     /// Exponential.
     Exp,
+    /// Natural logarithm.
+    Log,
 }
 
 /// One typed operator.
@@ -164,6 +166,13 @@ pub enum Op {
     },
     /// Mean over axes.
     ReduceMean {
+        /// Sorted, non-negative.
+        axes: Vec<usize>,
+        /// Whether reduced axes stay as 1.
+        keep_dims: bool,
+    },
+    /// Maximum over axes.
+    ReduceMax {
         /// Sorted, non-negative.
         axes: Vec<usize>,
         /// Whether reduced axes stay as 1.
@@ -281,11 +290,13 @@ impl Op {
             Self::Unary(Unary::Reciprocal) => "Reciprocal",
             Self::Unary(Unary::Neg) => "Neg",
             Self::Unary(Unary::Exp) => "Exp",
+            Self::Unary(Unary::Log) => "Log",
             Self::Pad { .. } => "Pad",
             Self::AveragePool { .. } => "AveragePool",
             Self::GlobalAveragePool => "GlobalAveragePool",
             Self::MaxPool { .. } => "MaxPool",
             Self::ReduceMean { .. } => "ReduceMean",
+            Self::ReduceMax { .. } => "ReduceMax",
             Self::Reshape => "Reshape",
             Self::Transpose { .. } => "Transpose",
             Self::Gemm { .. } => "Gemm",

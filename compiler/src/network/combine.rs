@@ -4,7 +4,7 @@ use super::integer::{Integer, IntegerKind};
 use super::recognise::{Builder, State};
 use super::view::{Axis, Label, axes, groups};
 use super::{Affine, Epilogue, FeatureMap, MapId, Stage, StageKind, Weights};
-use crate::graph::{Activation, Binary, Node, ValueId};
+use crate::graph::{Activation, Binary, DType, Node, ValueId};
 
 /// A value that is a map.
 struct Operand {
@@ -47,6 +47,20 @@ impl Builder<'_> {
         match self.state(value) {
             Some(State::Map(map, order)) => Some(Operand { value, map: *map, order: order.clone() }),
             _ => None,
+        }
+    }
+
+    /// Lets what is done to each value of the model's image find it as a map.
+    pub fn image_as_map(&mut self, node: &Node) {
+        for &x in node.inputs.iter().flatten() {
+            let (Some(State::Input(_)), &[n, c, h, w]) = (self.state(x), self.shape(x)) else { continue };
+            let sizes = [(Label::Batch, n), (Label::Channel, c), (Label::Row, h), (Label::Column, w)];
+            if self.graph[x].ty.dtype == DType::F32
+                && let Some(map) = self.read(node, x, sizes)
+            {
+                let map = self.import(map);
+                self.set(x, State::Map(map, axes(sizes)));
+            }
         }
     }
 

@@ -66,6 +66,18 @@ pub struct Port {
     pub layout: Layout,
 }
 
+impl Network {
+    /// The image that an input of other than four axes holds, in words; nothing of a vector.
+    pub fn flat_image(&self) -> Option<String> {
+        let FeatureMap { height, width, channels, .. } = *self.maps.get(self.input_map.0 as usize)?;
+        let four = self.input.shape.len() == 4;
+        (!four && (height, width) != (1, 1)).then(|| match self.input.layout {
+            Layout::Nchw => format!("an image of {channels} x {height} x {width}, NCHW"),
+            Layout::Nhwc => format!("an image of {height} x {width} x {channels}, NHWC"),
+        })
+    }
+}
+
 impl Port {
     /// The order of the axes in words, that of a vector included.
     pub fn axes(&self) -> &'static str {

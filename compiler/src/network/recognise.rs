@@ -82,6 +82,10 @@ impl Builder<'_> {
         let Some(&Some(x)) = node.inputs.first() else {
             return self.refuse(node);
         };
+        let combines = matches!(node.op, Op::Binary(_) | Op::BatchNorm { .. } | Op::PRelu | Op::Concat { .. });
+        if combines || matches!(node.op, Op::Unary(Unary::Act(_))) {
+            self.image_as_map(node);
+        }
         match &node.op {
             Op::Conv(conv) => self.convolution(node, conv),
             Op::GlobalAveragePool => self.global_average_pool(node, x),

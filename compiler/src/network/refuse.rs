@@ -89,6 +89,8 @@ pub(super) fn operator(graph: &Graph, links: &Links, node: &Node) -> Problem {
             ),
         Op::ReduceMean { axes, .. } => problem("a mean over other axes than rows and columns")
             .expected("a mean over all rows and columns of a feature map", format!("axes {axes:?} of {}", shapes())),
+        Op::ReduceMax { axes, .. } => problem("a maximum over other axes than rows and columns")
+            .expected("a maximum over all rows and columns of a feature map", format!("axes {axes:?} of {}", shapes())),
         Op::MatMul | Op::Gemm { .. } => problem("a matrix product that is no fully connected layer")
             .expected("a vector per image times a constant matrix, plus a constant bias", shapes()),
         Op::Cast => problem("converts to another element type").expected(

@@ -145,7 +145,7 @@ fn whoever_can_not_read_the_port_imports() {
 #[test]
 fn convolutions_that_are_no_pair() {
     let mut b = Builder::new(1, DType::F32, &[1, 3, 12, 12]);
-    let x = b.conv(b.input(), 4, 1, 1, [0; 4]);
+    let x = b.conv(b.input(), 4, 3, 1, [1; 4]);
     let x = b.conv(x, 6, 1, 2, [0; 4]);
     let x = b.conv(x, 6, 1, 1, [0; 4]);
     let w = b.random(&[5, 6, 3, 1], -1.0, 1.0);
@@ -214,13 +214,34 @@ fn nothing_mixes_the_images_of_a_batch() {
 }
 
 #[test]
-fn borders_of_normalised_feature_maps_are_refused() {
+fn what_is_done_to_the_image_alone_is_a_stage_of_its_own() {
     let mut b = Builder::new(1, DType::F32, &[1, 3, 6, 6]);
     let x = b.batch_norm(b.input());
     let x = b.depthwise(x, 3, 1, [1; 4]);
-    let graph = b.finish(x);
-    let error = network(&graph).unwrap_err();
-    assert!(error.problems[0].hint.as_ref().is_some_and(|hint| hint.contains("border")), "{error}");
+    assert_eq!(kinds(&same(&b.finish(x))), ["Import", "Elementwise", "Depthwise"]);
+
+    for dtype in [DType::F32, DType::U8] {
+        let mut b = Builder::new(1, dtype, &[2, 6, 6, 3]);
+        let mut x = b.input();
+        if dtype != DType::F32 {
+            x = b.cast(x, DType::F32);
+        }
+        let x = b.transpose(x, &[0, 3, 1, 2]);
+        let half = b.scalar(0.5);
+        let x = b.node(Op::Binary(Binary::Sub), &[x, half]);
+        let x = b.clamp(x, 0.0, 1.0);
+        let x = b.conv(x, 4, 3, 2, [0, 0, 1, 1]);
+        assert_eq!(kinds(&same(&b.finish(x))), ["Import", "Elementwise", "Conv"]);
+    }
+}
+
+#[test]
+fn the_maximum_of_a_map() {
+    let mut b = Builder::new(1, DType::F32, &[2, 3, 5, 4]);
+    let x = b.conv(b.input(), 5, 3, 1, [1; 4]);
+    let x = b.transpose(x, &[0, 2, 3, 1]);
+    let x = b.node(Op::ReduceMax { axes: vec![1, 2], keep_dims: false }, &[x]);
+    assert_eq!(kinds(&same(&b.finish(x))), ["Stem", "MaxPool"]);
 }
 
 #[test]

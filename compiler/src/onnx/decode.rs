@@ -48,6 +48,7 @@ pub(super) fn model(source: Bytes, base_dir: Option<&Path>, limits: &Limits) -> 
     if !problems.is_empty() {
         return Err(Error { problems });
     }
+    names::tell_apart(&mut graph.nodes);
     Ok(Model {
         ir_version: proto.ir_version,
         opsets,

@@ -3,6 +3,7 @@
 
 use super::affine::Affine;
 use super::affine_after::bias_of;
+use super::colours::plain;
 use super::numbers::{f32s, from_f64};
 use super::sweep::{Sweep, join};
 use crate::graph::{Binary, Conv, DType, Data, Node, Op, Tensor, Type, ValueId};
@@ -98,7 +99,7 @@ pub(super) fn picked(sweep: &Sweep, node: &Node, axis: usize) -> Option<Vec<usiz
 }
 
 /// `x[:, c]` with the axis put back by a reshape.
-fn one_by_number(sweep: &Sweep, node: &Node, x: ValueId, axis: usize) -> Option<(ValueId, usize)> {
+pub(super) fn one_by_number(sweep: &Sweep, node: &Node, x: ValueId, axis: usize) -> Option<(ValueId, usize)> {
     let gather = sweep.producer(x).filter(|inner| inner.op == Op::Gather { axis })?;
     let source = gather.inputs.first().copied()??;
     let index = sweep.constant(gather.inputs.get(1).copied().flatten()).filter(|index| index.shape.is_empty())?;
@@ -192,12 +193,14 @@ fn folded(sweep: &mut Sweep, node: &Node) -> Option<Node> {
         return None;
     }
     let selection = Selection::of(sweep, x, 1, MAX_DEPTH).filter(|selection| selection.selects)?;
-    let Selection { source, channels: from, affine, origin, .. } = selection;
+    let Selection { source, channels: ref from, ref affine, ref origin, .. } = selection;
     if sweep.ty(source).dtype != DType::F32 {
         return None;
     }
     let inputs = *sweep.shape(source).get(1)?;
-    let pad_values = border(sweep, conv, &from, &affine, source, inputs)?;
+    let Some(pad_values) = border(sweep, conv, from, affine, source, inputs) else {
+        return made_first(sweep, node, &selection);
+    };
     let weights = sweep.constant(Some(w))?;
     let &[outputs, channels, ref kernel @ ..] = &weights.shape[..] else { return None };
     let taps: usize = kernel.iter().product();
@@ -227,7 +230,28 @@ fn folded(sweep: &mut Sweep, node: &Node) -> Option<Node> {
     let (merged, bias) = (sweep.add_constant(w, merged), sweep.add_constant(node.output, bias));
     let op = Op::Conv(Conv { pad_values, ..conv.clone() });
     let inputs = vec![Some(source), Some(merged), Some(bias)];
-    Some(Node { op, inputs, output: node.output, origin: join(&node.origin, &origin) })
+    Some(Node { op, inputs, output: node.output, origin: join(&node.origin, origin) })
+}
+
+/// Where no border of the image gives what the channels' border holds, a convolution of the image makes them.
+fn made_first(sweep: &mut Sweep, node: &Node, selection: &Selection) -> Option<Node> {
+    let Selection { source, channels, affine, origin, .. } = selection;
+    let colours = *sweep.shape(*source).get(1).filter(|_| sweep.is_raw_input(*source))?;
+    let row = |(&channel, &scale): (&usize, &f64)| {
+        (0..colours).map(move |k| if k == channel { scale } else { 0.0 }).collect::<Vec<f64>>()
+    };
+    let rows: Vec<f64> = channels.iter().zip(&affine.scale).flat_map(row).collect();
+    let weights = from_f64(vec![channels.len(), colours, 1, 1], &rows)?;
+    let bias = from_f64(vec![channels.len()], &affine.shift)?;
+    sweep.note(node, "its border is no border of the image: a convolution of the image makes the channels first");
+    let constants = [weights, bias].map(|tensor| Some(sweep.add_constant(node.output, tensor)));
+    let ty = sweep.ty(node.inputs[0]?).clone();
+    let made = sweep.add_value(node.output, ty);
+    let inputs = vec![Some(*source), constants[0], constants[1]];
+    sweep.emit(Node { op: plain(), inputs, output: made, origin: origin.clone() });
+    let mut inputs = node.inputs.clone();
+    inputs[0] = Some(made);
+    Some(Node { inputs, ..node.clone() })
 }
 
 /// What the border must hold so that every channel behind holds what it held: `scale[c] * r + shift[c] = p[c]`. There is
@@ -383,6 +407,6 @@ mod tests {
         let x = b.node(Op::Binary(Binary::Sub), &[x, mean]);
         let x = b.conv(x, 4, 3, 2, [1; 4]);
         let graph = b.finish(x);
-        assert!(ops(&super::super::testing::rewritten(&graph)).contains(&"Gather"));
+        assert_eq!(ops(&super::super::testing::rewritten(&graph)), ["Conv", "Conv"]);
     }
 }

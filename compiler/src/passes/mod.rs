@@ -12,6 +12,7 @@ mod affine_before;
 mod average;
 mod channels;
 mod clamp;
+mod colours;
 mod constant;
 mod dense;
 mod hard_swish;
@@ -27,7 +28,7 @@ mod prelu;
 mod relus;
 mod reshape;
 mod sigmoid;
-mod spread;
+mod softmax;
 mod sweep;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -67,7 +68,7 @@ impl fmt::Display for Applied {
     }
 }
 
-const LIST: [Pass; 26] = [
+const LIST: [Pass; 28] = [
     Pass {
         name: "fold-constants",
         rationale: "a node whose value is known, or whose value nobody reads, need not run",
@@ -104,6 +105,11 @@ const LIST: [Pass; 26] = [
         rewrite: channels::recognise,
     },
     Pass {
+        name: "recognise-colours",
+        rationale: "weighted sums of the image's channels, such as grey from colours, are one 1x1 convolution",
+        rewrite: colours::recognise,
+    },
+    Pass {
         name: "move-transposes",
         rationale: "transposes to NCHW move towards the input, all others towards the output, until they meet and cancel or become the layout of a port",
         rewrite: transpose::rewrite,
@@ -115,8 +121,13 @@ const LIST: [Pass; 26] = [
     },
     Pass {
         name: "recognise-pooling",
-        rationale: "averages over the whole map, however they are spelled, are one operator",
+        rationale: "averages and maxima over the whole map, however they are spelled, are one operator each",
         rewrite: pool::rewrite,
+    },
+    Pass {
+        name: "recognise-softmax",
+        rationale: "exponentials divided by their sum are a softmax, which is the same for shifted arguments",
+        rewrite: softmax::rewrite,
     },
     Pass { name: "recognise-norms", rationale: "a vector divided by its norm is one operator", rewrite: norm::rewrite },
     Pass {
@@ -175,9 +186,9 @@ const LIST: [Pass; 26] = [
         rewrite: affine_before::rewrite,
     },
     Pass {
-        name: "fold-spread",
-        rationale: "a channel spread over several, such as grey over colours, is read once: the convolution behind sums its weights",
-        rewrite: spread::rewrite,
+        name: "fold-colours",
+        rationale: "the convolution behind a 1x1 convolution of the image's channels, or of one channel, takes that into its weights",
+        rewrite: colours::fold,
     },
     Pass {
         name: "fold-channels",

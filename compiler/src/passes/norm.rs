@@ -17,10 +17,12 @@ pub(super) fn rewrite(sweep: &mut Sweep, node: Node) {
     sweep.emit(Node { op, inputs: vec![Some(x)], output: node.output, origin: join(&origin, &node.origin) });
 }
 
-/// A norm under construction, from the divisor up.
-struct Norm<'s, 'g> {
+/// A walk up from a divisor to what it is made of.
+pub(super) struct Spelling<'s, 'g> {
     sweep: &'s Sweep<'g>,
-    origin: Vec<String>,
+    pub origin: Vec<String>,
+    /// The values that were passed.
+    passed: Vec<ValueId>,
 }
 
 fn recognise(
@@ -33,7 +35,7 @@ fn recognise(
     if sweep.ty(x) != sweep.ty(node.output) || sweep.ty(x).dtype != DType::F32 {
         return None;
     }
-    let mut norm = Norm { sweep, origin: Vec::new() };
+    let mut norm = Spelling::new(sweep);
     let mut at = norm.skip_views(divisor);
     let mut rooted = false;
     if inverse {
@@ -56,6 +58,9 @@ fn recognise(
         epsilon = f64::max(epsilon, bound.max(0.0).sqrt());
     }
     let (terms, axis) = norm.sum(sum)?;
+    if !norm.divides_rows(x, axis) {
+        return None;
+    }
     let same = match p {
         2 => norm.squared(terms)? == x,
         _ => norm.absolute(terms)? == x,
@@ -64,9 +69,37 @@ fn recognise(
     same.then_some((x, op, norm.origin))
 }
 
-impl Norm<'_, '_> {
-    fn step(&mut self, id: ValueId) -> Option<&Node> {
+impl<'s, 'g> Spelling<'s, 'g> {
+    pub fn new(sweep: &'s Sweep<'g>) -> Self {
+        Self { sweep, origin: Vec::new(), passed: Vec::new() }
+    }
+
+    /// Whether what was passed divides each row of `x` along `axis` by the number that was computed from it: a reduction that
+    /// dropped its axis may have been broadcast along another one.
+    pub fn divides_rows(&self, x: ValueId, axis: usize) -> bool {
+        let shape = self.sweep.shape(x);
+        let mut rows = shape.to_vec();
+        rows[axis] = 1;
+        let aligned = |id: ValueId| {
+            let own = self.sweep.shape(id);
+            let mut all = vec![1; shape.len().saturating_sub(own.len())];
+            all.extend(own);
+            all
+        };
+        let broadcast = |id: ValueId| [&rows[..], shape].contains(&&aligned(id)[..]);
+        let step = |pair: &[ValueId]| {
+            let (outer, inner) = (aligned(pair[0]), aligned(pair[1]));
+            let view = self.peek(pair[0]).is_some_and(|(op, _)| *op == Op::Reshape);
+            let same =
+                if view { outer.iter().product::<usize>() == rows.iter().product::<usize>() } else { outer == inner };
+            same || (broadcast(pair[0]) && inner == rows)
+        };
+        self.passed.first().is_none_or(|&divisor| broadcast(divisor)) && self.passed.windows(2).all(step)
+    }
+
+    pub fn step(&mut self, id: ValueId) -> Option<&Node> {
         let node = self.sweep.producer(id)?;
+        self.passed.push(id);
         self.origin = join(&node.origin, &self.origin);
         Some(node)
     }
@@ -80,7 +113,7 @@ impl Norm<'_, '_> {
     }
 
     /// Past broadcasts and views, which leave the numbers as they are.
-    fn skip_views(&mut self, mut id: ValueId) -> ValueId {
+    pub fn skip_views(&mut self, mut id: ValueId) -> ValueId {
         while let Some((Op::Expand | Op::Reshape | Op::Identity, &[Some(x)])) = self.peek(id) {
             self.step(id);
             id = x;
@@ -89,7 +122,7 @@ impl Norm<'_, '_> {
     }
 
     /// What a value is the inverse of; `rooted` where it is the inverse of a square root.
-    fn inverse(&mut self, id: ValueId, rooted: &mut bool) -> Option<ValueId> {
+    pub fn inverse(&mut self, id: ValueId, rooted: &mut bool) -> Option<ValueId> {
         let x = match self.peek(id)? {
             (Op::Unary(Unary::Reciprocal), &[Some(x)]) => x,
             (Op::Binary(Binary::Div), &[Some(one), Some(x)]) if self.number(one) == Some(1.0) => x,
@@ -137,7 +170,7 @@ impl Norm<'_, '_> {
     }
 
     /// The terms of a sum along one axis, and the axis: a mean times the number of its elements.
-    fn sum(&mut self, id: ValueId) -> Option<(ValueId, usize)> {
+    pub fn sum(&mut self, id: ValueId) -> Option<(ValueId, usize)> {
         let (mean, count) = match self.peek(id)? {
             (Op::Binary(Binary::Mul), &[Some(a), Some(b)]) => match (self.number(a), self.number(b)) {
                 (Some(k), None) => (b, k),

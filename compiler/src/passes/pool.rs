@@ -1,8 +1,8 @@
-//! Averages over the whole map.
+//! Averages and maxima over the whole map.
 
 use super::reshape::grouped;
 use super::sweep::{Sweep, join};
-use crate::graph::{Node, Op, Type, ValueId};
+use crate::graph::{Node, Op, Type, ValueId, Window};
 
 pub(super) fn rewrite(sweep: &mut Sweep, mut node: Node) {
     let Some(&Some(x)) = node.inputs.first() else { return sweep.emit(node) };
@@ -20,6 +20,14 @@ pub(super) fn rewrite(sweep: &mut Sweep, mut node: Node) {
                 node.op = Op::GlobalAveragePool;
             }
             sweep.emit(node);
+        }
+        Op::ReduceMax { axes, .. } if axes[..] == [2, 3] && sweep.shape(x).len() == 4 => {
+            sweep.note(&node, "the maximum over rows and columns");
+            let &[n, c, height, width] = sweep.shape(x) else { return sweep.emit(node) };
+            node.op = Op::MaxPool {
+                window: Window { kernel: [height, width], stride: [1, 1], dilation: [1, 1], pads: [0; 4] },
+            };
+            emit_as(sweep, node, vec![n, c, 1, 1]);
         }
         Op::ReduceMean { axes, keep_dims } => {
             let (axes, keep_dims) = (axes.clone(), *keep_dims);

@@ -61,7 +61,7 @@ fn sink(sweep: &mut Sweep, node: Node) {
         inverse[p] = i;
     }
     let (mut inner, out_perm) = match &node.op {
-        Op::ReduceMean { axes, keep_dims } => {
+        Op::ReduceMean { axes, keep_dims } | Op::ReduceMax { axes, keep_dims } => {
             let mut mapped: Vec<usize> = axes.iter().map(|&a| perm[a]).collect();
             mapped.sort_unstable();
             let out_perm = if *keep_dims {
@@ -70,7 +70,12 @@ fn sink(sweep: &mut Sweep, node: Node) {
                 let kept: Vec<usize> = (0..perm.len()).filter(|axis| !mapped.contains(axis)).collect();
                 perm.iter().filter_map(|p| kept.iter().position(|k| k == p)).collect()
             };
-            (Node { op: Op::ReduceMean { axes: mapped, keep_dims: *keep_dims }, ..node.clone() }, out_perm)
+            let (axes, keep_dims) = (mapped, *keep_dims);
+            let op = match &node.op {
+                Op::ReduceMax { .. } => Op::ReduceMax { axes, keep_dims },
+                _ => Op::ReduceMean { axes, keep_dims },
+            };
+            (Node { op, ..node.clone() }, out_perm)
         }
         &Op::Softmax { axis, flat: false, log } => {
             (Node { op: Op::Softmax { axis: perm[axis], flat: false, log }, ..node.clone() }, perm)
@@ -124,6 +129,7 @@ fn data_input(sweep: &Sweep, node: &Node) -> Option<usize> {
         Op::Unary(_)
         | Op::Pad { .. }
         | Op::ReduceMean { .. }
+        | Op::ReduceMax { .. }
         | Op::Softmax { .. }
         | Op::Slice { .. }
         | Op::LpNormalize { .. } => Some(0),

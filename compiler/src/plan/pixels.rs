@@ -35,8 +35,8 @@ impl Pixels {
 
     /// The same where a model's first operators scale what it reads.
     #[must_use]
-    pub fn scaled_by(self, model: &Model) -> Self {
-        if self == Self::Normalized && scales_its_input(model) { Self::Scaled } else { self }
+    pub fn scaled_by(self, model: &Model, input: &str) -> Self {
+        if self == Self::Normalized && scales_its_input(model, input) { Self::Scaled } else { self }
     }
 
     /// The name that both sides have for it.
@@ -81,8 +81,8 @@ impl Pixels {
 }
 
 /// Whether arithmetic stands between the input and the first convolution.
-fn scales_its_input(model: &Model) -> bool {
-    let Some(input) = model.graph.inputs.first() else { return false };
+fn scales_its_input(model: &Model, input: &str) -> bool {
+    let Some(input) = model.graph.inputs.iter().find(|port| port.name == input) else { return false };
     let mut value = &input.name;
     // A chain that goes in circles was refused when the file was read.
     while let Some(node) = model.graph.nodes.iter().find(|node| node.inputs.contains(value)) {
@@ -109,7 +109,7 @@ impl Plan {
     /// The plan with what the model's own operators make of its input.
     #[must_use]
     pub fn of_model(mut self, model: &Model) -> Self {
-        self.classes.pixels = std::mem::take(&mut self.classes.pixels).scaled_by(model);
+        self.classes.pixels = std::mem::take(&mut self.classes.pixels).scaled_by(model, &self.network.input.name);
         self
     }
 
@@ -117,11 +117,11 @@ impl Plan {
     /// is no picture.
     pub fn describe_input(&self) -> Option<String> {
         let port = &self.network.input;
-        let channels = match (&port.shape[..], port.layout) {
-            (&[_, channels, _, _], Layout::Nchw) | (&[_, _, _, channels], Layout::Nhwc) => channels,
-            _ => return None,
+        let name = match (port.shape.len(), port.layout) {
+            (4, _) => port.axes().to_string(),
+            _ => self.network.flat_image()?,
         };
-        let name = if port.layout == Layout::Nchw { "NCHW" } else { "NHWC" };
+        let channels = self.network.maps.get(self.network.input_map.0 as usize)?.channels;
         let channels = match channels {
             1 => "one channel, grey".to_string(),
             3 => "channels as the model was trained, mostly red, green, blue".to_string(),

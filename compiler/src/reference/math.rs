@@ -37,6 +37,7 @@ pub(super) fn unary(op: Unary, x: &Array) -> Result<Values, String> {
         Unary::Reciprocal => Box::new(f64::recip),
         Unary::Neg => Box::new(|v| -v),
         Unary::Exp => Box::new(f64::exp),
+        Unary::Log => Box::new(f64::ln),
     };
     Ok(match &x.values {
         Values::Float(values) => Values::Float(values.iter().map(|&v| f(v)).collect()),
@@ -141,6 +142,20 @@ pub(super) fn mean(x: &Array, axes: &[usize]) -> Result<Vec<f64>, String> {
         *sum /= count as f64;
     }
     Ok(sums)
+}
+
+pub(super) fn largest(x: &Array, axes: &[usize]) -> Result<Vec<f64>, String> {
+    let kept: Vec<usize> = x.shape().iter().enumerate().map(|(i, &d)| if axes.contains(&i) { 1 } else { d }).collect();
+    let mut most = vec![f64::NEG_INFINITY; kept.iter().product()];
+    let mut values = x.floats()?.iter();
+    walk(x.shape(), &broadcast_strides(&kept, x.shape()), 0, |offset| {
+        if let Some(&value) = values.next()
+            && !(value <= most[offset] || most[offset].is_nan())
+        {
+            most[offset] = value;
+        }
+    });
+    Ok(most)
 }
 
 pub(super) fn softmax(x: &Array, axis: usize, flat: bool, log: bool) -> Result<Vec<f64>, String> {

@@ -160,6 +160,7 @@ fn apply(op: &Op, inputs: &[Option<&Array>], ty: &Type) -> Result<Array, String>
         Op::MaxPool { window } => window::max_pool(window, x, shape)?,
         Op::GlobalAveragePool => Values::Float(math::mean(x, &[2, 3])?),
         Op::ReduceMean { axes, .. } => Values::Float(math::mean(x, axes)?),
+        Op::ReduceMax { axes, .. } => Values::Float(math::largest(x, axes)?),
         Op::BatchNorm { epsilon } => {
             Values::Float(math::batch_norm(x, [input(1)?, input(2)?, input(3)?, input(4)?], *epsilon)?)
         }

@@ -9,7 +9,7 @@ pub mod table;
 pub use layers::{Layer, layers};
 pub use survey::Survey;
 
-use crate::network::{FeatureMap, Layout, Port, facts::Facts};
+use crate::network::{FeatureMap, Port, facts::Facts};
 use crate::plan::{Plan, thousands};
 use layers::PAPER;
 use std::fmt;
@@ -22,6 +22,8 @@ pub struct Report {
     pub name: String,
     /// The model's input.
     pub input: Port,
+    /// The image that an input of other than four axes holds.
+    pub flat_image: Option<String>,
     /// The model's outputs.
     pub outputs: Vec<Port>,
     /// Images per inference.
@@ -43,6 +45,7 @@ impl Report {
         Self {
             name: network.name.clone(),
             input: network.input.clone(),
+            flat_image: network.flat_image(),
             outputs: network.outputs.iter().map(|output| output.port.clone()).collect(),
             batch: network.batch,
             facts: network.facts(),
@@ -77,7 +80,8 @@ impl Report {
             exact(self.weight_bytes)
         )?;
         writeln!(f, "  arena                {} ({} bytes)", bytes(self.arena_bytes), exact(self.arena_bytes))?;
-        writeln!(f, "  input                {} {}", port(&self.input), self.input_order())?;
+        let image = self.flat_image.as_ref().map(|image| format!(": {image}")).unwrap_or_default();
+        writeln!(f, "  input                {} {}{image}", port(&self.input), self.input.axes())?;
         for (at, output) in self.outputs.iter().enumerate() {
             writeln!(f, "  {:<20} {}", if at == 0 { "output" } else { "" }, port(output))?;
         }
@@ -85,13 +89,6 @@ impl Report {
             writeln!(f, "  batch                {} images, one after the other in one arena", self.batch)?;
         }
         Ok(())
-    }
-
-    fn input_order(&self) -> &'static str {
-        match self.input.layout {
-            Layout::Nchw => "NCHW",
-            Layout::Nhwc => "NHWC",
-        }
     }
 
     fn write_layers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -57,6 +57,7 @@ pub(super) fn unary(lowering: &mut Lowering, call: &Call) -> Result<(), Problem>
         "Sqrt" => Unary::Sqrt,
         "Reciprocal" => Unary::Reciprocal,
         "Neg" => Unary::Neg,
+        "Log" => Unary::Log,
         _ => Unary::Exp,
     };
     lowering.emit(call, Op::Unary(op), &call.inputs).map(drop)
@@ -70,6 +71,16 @@ pub(super) fn hard_sigmoid(lowering: &mut Lowering, call: &Call) -> Result<(), P
 pub(super) fn leaky_relu(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
     let activation = Activation::LeakyRelu { alpha: call.float("alpha", 0.01)? };
     lowering.emit(call, Op::Unary(Unary::Act(activation)), &call.inputs).map(drop)
+}
+
+/// `x * sigmoid(alpha x)`: swish where alpha is 1.
+pub(super) fn quick_gelu(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
+    let alpha = call.float("alpha", 1.702)?;
+    if alpha != 1.0 {
+        return Err(Problem::new("this activation is not supported")
+            .expected("alpha = 1, which is swish", format!("alpha = {alpha}")));
+    }
+    lowering.emit(call, Op::Unary(Unary::Act(Activation::Swish)), &call.inputs).map(drop)
 }
 
 pub(super) fn prelu(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {

@@ -2,12 +2,15 @@
 
 use super::call::Call;
 use super::linear::reduced_axes;
-use super::lower::Lowering;
+use super::lower::{Comparison, Lowering};
 use crate::diagnostic::Problem;
-use crate::graph::{Binary, DType, Op, Tensor, Type, Unary, infer};
+use crate::graph::{Binary, DType, Op, Tensor, Type, Unary, ValueId, infer};
 use crate::reference;
 
 pub(super) fn choose(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
+    if let Some(comparison) = call.node.inputs.first().and_then(|name| lowering.comparison(name)).cloned() {
+        return select(lowering, call, &comparison);
+    }
     let (condition, a, b) = (known(lowering, call, 0)?, known(lowering, call, 1)?, known(lowering, call, 2)?);
     if a.dtype != b.dtype || condition.dtype != DType::Bool {
         let found = format!("{}, {} and {}", condition.ty(), a.ty(), b.ty());
@@ -31,8 +34,41 @@ pub(super) fn choose(lowering: &mut Lowering, call: &Call) -> Result<(), Problem
     lowering.emit_constant(call, tensor)
 }
 
+/// A choice between computed values: the larger or smaller of two, or a value and a multiple of it on either side of 0.
+fn select(lowering: &mut Lowering, call: &Call, comparison: &Comparison) -> Result<(), Problem> {
+    let &Comparison { more, less, .. } = comparison;
+    let (then, otherwise) = (call.input(1)?, call.input(2)?);
+    let number = |id: ValueId| lowering.constant(id).and_then(Tensor::scalar);
+    let same = |a: ValueId, b: ValueId| a == b || number(a).is_some_and(|value| number(b) == Some(value));
+    let bound = [Some(more), Some(less)];
+    if same(then, more) && same(otherwise, less) {
+        return lowering.emit(call, Op::Binary(Binary::Max), &bound).map(drop);
+    }
+    if same(then, less) && same(otherwise, more) {
+        return lowering.emit(call, Op::Binary(Binary::Min), &bound).map(drop);
+    }
+    let (x, multiple) = match (number(more), number(less)) {
+        (None, Some(0.0)) if then == more => (more, otherwise),
+        (Some(0.0), None) if otherwise == less => (less, then),
+        _ => (more, more),
+    };
+    let slope = lowering.producer(multiple).and_then(|node| match (&node.op, &node.inputs[..]) {
+        (Op::Binary(Binary::Mul), &[Some(a), Some(k)]) if a == x => Some(k),
+        (Op::Binary(Binary::Mul), &[Some(k), Some(a)]) if a == x => Some(k),
+        _ => None,
+    });
+    match slope.filter(|&k| lowering.constant(k).is_some()) {
+        Some(slope) => lowering.emit(call, Op::PRelu, &[Some(x), Some(slope)]).map(drop),
+        None => Err(Problem::new("a choice by computed values that is no activation")
+            .expected("x > k ? x : k, x > 0 ? x : slope * x, and their kin", "another choice")),
+    }
+}
+
 /// Comparisons, logic and the remainder, of integers or booleans or of floats.
 pub(super) fn compare(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
+    if let Some(comparison) = computed(lowering, call)? {
+        return lowering.compare_later(call, comparison);
+    }
     let (a, b) = (known(lowering, call, 0)?, known(lowering, call, 1)?);
     if a.dtype != b.dtype {
         let found = format!("{} and {}", a.ty(), b.ty());
@@ -52,6 +88,20 @@ pub(super) fn compare(lowering: &mut Lowering, call: &Call) -> Result<(), Proble
         _ => a.to_f64().iter().zip(&b.to_f64()).map(|(a, b)| ordered(op, a, b).into()).collect(),
     };
     lowering.emit_constant(call, Tensor::int(DType::Bool, shape, results))
+}
+
+/// A comparison of floats of which one is computed.
+fn computed(lowering: &Lowering, call: &Call) -> Result<Option<Comparison>, Problem> {
+    let (a, b) = (call.input(0)?, call.input(1)?);
+    let Some(problem) = known(lowering, call, 0).and(known(lowering, call, 1)).err() else { return Ok(None) };
+    let [first, second] = [a, b].map(|id| lowering.ty(id).dtype);
+    let (more, less) = match call.node.op_type.as_str() {
+        "Greater" | "GreaterOrEqual" => (a, b),
+        "Less" | "LessOrEqual" => (b, a),
+        _ => return Ok(None),
+    };
+    let problem = Some(problem.at(call.node.label(), call.node.operator()));
+    Ok((first.is_float() && second.is_float()).then_some(Comparison { more, less, problem }))
 }
 
 fn ordered<T: PartialOrd + Default>(op: &str, a: &T, b: &T) -> bool {

@@ -17,6 +17,7 @@ pub(super) fn operator(domain: &str, op: &str) -> Option<Lower> {
         ("", "AveragePool") => window::average_pool,
         ("", "MaxPool") => window::max_pool,
         ("", "GlobalAveragePool") => window::global_average_pool,
+        ("", "GlobalMaxPool") => window::global_max_pool,
         ("", "Pad") => window::pad,
         ("", "BatchNormalization") => linear::batch_norm,
         ("", "Gemm") => linear::gemm,
@@ -42,11 +43,14 @@ pub(super) fn operator(domain: &str, op: &str) -> Option<Lower> {
         ("", "Add" | "Sub" | "Mul" | "Div") => elementwise::binary,
         ("", "Pow") => elementwise::pow,
         ("", "Min" | "Max" | "Sum") => elementwise::variadic,
-        ("", "Relu" | "HardSwish" | "Sigmoid" | "Tanh" | "Sqrt" | "Reciprocal" | "Neg" | "Exp") => elementwise::unary,
+        ("", "Relu" | "HardSwish" | "Sigmoid" | "Tanh" | "Sqrt" | "Reciprocal" | "Neg" | "Exp" | "Log") => {
+            elementwise::unary
+        }
         ("", "HardSigmoid") => elementwise::hard_sigmoid,
         ("", "LeakyRelu") => elementwise::leaky_relu,
         ("", "PRelu") => elementwise::prelu,
         ("", "Clip") => elementwise::clip,
+        ("com.microsoft", "QuickGelu") => elementwise::quick_gelu,
         ("", "Identity" | "Dropout") => elementwise::identity,
         ("", "Cast" | "CastLike") => elementwise::cast,
         ("", "Reshape") => shape::reshape,
@@ -59,6 +63,7 @@ pub(super) fn operator(domain: &str, op: &str) -> Option<Lower> {
         ("", "Split") => shape::split,
         ("", "Gather") => shape::gather,
         ("", "Expand") => shape::expand,
+        ("", "Resize") => shape::resize,
         ("", "Tile") => shape::tile,
         ("", "Constant") => constants::constant,
         ("", "ConstantOfShape") => constants::constant_of_shape,
@@ -69,7 +74,8 @@ pub(super) fn operator(domain: &str, op: &str) -> Option<Lower> {
         ("", "Equal" | "Less" | "LessOrEqual" | "Greater" | "GreaterOrEqual" | "And" | "Or" | "Mod") => fold::compare,
         ("", "Not" | "Abs" | "Floor" | "Ceil") => fold::pointwise,
         ("", "ReduceSum" | "ReduceSumSquare" | "ReduceL1" | "ReduceL2") => reduce::sum,
-        ("", "ReduceProd" | "ReduceMax" | "ReduceMin") => fold::reduce,
+        ("", "ReduceMax") => reduce::largest,
+        ("", "ReduceProd" | "ReduceMin") => fold::reduce,
         _ => return None,
     })
 }
@@ -98,7 +104,7 @@ pub(super) fn unknown(node: &Node) -> Problem {
             unsupported.hint("quantise the model in the form of QuantizeLinear and DequantizeLinear (QDQ)")
         }
         ("", "NonMaxSuppression" | "TopK" | "RoiAlign" | "MaxRoiPool") => unsupported
-            .hint("leave what is done with the network's results to the program: end the model in front of it, with onnx.utils.extract_model"),
+            .hint("leave what is done with the network's results to the program"),
         ("", "LSTM" | "GRU" | "RNN" | "Attention" | "RotaryEmbedding" | "LinearAttention") => {
             unsupported.hint("recurrent networks and transformers need another tool: compile an image network")
         }
@@ -111,8 +117,6 @@ pub(super) fn unknown(node: &Node) -> Problem {
         (domain, _) if !domain.is_empty() && domain != "com.microsoft" => {
             unsupported.hint("it is no operator of ONNX: export the model with standard operators alone")
         }
-        _ => unsupported.hint(
-            "export the model without it, or end the model in front of it, with onnx.utils.extract_model",
-        ),
+        _ => unsupported.hint("export the model without it"),
     }
 }

@@ -23,6 +23,9 @@ pub(super) fn run(model: &Model, ports: &Ports, shape: Vec<usize>, own: Option<&
     if own.is_none() {
         lowering.check_declarations(model, ports.input);
     }
+    for name in &ports.outputs {
+        lowering.refuse_comparison(name);
+    }
     let mut problems = lowering.unknown;
     problems.append(&mut lowering.problems);
     if !problems.is_empty() {
@@ -53,6 +56,15 @@ pub(super) fn needed<'m>(
     (live, needed)
 }
 
+/// Whether `more` is above `less`, both computed or one of them constant.
+#[derive(Debug, Clone)]
+pub(super) struct Comparison {
+    pub(super) more: ValueId,
+    pub(super) less: ValueId,
+    /// What is wrong where something else than a choice reads it, until that is reported.
+    pub(super) problem: Option<Problem>,
+}
+
 /// A graph under construction.
 pub(super) struct Lowering<'a> {
     graph: Graph,
@@ -68,6 +80,8 @@ pub(super) struct Lowering<'a> {
     foldable: usize,
     /// Constants of other floating-point types, as f32.
     as_f32: HashMap<ValueId, ValueId>,
+    /// Comparisons of computed values by the names of their results, which only a choice may read.
+    comparisons: HashMap<String, Comparison>,
 }
 
 impl<'a> Lowering<'a> {
@@ -95,6 +109,7 @@ impl<'a> Lowering<'a> {
             problems: Vec::new(),
             foldable: FOLDED_ELEMENTS,
             as_f32: HashMap::new(),
+            comparisons: HashMap::new(),
         };
         let defined = model.graph.nodes.iter().flat_map(|n| &n.outputs);
         let defined = defined.chain(model.graph.initializers.iter().map(|(name, _)| name));
@@ -143,9 +158,16 @@ impl<'a> Lowering<'a> {
             return self.poison(node);
         }
         let mut inputs = Vec::with_capacity(node.inputs.len());
-        for name in &node.inputs {
+        for (i, name) in node.inputs.iter().enumerate() {
             match self.named(name) {
                 _ if name.is_empty() => inputs.push(None),
+                _ if self.comparisons.contains_key(name) => {
+                    if (node.op_type.as_str(), i) != ("Where", 0) {
+                        self.refuse_comparison(name);
+                        return self.poison(node);
+                    }
+                    inputs.push(None);
+                }
                 Some(Some(id)) => inputs.push(Some(id)),
                 _ => return self.poison(node),
             }
@@ -158,6 +180,30 @@ impl<'a> Lowering<'a> {
             self.problems.push(problem);
             self.poison(node);
         }
+    }
+
+    /// Keeps a comparison of computed values for the choice that reads it.
+    pub(super) fn compare_later(&mut self, call: &Call, comparison: Comparison) -> Result<(), Problem> {
+        let name = output_name(call, 0)?;
+        self.names.insert(name.into(), None);
+        self.comparisons.insert(name.into(), comparison);
+        Ok(())
+    }
+
+    /// The comparison whose result has this name.
+    pub(super) fn comparison(&self, name: &str) -> Option<&Comparison> {
+        self.comparisons.get(name)
+    }
+
+    /// Reports a comparison that something else than a choice reads, once.
+    fn refuse_comparison(&mut self, name: &str) {
+        let problem = self.comparisons.get_mut(name).and_then(|comparison| comparison.problem.take());
+        self.problems.extend(problem);
+    }
+
+    /// The operator that computes a value.
+    pub(super) fn producer(&self, id: ValueId) -> Option<&Node> {
+        self.graph.nodes.iter().rfind(|node| node.output == id)
     }
 
     /// Every value whose type the file declares is what it says.

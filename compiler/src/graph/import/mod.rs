@@ -137,7 +137,11 @@ fn base_graph(model: &Model, ports: &Ports, dims: &[Dim], options: &Options) -> 
     }
     let input = ports.input;
     let name = &input.name;
-    let Some(resolution) = options.resolution.filter(|_| fixed.len() == 4) else {
+    // Rows and columns as PyTorch has them, or as TensorFlow has them, as far as they are known.
+    let known = |axes: &[usize; 2]| options.resolution.is_some() || axes.iter().all(|&axis| fixed[axis].is_some());
+    let images: Vec<[usize; 2]> =
+        if fixed.len() == 4 { [[2, 3], [1, 2]].into_iter().filter(known).collect() } else { vec![] };
+    if images.is_empty() {
         let dims: Vec<String> = dims.iter().map(dim_text).collect();
         let problem = Problem::new(format!("the shape of the input {name:?} is not known"))
             .expected(
@@ -146,10 +150,10 @@ fn base_graph(model: &Model, ports: &Ports, dims: &[Dim], options: &Options) -> 
             )
             .advise(Setting::Resolution);
         return Err(problem.into());
-    };
+    }
     let attempt = |axes: [usize; 2]| {
         let mut shape = fixed.clone();
-        for (axis, size) in axes.into_iter().zip(resolution) {
+        for (axis, size) in axes.into_iter().zip(options.resolution.unwrap_or_default()) {
             shape[axis] = shape[axis].or(Some(size));
         }
         let channels = (1..4).find(|axis| !axes.contains(axis)).unwrap_or(1);
@@ -170,8 +174,14 @@ fn base_graph(model: &Model, ports: &Ports, dims: &[Dim], options: &Options) -> 
         let message = format!("the number of channels of the input {name:?} is not known");
         Err(refusal.unwrap_or_else(|| Problem::new(message).into()))
     };
-    let first = attempt([2, 3]);
-    first.or_else(|error: Error| attempt([1, 2]).map_err(|_| error))
+    let mut refusal = None;
+    for axes in images {
+        match attempt(axes) {
+            Ok(graph) => return Ok(graph),
+            Err(error) => drop(refusal.get_or_insert(error)),
+        }
+    }
+    Err(refusal.unwrap_or_else(|| no_layout(input)))
 }
 
 fn no_layout(input: &ValueInfo) -> Error {

@@ -1,4 +1,4 @@
-//! Sums and norms over axes: means times the number of elements.
+//! Sums and norms over axes, which are means times the number of elements, and maxima.
 
 use super::call::Call;
 use super::fold;
@@ -40,6 +40,19 @@ pub(super) fn sum(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
         return lowering.emit(call, Op::Unary(Unary::Sqrt), &[Some(sum)]).map(drop);
     }
     lowering.emit(call, Op::Binary(Binary::Mul), &inputs).map(drop)
+}
+
+pub(super) fn largest(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
+    let x = call.input(0)?;
+    if lowering.constant(x).is_some() {
+        return fold::reduce(lowering, call);
+    }
+    let rank = lowering.ty(x).shape.len();
+    let Some(axes) = reduced_axes(lowering, call, 18, rank)? else {
+        return lowering.emit(call, Op::Identity, &[Some(x)]).map(drop);
+    };
+    let keep_dims = call.flag("keepdims", true)?;
+    lowering.emit(call, Op::ReduceMax { axes, keep_dims }, &[Some(x)]).map(drop)
 }
 
 fn inner(lowering: &mut Lowering, call: &Call, op: Binary, [a, b]: [ValueId; 2]) -> Result<ValueId, Problem> {

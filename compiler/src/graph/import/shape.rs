@@ -1,6 +1,7 @@
 //! Operators that move elements or rename their axes.
 
 use super::call::{Call, axes, axis};
+use super::lookup;
 use super::lower::Lowering;
 use super::resize;
 use crate::diagnostic::Problem;
@@ -152,6 +153,27 @@ pub(super) fn expand(lowering: &mut Lowering, call: &Call) -> Result<(), Problem
 }
 
 /// Copies beside each other along each axis: a broadcast where there is one element, else a concatenation.
+/// A resize to the size that is there; any other is refused.
+pub(super) fn resize(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
+    let x = call.input(0)?;
+    let shape = lowering.ty(x).shape.clone();
+    let given = match call.ints("axes")? {
+        Some(given) => given.iter().map(|&a| axis(a, shape.len())).collect::<Result<Vec<_>, _>>()?,
+        None => (0..shape.len()).collect(),
+    };
+    let scales = call.optional(if call.opset < 11 { 1 } else { 2 }).filter(|&id| !lowering.ty(id).is_empty());
+    let same = match scales.or_else(|| call.optional(3)).and_then(|id| lowering.constant(id)) {
+        Some(wanted) if wanted.len() != given.len() => false,
+        Some(wanted) if scales.is_some() => wanted.to_f64().iter().all(|&scale| scale == 1.0),
+        Some(wanted) => wanted.to_f64().iter().zip(&given).all(|(&size, &axis)| size == shape[axis] as f64),
+        None => false,
+    };
+    if !same || call.string("coordinate_transformation_mode", "half_pixel")? == "tf_crop_and_resize" {
+        return Err(lookup::unknown(call.node));
+    }
+    lowering.emit(call, Op::Identity, &[Some(x)]).map(drop)
+}
+
 pub(super) fn tile(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
     call.at_most(2)?;
     let mut x = call.input(0)?;

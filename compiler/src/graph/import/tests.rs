@@ -1,8 +1,9 @@
-use crate::graph::{self, DType, Graph, Op, Tensor, Type};
+use crate::graph::{self, DType, Graph, Op, Tensor, Type, ValueId};
 use crate::onnx::Model;
 use crate::onnx::author::{Author, Dim, Node, Storage};
 use crate::{Error, Options, reference};
 
+mod choices;
 mod refusals;
 mod structure;
 

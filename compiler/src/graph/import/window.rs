@@ -106,6 +106,13 @@ pub(super) fn global_average_pool(lowering: &mut Lowering, call: &Call) -> Resul
     lowering.emit(call, Op::GlobalAveragePool, &call.inputs).map(drop)
 }
 
+pub(super) fn global_max_pool(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
+    let x = call.input(0)?;
+    let kernel = image(lowering.ty(x))?;
+    let window = Window { kernel, stride: [1, 1], dilation: [1, 1], pads: [0; 4] };
+    lowering.emit(call, Op::MaxPool { window }, &[Some(x)]).map(drop)
+}
+
 pub(super) fn pad(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
     call.at_most(4)?;
     let x = call.input(0)?;

@@ -12,17 +12,46 @@ pub(crate) fn check(node: &Node, row: &Row, opset: i64) -> Vec<Problem> {
         let problem = Problem::new(format!("{} is an operator {}", row.name, era(&row.opsets)));
         return vec![declared(problem.expected(wanted(&row.opsets), found), opset)];
     }
+    let given: Vec<&(String, Attribute)> = node.attributes.iter().filter(|(name, _)| !is_private(name)).collect();
     let mut problems: Vec<Problem> =
-        node.attributes.iter().filter_map(|(name, value)| attribute(row, name, value, opset).err()).collect();
+        given.iter().filter_map(|(name, value)| attribute(row, name, value, opset).err()).collect();
+    problems.extend(of_other_opsets(row, given.iter().map(|(name, _)| name.as_str()), opset));
+    if !problems.is_empty() {
+        return problems;
+    }
+    problems.extend(values("input", &row.inputs, &node.inputs, opset).err());
+    problems.extend(values("output", &row.outputs, &node.outputs, opset).err());
     for slot in active(&row.attributes, opset).filter(|slot| slot.count == Count::One) {
-        if node.attribute(slot.name).is_none() {
+        // What is an input in another opset may have been given as one.
+        let misplaced = !problems.is_empty() && row.inputs.iter().any(|input| input.name == slot.name);
+        if node.attribute(slot.name).is_none() && !misplaced {
             problems
                 .push(Problem::new(format!("the attribute {:?} is missing", slot.name)).expected(slot.kind, "none"));
         }
     }
-    if problems.is_empty() {
-        problems.extend(values("input", &row.inputs, &node.inputs, opset).err());
-        problems.extend(values("output", &row.outputs, &node.outputs, opset).err());
+    problems
+}
+
+/// Attributes that only other opsets know, the first of each reason.
+fn of_other_opsets<'n>(row: &Row, names: impl Iterator<Item = &'n str>, opset: i64) -> Vec<Problem> {
+    let mut reasons: Vec<String> = Vec::new();
+    let mut problems = Vec::new();
+    for name in names {
+        let known: Vec<&Slot> = row.attributes.iter().filter(|slot| slot.name == name).collect();
+        let Some(slot) = known.first().filter(|_| !known.iter().any(|slot| slot.opsets.contains(&opset))) else {
+            continue;
+        };
+        let as_input = row.inputs.iter().find(|input| input.name == name && input.opsets.contains(&opset));
+        let reason = match as_input {
+            Some(input) => format!("an input {}", era(&input.opsets)),
+            None => format!("known only {}", era(&slot.opsets)),
+        };
+        if reasons.contains(&reason) {
+            continue;
+        }
+        let problem = Problem::new(format!("{} has the attribute {name:?}, {reason}", row.name));
+        problems.push(declared(problem.expected(wanted(&slot.opsets), format!("opset {opset}")), opset));
+        reasons.push(reason);
     }
     problems
 }
@@ -32,10 +61,8 @@ fn is_private(name: &str) -> bool {
     name.starts_with("onnx.")
 }
 
+/// An attribute that no opset knows, or one of the wrong type.
 fn attribute(row: &Row, name: &str, value: &Attribute, opset: i64) -> Result<(), Problem> {
-    if is_private(name) {
-        return Ok(());
-    }
     let known: Vec<&Slot> = row.attributes.iter().filter(|slot| slot.name == name).collect();
     if let Some(slot) = known.iter().find(|slot| slot.opsets.contains(&opset)) {
         return match kind(value) {
@@ -45,21 +72,14 @@ fn attribute(row: &Row, name: &str, value: &Attribute, opset: i64) -> Result<(),
             _ => Ok(()),
         };
     }
-    let Some(slot) = known.first() else {
+    if known.is_empty() {
         let names: Vec<&str> = active(&row.attributes, opset).map(|slot| slot.name).collect();
         let names = if names.is_empty() { "no attribute".into() } else { names.join(", ") };
         return Err(Problem::new(format!("{} has no attribute {name:?} in any opset", row.name))
             .expected(names, name)
             .hint("it can't be ignored: remove it if it means nothing, or export the model in operators of ONNX"));
-    };
-    let as_input = row.inputs.iter().find(|input| input.name == name && input.opsets.contains(&opset));
-    let problem = match as_input {
-        Some(input) => {
-            Problem::new(format!("{} has the attribute {name:?}, an input {}", row.name, era(&input.opsets)))
-        }
-        None => Problem::new(format!("{} has the attribute {name:?}, known only {}", row.name, era(&slot.opsets))),
-    };
-    Err(declared(problem.expected(wanted(&slot.opsets), format!("opset {opset}")), opset))
+    }
+    Ok(())
 }
 
 /// Inputs or outputs.

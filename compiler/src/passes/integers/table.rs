@@ -89,6 +89,7 @@ fn unary(op: Unary, x: f32) -> f32 {
         Unary::Reciprocal => x.recip(),
         Unary::Neg => -x,
         Unary::Exp => f64::from(x).exp() as f32,
+        Unary::Log => f64::from(x).ln() as f32,
     }
 }
 

@@ -48,6 +48,7 @@ fn nodes_of_another_opset_are_refused() {
     refused(17, Node::new("ReduceMean", ["x", "p"], ["y"]), &[("p", &[2, 3])], "since opset 18");
     refused(13, Node::new("Pad", ["x"], ["y"]).ints("pads", [0; 8]), &[], new);
     refused(13, Node::new("Slice", ["x"], ["y"]).ints("starts", [0]).ints("ends", [1]), &[], "\"starts\", an input");
+    refused(10, Node::new("Pad", ["x", "p"], ["y"]), &[("p", &[0; 8])], "\"pads\" is an input since opset 11");
     refused(13, Node::new("HardSwish", ["x"], ["y"]), &[], "HardSwish is an operator since opset 14");
     refused(13, Node::new("Dropout", ["x"], ["y"]).float("ratio", 0.5), &[], new);
     refused(

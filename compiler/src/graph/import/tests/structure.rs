@@ -192,7 +192,8 @@ fn fused_gemms_are_taken_apart() {
 #[test]
 fn channels_come_from_the_weights() {
     let image = |channels: usize, first: [&str; 4]| {
-        let dims: Vec<Dim> = first.iter().map(|&name| name.into()).collect();
+        let dim = |&name: &&str| name.parse::<usize>().map_or_else(|_| name.into(), Dim::from);
+        let dims: Vec<Dim> = first.iter().map(dim).collect();
         Author::new("g", 13).input("x", DType::F32, dims).output("y", DType::F32, []).initializer(
             "w",
             &Tensor::f32([2, channels, 1, 1], vec![1.0; 2 * channels]),
@@ -209,6 +210,15 @@ fn channels_come_from_the_weights() {
             .node(Node::new("Conv", ["t", "w"], ["y"]));
         let graph = import_with(&nhwc, &options).unwrap();
         assert_eq!(graph.ty(graph.input).shape, [1, 6, 8, channels]);
+
+        let known = image(channels, ["n", "c", "6", "8"]).node(Node::new("Conv", ["x", "w"], ["y"]));
+        assert_eq!(import(&known).ty(ValueId(0)).shape, [1, channels, 6, 8]);
+        let known = image(channels, ["1", "6", "8", "c"])
+            .node(Node::new("Transpose", ["x"], ["t"]).ints("perm", [0, 3, 1, 2]))
+            .node(Node::new("Conv", ["t", "w"], ["y"]));
+        assert_eq!(import(&known).ty(ValueId(0)).shape, [1, 6, 8, channels]);
+        let open = image(channels, ["n", "c", "6", "w"]).node(Node::new("Conv", ["x", "w"], ["y"]));
+        assert!(refusal(&open, &Options::default()).contains("resolution = [H, W]"));
     }
 }
 
