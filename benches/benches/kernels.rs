@@ -45,7 +45,7 @@ impl Memory {
 
 /// A square map of whole rows in groups of `group`, at a number of floats in the arena.
 fn map(at: usize, size: usize, channels: usize, group: usize) -> Map {
-    Map { offset: at * 4, height: size, width: size, channels, group, ring: size.div_ceil(group) }
+    Map { offset: at * 4, height: size, width: size, channels, group, ring: size.div_ceil(group), bytes: 4 }
 }
 
 fn window(stride: usize) -> Window {
@@ -54,7 +54,7 @@ fn window(stride: usize) -> Window {
 
 /// One link with its weights at the start of the blob.
 fn chain(kind: LinkKind, input: Map, window: Window, output: Map) -> Chain {
-    let link = Link { kind, groups: 1, input, window, weights: 0, epilogue: RELU6, output };
+    let link = Link { kind, groups: 1, input, window, weights: 0, epilogue: RELU6, output, codes: None };
     Chain { stem: None, links: vec![link].leak() }
 }
 
@@ -115,6 +115,7 @@ fn stem(bencher: Bencher, layout: Layout) {
         epilogue: RELU6,
         output: map(0, size, n, 4),
         scratch: scratch * 4,
+        codes: None,
     };
     let stage = Chain { stem: Some(stem), links: &[] };
     let mut memory = Memory::new(n * 28, scratch + 4 * 3 * 240);

@@ -20,6 +20,8 @@ pub(crate) enum Value {
     Floats(Vec<f32>),
     /// A named constant of a type.
     Constant(&'static str, &'static str),
+    /// A reference to what is absent.
+    Absent,
     /// A map, or none.
     Map(Option<Map>),
     /// A structure: its type, and its fields in order.
@@ -31,9 +33,17 @@ fn optional(offset: Option<usize>) -> Value {
 }
 
 /// The fields of a map, in order.
-pub(crate) fn map(map: &Map) -> [(&'static str, usize); 6] {
-    let Map { offset, height, width, channels, group, ring, element: _ } = *map;
-    [("offset", offset), ("height", height), ("width", width), ("channels", channels), ("group", group), ("ring", ring)]
+pub(crate) fn map(map: &Map) -> [(&'static str, usize); 7] {
+    let Map { offset, height, width, channels, group, ring, element } = *map;
+    [
+        ("offset", offset),
+        ("height", height),
+        ("width", width),
+        ("channels", channels),
+        ("group", group),
+        ("ring", ring),
+        ("bytes", element.bytes()),
+    ]
 }
 
 pub(crate) fn layout(layout: Layout) -> Value {
@@ -98,6 +108,7 @@ pub(crate) fn stem(link: &Link) -> Option<Value> {
         ("epilogue", epilogue(&link.epilogue)),
         ("output", Value::Map(Some(link.output))),
         ("scratch", Value::Size(*scratch)),
+        ("codes", Value::Absent),
     ];
     Some(Value::Struct("Stem", fields))
 }
@@ -116,6 +127,7 @@ pub(crate) fn link(link: &Link) -> Option<Value> {
         ("weights", optional(link.weights)),
         ("epilogue", epilogue(&link.epilogue)),
         ("output", Value::Map(Some(link.output))),
+        ("codes", Value::Absent),
     ];
     Some(Value::Struct("Link", fields))
 }

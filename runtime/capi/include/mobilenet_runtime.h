@@ -17,7 +17,7 @@ extern "C" {
 #endif
 
 /* Version of the contract between the code, this header and the library. */
-#define MOBILENET_RT_ABI 2u
+#define MOBILENET_RT_ABI 3u
 
 /* mobilenet_rt_inference.status */
 #define MOBILENET_RT_OK 0
@@ -35,10 +35,26 @@ typedef struct mobilenet_rt_inference {
     int32_t status;
 } mobilenet_rt_inference;
 
-/* A feature map: groups of rows, channels blocked by 16 inside a group; group q lies in slot q % ring. */
+/* A feature map: groups of rows, channels blocked by 16 inside a group; group q lies in slot q % ring. Elements have 4 bytes, floats,
+ * or 1, codes: those of signed types with 128 added. */
 typedef struct mobilenet_rt_map {
-    size_t offset, height, width, channels, group, ring;
+    size_t offset, height, width, channels, group, ring, bytes;
 } mobilenet_rt_map;
+
+/* What codes stand for: (code - zero) * scale; of what is absent the scale is 0. */
+typedef struct mobilenet_rt_quant {
+    float scale;
+    int32_t zero;
+} mobilenet_rt_quant;
+
+/* How a link computes codes, from lo to hi. */
+typedef struct mobilenet_rt_codes {
+    mobilenet_rt_quant input, second, output; /* second: of the residual or the gate */
+    int32_t lo, hi;
+    uint32_t product; /* whether an elementwise link multiplies, 1, or adds, 0 */
+    uint32_t extras;  /* quads of weights that a panel of sums has twice */
+    size_t table;     /* 256 codes in the weights instead, or MOBILENET_RT_NONE */
+} mobilenet_rt_codes;
 
 /* Rows, then columns; the far border follows from the output's size. */
 typedef struct mobilenet_rt_window {
@@ -75,7 +91,7 @@ typedef struct mobilenet_rt_epilogue {
 /* Bounds alone. */
 #define MOBILENET_RT_CLAMP(lo, hi)                                                                                     \
     {                                                                                                                  \
-        MOBILENET_RT_NONE, {0, 0, 0, 0, 0, 0}, {MOBILENET_RT_ACTIVATION_CLAMP, lo, hi}, MOBILENET_RT_NONE,             \
+        MOBILENET_RT_NONE, {0, 0, 0, 0, 0, 0, 0}, {MOBILENET_RT_ACTIVATION_CLAMP, lo, hi}, MOBILENET_RT_NONE,          \
             MOBILENET_RT_NONE                                                                                          \
     }
 
@@ -97,6 +113,7 @@ typedef struct mobilenet_rt_stem {
     mobilenet_rt_epilogue epilogue;
     mobilenet_rt_map output;
     size_t scratch; /* staged input rows */
+    const mobilenet_rt_codes *codes; /* of an output of codes, or null */
 } mobilenet_rt_stem;
 
 /* A dense layer of k inputs at offset input and n outputs. */
@@ -122,6 +139,7 @@ typedef struct mobilenet_rt_link {
     size_t weights;             /* or MOBILENET_RT_NONE */
     mobilenet_rt_epilogue epilogue;
     mobilenet_rt_map output;
+    const mobilenet_rt_codes *codes; /* of maps of codes, valid, or null */
 } mobilenet_rt_link;
 
 /* Links executed depth-first, 64 at most; each reads what the one before writes. */
@@ -151,7 +169,20 @@ MOBILENET_RT_AT(mobilenet_rt_map, width, 2, 0);
 MOBILENET_RT_AT(mobilenet_rt_map, channels, 3, 0);
 MOBILENET_RT_AT(mobilenet_rt_map, group, 4, 0);
 MOBILENET_RT_AT(mobilenet_rt_map, ring, 5, 0);
-MOBILENET_RT_SIZE(mobilenet_rt_map, 6, 0);
+MOBILENET_RT_AT(mobilenet_rt_map, bytes, 6, 0);
+MOBILENET_RT_SIZE(mobilenet_rt_map, 7, 0);
+MOBILENET_RT_AT(mobilenet_rt_quant, scale, 0, 0);
+MOBILENET_RT_AT(mobilenet_rt_quant, zero, 0, 1);
+MOBILENET_RT_SIZE(mobilenet_rt_quant, 0, 2);
+MOBILENET_RT_AT(mobilenet_rt_codes, input, 0, 0);
+MOBILENET_RT_AT(mobilenet_rt_codes, second, 0, 2);
+MOBILENET_RT_AT(mobilenet_rt_codes, output, 0, 4);
+MOBILENET_RT_AT(mobilenet_rt_codes, lo, 0, 6);
+MOBILENET_RT_AT(mobilenet_rt_codes, hi, 0, 7);
+MOBILENET_RT_AT(mobilenet_rt_codes, product, 0, 8);
+MOBILENET_RT_AT(mobilenet_rt_codes, extras, 0, 9);
+MOBILENET_RT_AT(mobilenet_rt_codes, table, 0, 10);
+MOBILENET_RT_SIZE(mobilenet_rt_codes, 1, 10);
 MOBILENET_RT_AT(mobilenet_rt_window, kernel, 0, 0);
 MOBILENET_RT_AT(mobilenet_rt_window, stride, 2, 0);
 MOBILENET_RT_AT(mobilenet_rt_window, dilation, 4, 0);
@@ -163,10 +194,10 @@ MOBILENET_RT_AT(mobilenet_rt_activation, b, 0, 2);
 MOBILENET_RT_SIZE(mobilenet_rt_activation, 0, 3);
 MOBILENET_RT_AT(mobilenet_rt_epilogue, gate, 0, 0);
 MOBILENET_RT_AT(mobilenet_rt_epilogue, add, 1, 0);
-MOBILENET_RT_AT(mobilenet_rt_epilogue, activation, 7, 0);
-MOBILENET_RT_AT(mobilenet_rt_epilogue, slopes, 7, MOBILENET_RT_THREE);
-MOBILENET_RT_AT(mobilenet_rt_epilogue, affine, 8, MOBILENET_RT_THREE);
-MOBILENET_RT_SIZE(mobilenet_rt_epilogue, 9, MOBILENET_RT_THREE);
+MOBILENET_RT_AT(mobilenet_rt_epilogue, activation, 8, 0);
+MOBILENET_RT_AT(mobilenet_rt_epilogue, slopes, 8, MOBILENET_RT_THREE);
+MOBILENET_RT_AT(mobilenet_rt_epilogue, affine, 9, MOBILENET_RT_THREE);
+MOBILENET_RT_SIZE(mobilenet_rt_epilogue, 10, MOBILENET_RT_THREE);
 MOBILENET_RT_AT(mobilenet_rt_source, height, 0, 0);
 MOBILENET_RT_AT(mobilenet_rt_source, width, 1, 0);
 MOBILENET_RT_AT(mobilenet_rt_source, channels, 2, 0);
@@ -177,17 +208,19 @@ MOBILENET_RT_AT(mobilenet_rt_stem, window, 4, 0);
 MOBILENET_RT_AT(mobilenet_rt_stem, weights, 12, 0);
 MOBILENET_RT_AT(mobilenet_rt_stem, pad_values, 13, 0);
 MOBILENET_RT_AT(mobilenet_rt_stem, epilogue, 14, 0);
-MOBILENET_RT_AT(mobilenet_rt_stem, output, 23, MOBILENET_RT_THREE);
-MOBILENET_RT_AT(mobilenet_rt_stem, scratch, 29, MOBILENET_RT_THREE);
-MOBILENET_RT_SIZE(mobilenet_rt_stem, 30, MOBILENET_RT_THREE);
+MOBILENET_RT_AT(mobilenet_rt_stem, output, 24, MOBILENET_RT_THREE);
+MOBILENET_RT_AT(mobilenet_rt_stem, scratch, 31, MOBILENET_RT_THREE);
+MOBILENET_RT_AT(mobilenet_rt_stem, codes, 32, MOBILENET_RT_THREE);
+MOBILENET_RT_SIZE(mobilenet_rt_stem, 33, MOBILENET_RT_THREE);
 MOBILENET_RT_AT(mobilenet_rt_link, kind, 0, 0);
 MOBILENET_RT_AT(mobilenet_rt_link, groups, 1, 0);
 MOBILENET_RT_AT(mobilenet_rt_link, input, 2, 0);
-MOBILENET_RT_AT(mobilenet_rt_link, window, 8, 0);
-MOBILENET_RT_AT(mobilenet_rt_link, weights, 16, 0);
-MOBILENET_RT_AT(mobilenet_rt_link, epilogue, 17, 0);
-MOBILENET_RT_AT(mobilenet_rt_link, output, 26, MOBILENET_RT_THREE);
-MOBILENET_RT_SIZE(mobilenet_rt_link, 32, MOBILENET_RT_THREE);
+MOBILENET_RT_AT(mobilenet_rt_link, window, 9, 0);
+MOBILENET_RT_AT(mobilenet_rt_link, weights, 17, 0);
+MOBILENET_RT_AT(mobilenet_rt_link, epilogue, 18, 0);
+MOBILENET_RT_AT(mobilenet_rt_link, output, 28, MOBILENET_RT_THREE);
+MOBILENET_RT_AT(mobilenet_rt_link, codes, 35, MOBILENET_RT_THREE);
+MOBILENET_RT_SIZE(mobilenet_rt_link, 36, MOBILENET_RT_THREE);
 MOBILENET_RT_AT(mobilenet_rt_chain, stem, 0, 0);
 MOBILENET_RT_AT(mobilenet_rt_chain, links, 1, 0);
 MOBILENET_RT_AT(mobilenet_rt_chain, count, 2, 0);
@@ -197,7 +230,7 @@ MOBILENET_RT_AT(mobilenet_rt_dense, k, 1, 0);
 MOBILENET_RT_AT(mobilenet_rt_dense, n, 2, 0);
 MOBILENET_RT_AT(mobilenet_rt_dense, weights, 3, 0);
 MOBILENET_RT_AT(mobilenet_rt_dense, epilogue, 4, 0);
-MOBILENET_RT_SIZE(mobilenet_rt_dense, 13, MOBILENET_RT_THREE);
+MOBILENET_RT_SIZE(mobilenet_rt_dense, 14, MOBILENET_RT_THREE);
 #undef MOBILENET_RT_AT
 #undef MOBILENET_RT_SIZE
 #undef MOBILENET_RT_THREE
@@ -223,6 +256,17 @@ void mobilenet_rt_run_import_u8(mobilenet_rt_inference *inference, const mobilen
 void mobilenet_rt_run_import_i8(mobilenet_rt_inference *inference, const mobilenet_rt_source *source,
                                 const mobilenet_rt_map *output, const int8_t *input, size_t length);
 
+/* Into a map of codes: floats become codes, bytes are some. */
+void mobilenet_rt_run_import_codes_f32(mobilenet_rt_inference *inference, const mobilenet_rt_source *source,
+                                       const mobilenet_rt_map *output, const mobilenet_rt_quant *quant,
+                                       const float *input, size_t length);
+void mobilenet_rt_run_import_codes_u8(mobilenet_rt_inference *inference, const mobilenet_rt_source *source,
+                                      const mobilenet_rt_map *output, const mobilenet_rt_quant *quant,
+                                      const uint8_t *input, size_t length);
+void mobilenet_rt_run_import_codes_i8(mobilenet_rt_inference *inference, const mobilenet_rt_source *source,
+                                      const mobilenet_rt_map *output, const mobilenet_rt_quant *quant,
+                                      const int8_t *input, size_t length);
+
 /* From the arena to the arena. */
 void mobilenet_rt_run_dense(mobilenet_rt_inference *inference, const mobilenet_rt_dense *dense, size_t output);
 
@@ -234,7 +278,11 @@ void mobilenet_rt_run_softmax(mobilenet_rt_inference *inference, size_t offset, 
 void mobilenet_rt_run_normalize(mobilenet_rt_inference *inference, size_t offset, size_t outer, size_t n, size_t inner,
                                 uint32_t p, float epsilon);
 
-/* A map into channels channel and further of another. */
+/* Between a map of codes and one of floats of the same shape and groups, either way. */
+void mobilenet_rt_run_convert(mobilenet_rt_inference *inference, const mobilenet_rt_map *input,
+                              const mobilenet_rt_map *output, const mobilenet_rt_quant *quant);
+
+/* A map into channels channel and further of another, both of floats or of codes. */
 void mobilenet_rt_run_copy(mobilenet_rt_inference *inference, const mobilenet_rt_map *input,
                            const mobilenet_rt_map *output, size_t channel);
 /* A map to byte offset, where it does not lie itself. */
@@ -261,6 +309,10 @@ void mobilenet_rt_run_softmax_out(mobilenet_rt_inference *inference, float *outp
                                   size_t inner, int log);
 void mobilenet_rt_run_export(mobilenet_rt_inference *inference, const mobilenet_rt_map *input, uint32_t layout,
                              float *output, size_t length);
+void mobilenet_rt_run_export_u8(mobilenet_rt_inference *inference, const mobilenet_rt_map *input, uint32_t layout,
+                                uint8_t *output, size_t length);
+void mobilenet_rt_run_export_i8(mobilenet_rt_inference *inference, const mobilenet_rt_map *input, uint32_t layout,
+                                int8_t *output, size_t length);
 
 #ifdef __cplusplus
 }

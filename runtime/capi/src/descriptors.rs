@@ -1,7 +1,7 @@
 //! The descriptors that C spells otherwise than Rust: layouts as numbers, slices as pointers.
 
 use crate::inference::{Status, slice};
-use mobilenet_runtime::rt::{self, Epilogue, Layout, Link, Map, Window};
+use mobilenet_runtime::rt::{self, Codes, Epilogue, Layout, Link, Map, Window};
 
 /// The caller's input, one image.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +25,8 @@ pub struct Stem {
     pub(crate) epilogue: Epilogue,
     pub(crate) output: Map,
     pub(crate) scratch: usize,
+    /// Null where the output is floats.
+    pub(crate) codes: *const Codes,
 }
 
 /// Links executed depth-first.
@@ -56,10 +58,13 @@ impl Stem {
     /// # Safety
     /// The pointers must be valid, or null or misaligned, until the stem has run.
     pub(crate) unsafe fn to_rust(self) -> Result<rt::Stem, Status> {
-        let Self { input, window, weights, pad_values, epilogue, output, scratch } = self;
+        let Self { input, window, weights, pad_values, epilogue, output, scratch, codes } = self;
         // SAFETY: as for this function.
-        let pad_values = unsafe { slice(pad_values, input.channels) }?;
-        Ok(rt::Stem { input: input.to_rust()?, window, weights, pad_values, epilogue, output, scratch })
+        let codes = unsafe { slice(codes, usize::from(!codes.is_null())) }?.first();
+        let borders = if codes.is_none() { input.channels } else { 0 };
+        // SAFETY: as for this function.
+        let pad_values = unsafe { slice(pad_values, borders) }?;
+        Ok(rt::Stem { input: input.to_rust()?, window, weights, pad_values, epilogue, output, scratch, codes })
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::descriptors::{Chain, Source, layout};
 use crate::inference::{Inference, Status, slice, slice_mut, step};
 use core::ffi::c_int;
-use mobilenet_runtime::rt::{Activation, Dense, Map, Run};
+use mobilenet_runtime::rt::{Activation, Dense, Map, Quant, Run};
 
 /// # Safety
 /// As for [`step`]; the descriptor is null, misaligned or valid, and so is what it points to.
@@ -23,7 +23,8 @@ unsafe fn described<D>(
 
 /// The steps that read the caller's input, for one type of its elements.
 macro_rules! reading {
-    ($element:ty, $chain:ident, $mean:ident, $import:ident, $run_chain:ident, $run_mean:ident, $run_import:ident) => {
+    ($element:ty, $chain:ident, $mean:ident, $import:ident, $codes:ident, $run_chain:ident, $run_mean:ident, $run_import:ident,
+     $run_codes:ident) => {
         /// Links executed depth-first.
         ///
         /// # Safety
@@ -87,6 +88,31 @@ macro_rules! reading {
                 });
             }
         }
+
+        /// An image into a map of codes.
+        ///
+        /// # Safety
+        /// Pointers are null, misaligned or valid; `input` points to `length` elements.
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn $run_codes(
+            inference: *mut Inference,
+            source: *const Source,
+            output: *const Map,
+            quant: *const Quant,
+            input: *const $element,
+            length: usize,
+        ) {
+            // SAFETY: as for this function.
+            unsafe {
+                described(inference, source, |run, source| {
+                    let ([output, ..], [quant, ..]) = (slice(output, 1)?, slice(quant, 1)?) else {
+                        return Err(Status::Null);
+                    };
+                    run.$codes(&source.to_rust()?, output, *quant, slice(input, length)?);
+                    Ok(())
+                });
+            }
+        }
     };
 }
 
@@ -95,27 +121,33 @@ reading!(
     chain_f32,
     chain_f32_mean_out,
     import_f32,
+    import_codes_f32,
     mobilenet_rt_run_chain_f32,
     mobilenet_rt_run_chain_f32_mean_out,
-    mobilenet_rt_run_import_f32
+    mobilenet_rt_run_import_f32,
+    mobilenet_rt_run_import_codes_f32
 );
 reading!(
     u8,
     chain_u8,
     chain_u8_mean_out,
     import_u8,
+    import_codes_u8,
     mobilenet_rt_run_chain_u8,
     mobilenet_rt_run_chain_u8_mean_out,
-    mobilenet_rt_run_import_u8
+    mobilenet_rt_run_import_u8,
+    mobilenet_rt_run_import_codes_u8
 );
 reading!(
     i8,
     chain_i8,
     chain_i8_mean_out,
     import_i8,
+    import_codes_i8,
     mobilenet_rt_run_chain_i8,
     mobilenet_rt_run_chain_i8_mean_out,
-    mobilenet_rt_run_import_i8
+    mobilenet_rt_run_import_i8,
+    mobilenet_rt_run_import_codes_i8
 );
 
 /// Fully connected, to byte `output` of the arena.
@@ -213,6 +245,56 @@ pub unsafe extern "C" fn mobilenet_rt_run_export(
     unsafe {
         described(inference, input, |run, input| {
             run.export(input, layout(order)?, slice_mut(output, length)?);
+            Ok(())
+        });
+    }
+}
+
+/// The steps that write a map of codes to the caller, for one type of their elements.
+macro_rules! exporting {
+    ($element:ty, $export:ident, $run_export:ident) => {
+        /// A map of codes to the caller.
+        ///
+        /// # Safety
+        /// Pointers are null, misaligned or valid; `output` points to `length` elements.
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn $run_export(
+            inference: *mut Inference,
+            input: *const Map,
+            order: u32,
+            output: *mut $element,
+            length: usize,
+        ) {
+            // SAFETY: as for this function.
+            unsafe {
+                described(inference, input, |run, input| {
+                    run.$export(input, layout(order)?, slice_mut(output, length)?);
+                    Ok(())
+                });
+            }
+        }
+    };
+}
+
+exporting!(u8, export_u8, mobilenet_rt_run_export_u8);
+exporting!(i8, export_i8, mobilenet_rt_run_export_i8);
+
+/// Between a map of codes and one of floats.
+///
+/// # Safety
+/// Pointers are null, misaligned or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mobilenet_rt_run_convert(
+    inference: *mut Inference,
+    input: *const Map,
+    output: *const Map,
+    quant: *const Quant,
+) {
+    // SAFETY: as for this function.
+    unsafe {
+        described(inference, input, |run, input| {
+            let ([output, ..], [quant, ..]) = (slice(output, 1)?, slice(quant, 1)?) else { return Err(Status::Null) };
+            run.convert(input, output, *quant);
             Ok(())
         });
     }

@@ -49,7 +49,7 @@ fn every_function_is_declared() {
     let mut names: Vec<_> = defined.filter(|word| word.starts_with("mobilenet_rt_")).collect();
     names.sort_unstable();
     names.dedup();
-    assert_eq!(names.len(), 22, "{names:?}");
+    assert_eq!(names.len(), 28, "{names:?}");
     for name in names {
         assert!(HEADER.contains(&format!("void {name}(")), "{name}");
     }
@@ -99,7 +99,7 @@ fn what_is_wrong_at_the_beginning_stays() {
 #[test]
 fn what_is_wrong_with_a_step_is_its_error() {
     let (weights, mut arena) = (Memory([0; 256]), Memory([0; 256]));
-    let map = Map { offset: 0, height: 2, width: 2, channels: 3, group: 2, ring: 1 };
+    let map = Map { offset: 0, height: 2, width: 2, channels: 3, group: 2, ring: 1, bytes: 4 };
     let mut output = [0.0_f32; 13];
     let out = output.as_mut_ptr();
     let mut status = |step: &dyn Fn(*mut Inference)| {
@@ -136,7 +136,7 @@ fn what_is_wrong_with_a_step_is_its_error() {
     assert_eq!(found, expected.map(|status| status as i32));
 }
 
-const MAP: Map = Map { offset: 0, height: 2, width: 1, channels: 8, group: 1, ring: 2 };
+const MAP: Map = Map { offset: 0, height: 2, width: 1, channels: 8, group: 1, ring: 2, bytes: 4 };
 const LINK: Link = Link {
     kind: LinkKind::Elementwise,
     groups: 1,
@@ -145,6 +145,7 @@ const LINK: Link = Link {
     weights: NONE,
     epilogue: Epilogue { add: MAP, ..Epilogue::clamp(0.0, 5.0) },
     output: MAP,
+    codes: None,
 };
 const MEAN: Link = Link {
     kind: LinkKind::Mean,

@@ -1,11 +1,18 @@
 //! Descriptors against the memory they point into.
 
 use super::kernel::padded_channels;
-use super::{Map, Source, Window};
+use super::{Map, Quant, Source, Window};
 
 /// Product of a few extents; saturates, so that nonsense fails the comparison that follows.
 pub(crate) fn product(factors: &[usize]) -> usize {
     factors.iter().fold(1, |product, &f| usize::saturating_mul(product, f))
+}
+
+/// Panics unless so many bytes at `offset` lie inside `len`.
+#[track_caller]
+pub(crate) fn bytes(what: &str, offset: usize, bytes: usize, len: usize) {
+    let end = bytes.saturating_add(offset);
+    assert!(end <= len, "{what} at byte {offset} ends at {end}, but there are {len} bytes");
 }
 
 /// Panics unless `floats` floats at byte `offset` lie inside `len` bytes.
@@ -15,14 +22,31 @@ pub(crate) fn extent(what: &str, offset: usize, floats: usize, len: usize) {
     assert!(end <= len && offset.is_multiple_of(4), "{what} at byte {offset} ends at {end}, but there are {len} bytes");
 }
 
-/// Panics unless the map is well formed and lies inside the arena.
+/// Panics unless the map is one of floats, well formed, and lies inside the arena.
 #[track_caller]
 pub(crate) fn map(what: &str, map: &Map, arena: usize) {
-    let Map { offset, height, width, channels, group, ring } = *map;
+    map_of(what, map, 4, arena);
+}
+
+/// The same of codes.
+#[track_caller]
+pub(crate) fn codes(what: &str, map: &Map, arena: usize) {
+    map_of(what, map, 1, arena);
+}
+
+#[track_caller]
+fn map_of(what: &str, map: &Map, element: usize, arena: usize) {
+    let Map { offset, height, width, channels, group, ring, bytes } = *map;
     let sane = height > 0 && width > 0 && channels > 0 && channels < usize::MAX / 2 && group > 0 && ring > 0;
     assert!(sane && group <= height && ring <= height.div_ceil(group), "{what} is no map: {map:?}");
+    assert!(bytes == element, "{what} has elements of {bytes} bytes instead of {element}: {map:?}");
     let rows = height.min(group.saturating_mul(ring));
-    extent(what, offset, product(&[rows, width, padded_channels(channels)]), arena);
+    let size = product(&[rows, width, padded_channels(channels), bytes]);
+    let end = size.saturating_add(offset);
+    assert!(
+        end <= arena && offset.is_multiple_of(bytes),
+        "{what} at byte {offset} ends at {end}, but there are {arena} bytes"
+    );
 }
 
 /// Panics unless the window can be placed over `output` positions; border taps need no check.
@@ -42,6 +66,12 @@ pub(crate) fn window(window: &Window, output: &Map) {
 pub(crate) fn source(source: &Source, len: usize) {
     let want = product(&[source.height, source.width, source.channels]);
     assert!(want == len && want > 0, "the input has {len} values instead of {want}");
+}
+
+/// Panics unless all numbers of the codes are in range.
+#[track_caller]
+pub(crate) fn quant(what: &str, quant: Quant) {
+    assert!((0..=255).contains(&quant.zero), "the code of 0 of {what} is out of range: {quant:?}");
 }
 
 /// Floats in panels of `taps` taps for `channels` outputs.

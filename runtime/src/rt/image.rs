@@ -1,12 +1,19 @@
 //! The caller's images: into staging rows, into maps and out of them.
 
+use super::kernel::codes::{Kernels, convert};
 use super::kernel::{View, padded_channels};
-use super::{Layout, Source};
+use super::{Layout, Quant, Source};
 
 /// An input element.
 pub(crate) trait Element: Copy + Sync {
     /// As a float, bytes as the integers they are.
     fn float(self) -> f32;
+    /// As a code: bytes are codes, floats become some.
+    fn code(self, quant: Quant) -> u8;
+    /// As many codes.
+    fn codes(from: &[Self], to: &mut [u8], quant: Quant, _: &Kernels) {
+        to.iter_mut().zip(from).for_each(|(to, from)| *to = from.code(quant));
+    }
 }
 
 impl Element for f32 {
@@ -14,17 +21,35 @@ impl Element for f32 {
     fn float(self) -> f32 {
         self
     }
+    #[inline(always)]
+    fn code(self, quant: Quant) -> u8 {
+        convert::code(self, quant)
+    }
+    fn codes(from: &[Self], to: &mut [u8], quant: Quant, kernels: &Kernels) {
+        let count = from.len().min(to.len());
+        let (codes, floats) = (to.as_mut_ptr(), from.as_ptr().cast_mut());
+        // SAFETY: so many of both; the floats are read only.
+        unsafe { (kernels.quantise)(&convert::Job { codes, floats, count, quant }) };
+    }
 }
 impl Element for u8 {
     #[inline(always)]
     fn float(self) -> f32 {
         f32::from(self)
     }
+    #[inline(always)]
+    fn code(self, _: Quant) -> u8 {
+        self
+    }
 }
 impl Element for i8 {
     #[inline(always)]
     fn float(self) -> f32 {
         f32::from(self)
+    }
+    #[inline(always)]
+    fn code(self, _: Quant) -> u8 {
+        (self as u8) ^ 0x80
     }
 }
 
@@ -85,6 +110,45 @@ pub(crate) fn stage<T: Element>(
     }
 }
 
+/// Codes that are made at a time.
+const SOME: usize = 64;
+
+/// Stages input row `y` as codes, pixel by pixel whatever the order of the image, with `left` border columns.
+pub(crate) fn stage_codes<T: Element>(
+    source: &Source,
+    input: &[T],
+    y: isize,
+    left: usize,
+    quant: Quant,
+    kernels: &Kernels,
+    to: &mut [u8],
+) {
+    let (w, c, border) = (source.width, source.channels, quant.zero as u8);
+    let width = to.len() / c;
+    if y < 0 || y >= source.height as isize {
+        return to.fill(border);
+    }
+    let (y, left) = (y as usize, left.min(width));
+    let image = w.min(width - left);
+    let (before, rest) = to.split_at_mut(left * c);
+    let (inner, behind) = rest.split_at_mut(image * c);
+    before.fill(border);
+    behind.fill(border);
+    match source.layout {
+        Layout::Nhwc => T::codes(&input[y * w * c..][..image * c], inner, quant, kernels),
+        Layout::Nchw => {
+            let mut codes = [0; SOME];
+            for plane in 0..c {
+                let from = &input[(plane * source.height + y) * w..][..image];
+                for (from, to) in from.chunks(SOME).zip(inner.chunks_mut(SOME * c)) {
+                    T::codes(from, &mut codes, quant, kernels);
+                    to.iter_mut().skip(plane).step_by(c).zip(&codes).for_each(|(to, code)| *to = *code);
+                }
+            }
+        }
+    }
+}
+
 /// Index of a value in an image.
 fn index(layout: Layout, [h, w, c]: [usize; 3], y: usize, x: usize, channel: usize) -> usize {
     match layout {
@@ -99,11 +163,11 @@ fn blocks(channels: usize) -> impl Iterator<Item = (usize, usize, usize, usize)>
     (0..channels.div_ceil(16)).map(move |b| (b, b * 16, (channels - b * 16).min(16), (padded - b * 16).min(16)))
 }
 
-/// Writes an image into a map, zeros into the lanes behind the last channel.
+/// Writes what `f` makes of an image into a map, zeros into the lanes behind the last channel.
 ///
 /// # Safety
 /// The map must lie in writable memory that nothing else borrows.
-pub(crate) unsafe fn import<T: Element>(source: &Source, input: &[T], map: &View) {
+pub(crate) unsafe fn import<T: Copy, U: Default>(source: &Source, input: &[T], map: &View<U>, f: impl Fn(T) -> U) {
     let shape = [source.height, source.width, source.channels];
     for y in 0..map.height {
         // SAFETY: the row exists.
@@ -112,8 +176,10 @@ pub(crate) unsafe fn import<T: Element>(source: &Source, input: &[T], map: &View
             for x in 0..map.width {
                 for lane in 0..width {
                     let inside = lane < channels;
-                    let value =
-                        if inside { input[index(source.layout, shape, y, x, first + lane)].float() } else { 0.0 };
+                    let value = match inside {
+                        true => f(input[index(source.layout, shape, y, x, first + lane)]),
+                        false => U::default(),
+                    };
                     // SAFETY: the block exists in the row.
                     unsafe { row.block(block, width).add(x * width + lane).write(value) };
                 }
@@ -126,7 +192,7 @@ pub(crate) unsafe fn import<T: Element>(source: &Source, input: &[T], map: &View
 ///
 /// # Safety
 /// Both maps must lie in memory that nothing else borrows; they have the same height and width, and the output the channels.
-pub(crate) unsafe fn copy(from: &View, to: &View, channel: usize) {
+pub(crate) unsafe fn copy<T>(from: &View<T>, to: &View<T>, channel: usize) {
     let padded = padded_channels(to.channels);
     let width = |c: usize| (padded - c / 16 * 16).min(16);
     for y in 0..from.height {
@@ -150,11 +216,11 @@ pub(crate) unsafe fn copy(from: &View, to: &View, channel: usize) {
     }
 }
 
-/// Writes a map out as an image.
+/// Writes what `f` makes of a map out as an image.
 ///
 /// # Safety
 /// The map must lie in readable memory.
-pub(crate) unsafe fn export(map: &View, layout: Layout, output: &mut [f32]) {
+pub(crate) unsafe fn export<T, U>(map: &View<T>, layout: Layout, output: &mut [U], f: impl Fn(T) -> U) {
     let shape = [map.height, map.width, map.channels];
     for y in 0..map.height {
         // SAFETY: the row exists.
@@ -164,7 +230,7 @@ pub(crate) unsafe fn export(map: &View, layout: Layout, output: &mut [f32]) {
                 for lane in 0..channels {
                     // SAFETY: the block exists in the row.
                     let value = unsafe { row.block(block, width).add(x * width + lane).read() };
-                    output[index(layout, shape, y, x, first + lane)] = value;
+                    output[index(layout, shape, y, x, first + lane)] = f(value);
                 }
             }
         }

@@ -26,7 +26,7 @@ pub(crate) use softmax::softmax;
 pub use spec::*;
 
 /// Version of the contract between emitted code and this crate.
-pub const ABI: u32 = 2;
+pub const ABI: u32 = 3;
 
 /// Name of the instruction set that inference runs on: `portable`, `avx2`, `avx512`, `neon` or `simd128`.
 pub fn isa() -> &'static str {

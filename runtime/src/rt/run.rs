@@ -1,6 +1,7 @@
 //! The entry points.
 
 mod chain;
+mod codes;
 mod kinds;
 mod link;
 mod stem;
@@ -57,18 +58,26 @@ impl<'a> Run<'a> {
         let same = [source.height, source.width, source.channels] == [map.height, map.width, map.channels];
         assert!(same, "the map has the image's shape");
         // SAFETY: checked above; this run borrows the arena.
-        unsafe { image::import(source, input, &self.view(map)) };
+        unsafe { image::import(source, input, &self.view(map), T::float) };
     }
 
     /// A map into channels `channel..` of another of the same height and width.
     pub fn copy(&mut self, input: &Map, output: &Map, channel: usize) {
-        check::map("the input", input, self.len);
-        check::map("the output", output, self.len);
+        let of = if input.bytes == 1 { check::codes } else { check::map };
+        of("the input", input, self.len);
+        of("the output", output, self.len);
         let fits = channel.checked_add(input.channels).is_some_and(|end| end <= output.channels);
         let same = [input.height, input.width] == [output.height, output.width];
         assert!(fits && same, "a map that does not fit at channel {channel}: {input:?}, {output:?}");
+        let (from, to) = (self.view(input), self.view(output));
         // SAFETY: checked above; this run borrows the arena.
-        unsafe { image::copy(&self.view(input), &self.view(output), channel) };
+        unsafe {
+            if input.bytes == 1 {
+                image::copy(&from.cast::<u8>(), &to.cast(), channel);
+            } else {
+                image::copy(&from, &to, channel);
+            }
+        }
     }
 
     /// A map to the caller.
@@ -77,7 +86,7 @@ impl<'a> Run<'a> {
         let want = check::product(&[map.height, map.width, map.channels]);
         assert!(output.len() == want, "the output has {} values instead of {want}", output.len());
         // SAFETY: checked above.
-        unsafe { image::export(&self.view(map), layout, output) };
+        unsafe { image::export(&self.view(map), layout, output, |x: f32| x) };
     }
 
     /// A map to byte `offset` of the arena, where it does not lie itself.
@@ -88,7 +97,7 @@ impl<'a> Run<'a> {
         let written = offset..offset + size_of_val(output);
         assert!(!chain::meet(&written, &map.extent()), "the output overlaps the map");
         // SAFETY: checked above.
-        unsafe { image::export(&view, layout, output) };
+        unsafe { image::export(&view, layout, output, |x: f32| x) };
     }
 
     /// A map that has been checked.

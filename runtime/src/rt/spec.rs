@@ -17,6 +17,23 @@
 //! those of [`LinkKind::Depthwise`] `[kh][kw]`. Vectors that an epilogue reads (gate, slopes, affine) have a float per
 //! channel and the padding of a map.
 //!
+//! # Codes
+//!
+//! Maps of 8-bit codes have the layout of others with a byte per element; codes are of 8 bits without a sign, those of signed types with
+//! 128 added. A link with [`Codes`] reads and writes such maps, a residual and a gate among them, and of its epilogue only these:
+//!
+//! - stem, convolution, pointwise: panels of 16 output channels, each i32 bias `[16]` for sums of codes, another for sums of codes less
+//!   128, one for sums of the weights' magnitudes times codes XOR 0x80 (where a weight is negative 0x7f) as signed bytes, f32
+//!   multiplier `[16]`, i8 `[quads][16][4]`, then the extras and u16 that say which quads these are of, to a multiple of 64 bytes. Quads are,
+//!   in the order of memory, of a pixel's padded channels, for each tap of a convolution; a stem's are, for each row of the
+//!   window, of the codes side by side, or of each tap's channels where columns are dilated. Groups of channels are packed
+//!   as one, zeros between them. The border holds the code of 0.
+//! - depthwise: panels of 16 channels, each i32 bias `[16]`, f32 multiplier `[16]`, i16 `[ceil(kh * kw / 2)][16][2]`
+//! - elementwise: a table; or a residual that is added or multiplied, or a gate
+//! - pools, and a mean, which is alone in its chain: no weights
+//!
+//! A stem quantises floats when it stages them; its staging rows are bytes, pixel by pixel, 4 bytes longer and to a multiple of 64.
+//!
 //! What is `repr(C)` is a structure of the same fields in the header of `mobilenet-runtime-capi`.
 
 use super::LinkKind;
@@ -39,11 +56,13 @@ pub struct Map {
     pub group: usize,
     /// Groups kept; group `q` lives in slot `q % ring`.
     pub ring: usize,
+    /// Bytes of an element: 4 for floats, 1 for codes.
+    pub bytes: usize,
 }
 
 impl Map {
     /// No map.
-    pub const NONE: Self = Self { offset: 0, height: 0, width: 0, channels: 0, group: 0, ring: 0 };
+    pub const NONE: Self = Self { offset: 0, height: 0, width: 0, channels: 0, group: 0, ring: 0, bytes: 0 };
 
     /// Whether this stands for no map.
     #[must_use]
@@ -59,12 +78,12 @@ impl Map {
     /// The bytes of the arena that it lies in, once it has been checked.
     pub(crate) fn extent(&self) -> Range<usize> {
         let rows = self.height.min(self.group * self.ring);
-        self.offset..self.offset + rows * self.width * padded_channels(self.channels) * 4
+        self.offset..self.offset + rows * self.width * padded_channels(self.channels) * self.bytes
     }
 
     /// The bytes of group `q`.
     pub(crate) fn slot(&self, q: usize) -> Range<usize> {
-        let row = self.width * padded_channels(self.channels) * 4;
+        let row = self.width * padded_channels(self.channels) * self.bytes;
         let first = self.offset + q % self.ring * self.group * row;
         first..first + self.group.min(self.height - q * self.group) * row
     }
@@ -142,6 +161,49 @@ impl Activation {
     pub(crate) fn is_known(&self) -> bool {
         self.kind.0 <= ActivationKind::LeakyRelu.0
     }
+}
+
+/// What codes stand for: `(code - zero) * scale`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[repr(C)]
+pub struct Quant {
+    /// Of one quantum; that of what is absent is 0.
+    pub scale: f32,
+    /// The code of 0, as stored: of 8 bits without a sign.
+    pub zero: i32,
+}
+
+impl Quant {
+    /// Of what is absent.
+    pub const NONE: Self = Self { scale: 0.0, zero: 0 };
+
+    /// Whether this stands for nothing.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.scale == 0.0
+    }
+}
+
+/// How a link computes codes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[repr(C)]
+pub struct Codes {
+    /// Of the codes that are read.
+    pub input: Quant,
+    /// Of the epilogue's residual or gate, or [`Quant::NONE`].
+    pub second: Quant,
+    /// Of the codes that are written.
+    pub output: Quant,
+    /// The smallest code that is written.
+    pub lo: i32,
+    /// The largest.
+    pub hi: i32,
+    /// Whether an elementwise link multiplies, 1, or adds, 0.
+    pub product: u32,
+    /// Quads of weights that a panel of sums has twice.
+    pub extras: u32,
+    /// 256 codes in the blob, which an elementwise link puts in the place of those it reads, or [`NONE`].
+    pub table: usize,
 }
 
 /// What happens to each value before it is stored, in this order: times the gate, plus the residual, the activation, slopes,
@@ -223,6 +285,8 @@ pub struct Stem {
     pub output: Map,
     /// Staging rows in the arena.
     pub scratch: usize,
+    /// Where the output is codes: how they are computed.
+    pub codes: Option<&'static Codes>,
 }
 
 /// Fully connected.
@@ -259,6 +323,8 @@ pub struct Link {
     pub epilogue: Epilogue,
     /// What is written.
     pub output: Map,
+    /// Where input and output are codes: how these are computed.
+    pub codes: Option<&'static Codes>,
 }
 
 /// Links executed depth-first: the last computes its groups in order, and each of those before it has, at that moment, computed just the

@@ -1,6 +1,7 @@
 //! Every kernel on every instruction set of this machine against naive loops in f64.
 
 mod chains;
+mod codes;
 mod dense;
 mod naive;
 mod spatial;
@@ -106,7 +107,7 @@ impl Layouter {
 
     fn map(&mut self, [height, width, channels]: [usize; 3], group: usize) -> Map {
         let offset = self.take(height * width * padded_channels(channels) * 4);
-        Map { offset, height, width, channels, group, ring: height.div_ceil(group) }
+        Map { offset, height, width, channels, group, ring: height.div_ceil(group), bytes: 4 }
     }
 }
 
@@ -190,6 +191,11 @@ impl Blob {
         }
         Box::leak(Box::new(memory)).bytes()
     }
+}
+
+/// The instruction sets of this machine.
+fn every() -> impl Iterator<Item = &'static Kernels> {
+    available()
 }
 
 /// Runs `body` once per instruction set on a copy of `memory`; nothing outside the `written` byte ranges may change.

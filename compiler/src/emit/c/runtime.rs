@@ -187,7 +187,8 @@ fn value_of(value: &Value, floats: &str) -> String {
         Value::Pair([rows, columns]) => format!("{{{rows}, {columns}}}"),
         Value::Floats(_) => floats.into(),
         Value::Constant(ty, name) => constant(ty, name),
-        Value::Map(None) => "{0, 0, 0, 0, 0, 0}".into(),
+        Value::Absent => "NULL".into(),
+        Value::Map(None) => "{0, 0, 0, 0, 0, 0, 0}".into(),
         Value::Map(Some(map)) => {
             let sizes = descriptor::map(map).map(|(_, size)| size.to_string());
             format!("{{{}}}", sizes.join(", "))

@@ -25,7 +25,7 @@ use stages::Stages;
 /// The version of the contract with the runtime that emitted code keeps, [`rt::ABI`] there.
 ///
 /// [`rt::ABI`]: https://docs.rs/mobilenet-runtime
-pub const ABI: u32 = 2;
+pub const ABI: u32 = 3;
 
 /// How the expansion is spelled; what it computes is in the plan.
 #[derive(Debug, Clone)]

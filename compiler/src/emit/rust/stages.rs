@@ -142,6 +142,7 @@ impl Writer<'_> {
                 let [ty, name] = [ty, name].map(|part| format_ident!("{part}"));
                 quote!(rt::#ty::#name)
             }
+            Value::Absent => quote!(None),
             Value::Map(None) => quote!(rt::Map::NONE),
             Value::Map(Some(map)) => {
                 let map = self.map(map);

@@ -109,5 +109,6 @@ super::instantiate!(
     single: 2 [],
     narrow: 1 [1 2 3 4 5 6 7 8 9 10 11 12],
     pixels: 6 6 8,
-    split: 2 x 4
+    split: 2 x 4,
+    codes: portable
 );

@@ -110,5 +110,6 @@ super::instantiate!(
     single: 1 [1 2 3 4 5 6 7 8 9 10 11 12 13 14],
     narrow: 1 [1 2 3 4 5 6 7 8 9 10 11 12],
     pixels: 8 16 16,
-    split: 1 x 8
+    split: 1 x 8,
+    codes: portable
 );

@@ -4,6 +4,7 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+pub(crate) mod codes;
 #[cfg(target_arch = "x86_64")]
 mod cpuid;
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
@@ -14,6 +15,7 @@ mod simd;
 mod simd128;
 
 use super::kernel::{Kernels, instantiate};
+pub(crate) use codes::Dot;
 use core::sync::atomic::{AtomicU8, Ordering};
 pub(crate) use simd::Simd;
 

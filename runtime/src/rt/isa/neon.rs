@@ -110,5 +110,6 @@ super::instantiate!(
     single: 2 [],
     narrow: 2 [1 2 3 4 5 6 7 8],
     pixels: 8 8 8,
-    split: 4 x 2
+    split: 4 x 2,
+    codes: portable
 );

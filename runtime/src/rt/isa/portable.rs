@@ -92,6 +92,6 @@ impl Simd for Portable {
 
 // Cores without vectors have 32 single registers: two rows of eight leave room for the weights.
 #[cfg(not(any(target_arch = "arm", target_arch = "riscv32")))]
-super::instantiate!(Portable, "portable", [], columns: 8, wide: 2 [1 2 3 4], single: 2 [], narrow: 2 [1 2 3 4], pixels: 4 4 4, split: 4 x 1);
+super::instantiate!(Portable, "portable", [], columns: 8, wide: 2 [1 2 3 4], single: 2 [], narrow: 2 [1 2 3 4], pixels: 4 4 4, split: 4 x 1, codes: portable);
 #[cfg(any(target_arch = "arm", target_arch = "riscv32"))]
-super::instantiate!(Portable, "portable", [], columns: 8, wide: 2 [1 2], single: 2 [], narrow: 2 [1 2], pixels: 2 2 2, split: 4 x 1);
+super::instantiate!(Portable, "portable", [], columns: 8, wide: 2 [1 2], single: 2 [], narrow: 2 [1 2], pixels: 2 2 2, split: 4 x 1, codes: portable);

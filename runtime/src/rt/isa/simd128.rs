@@ -95,5 +95,6 @@ super::instantiate!(
     single: 2 [],
     narrow: 2 [1 2 3 4],
     pixels: 4 4 4,
-    split: 4 x 1
+    split: 4 x 1,
+    codes: portable
 );

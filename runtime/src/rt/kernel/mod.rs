@@ -7,6 +7,7 @@
 // Vectors of a tile are named by index: the same one picks weights, sums and addresses.
 #![allow(clippy::needless_range_loop)]
 
+pub(crate) mod codes;
 pub(crate) mod conv;
 pub(crate) mod dense;
 pub(crate) mod depthwise;
@@ -15,11 +16,12 @@ pub(crate) mod pointwise;
 pub(crate) mod pool;
 pub(crate) mod stem;
 mod taps;
-mod view;
+pub(crate) mod view;
 
 pub(crate) use view::{View, moved, padded_channels};
 
 /// What one instruction set runs.
+#[derive(Clone, Copy)]
 pub(crate) struct Kernels {
     /// The name `MOBILENET_ISA` knows it by.
     pub name: &'static str,
@@ -31,6 +33,8 @@ pub(crate) struct Kernels {
     pub mean: unsafe fn(&pool::Mean),
     pub epilogue: unsafe fn(&epilogue::Job),
     pub dense: unsafe fn(&dense::Job),
+    /// Those of codes.
+    pub codes: &'static codes::Kernels,
 }
 
 /// Instantiates every kernel for a token.
@@ -40,10 +44,11 @@ pub(crate) struct Kernels {
 /// - a list such as `wide: 2 [1 2 3]`: vectors per row of the tile, then the heights of the tiles
 /// - `pixels`: width of the tiles of stem and general convolution, for the three kinds of panels
 /// - `split: v x s`: vectors per 16-wide panel, and into how many sums the dense kernel splits its loop
+/// - `codes`: the module with the kernels of codes
 macro_rules! instantiate {
     ($token:ident, $name:literal, [$($attribute:meta)?], columns: $columns:literal, wide: $wide:literal [$($w:literal)*],
      single: $single:literal [$($s:literal)*], narrow: $narrow:literal [$($n:literal)*],
-     pixels: $pixels:literal $single_pixels:literal $narrow_pixels:literal, split: $vectors:literal x $split:literal) => {
+     pixels: $pixels:literal $single_pixels:literal $narrow_pixels:literal, split: $vectors:literal x $split:literal, codes: $codes:ident) => {
         mod table {
             use crate::rt::isa::Simd;
             use crate::rt::kernel::{Kernels, conv, dense, depthwise, epilogue, pointwise, pool, stem};
@@ -127,6 +132,7 @@ macro_rules! instantiate {
                 mean,
                 epilogue,
                 dense,
+                codes: &crate::rt::isa::codes::$codes::KERNELS,
             };
         }
         pub(super) use table::KERNELS;

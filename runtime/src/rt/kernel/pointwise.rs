@@ -53,6 +53,7 @@ pub(crate) struct Strip {
 pub(crate) type TilesFn = unsafe fn(strip: &Strip, first: usize, count: usize, ahead: *const u8);
 
 /// The tiles of one instruction set, by height.
+#[derive(Clone, Copy)]
 pub(crate) struct Tiles {
     pub columns: usize,
     pub prefetches: usize,

@@ -7,10 +7,9 @@ pub(crate) const fn padded_channels(channels: usize) -> usize {
     channels.div_ceil(8) * 8
 }
 
-/// A feature map in memory.
-#[derive(Clone, Copy)]
-pub(crate) struct View {
-    base: *mut f32,
+/// A feature map in memory, its elements floats or codes.
+pub(crate) struct View<T = f32> {
+    base: *mut T,
     pub height: usize,
     pub width: usize,
     pub channels: usize,
@@ -24,29 +23,41 @@ pub(crate) fn moved<T>(p: *mut T, arena: *mut u8, copy: *mut u8) -> *mut T {
 }
 
 /// A row of pixels inside its group.
-#[derive(Clone, Copy)]
-pub(crate) struct RowView {
-    /// The group's first float.
-    pub base: *mut f32,
-    /// Floats from one channel block to the next.
+pub(crate) struct RowView<T = f32> {
+    /// The group's first element.
+    pub base: *mut T,
+    /// Elements from one channel block to the next.
     pub block: usize,
     /// Pixels of the group in front of the row.
     pub pixel: usize,
 }
 
-impl RowView {
+impl<T> Clone for View<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for View<T> {}
+impl<T> Clone for RowView<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for RowView<T> {}
+
+impl<T> RowView<T> {
     /// The row's first pixel in channel block `index`, which is `width` wide.
     ///
     /// # Safety
     /// The block must exist.
     #[inline(always)]
-    pub(crate) unsafe fn block(self, index: usize, width: usize) -> *mut f32 {
+    pub(crate) unsafe fn block(self, index: usize, width: usize) -> *mut T {
         // SAFETY: inside the map, as the caller promises.
         unsafe { self.base.add(index * self.block + self.pixel * width) }
     }
 }
 
-impl View {
+impl<T> View<T> {
     /// # Safety
     /// The map's bytes must lie inside the arena, or what takes its place.
     pub(crate) unsafe fn new(map: &Map, arena: *mut u8) -> Self {
@@ -71,28 +82,34 @@ impl View {
         self.height.div_ceil(self.group)
     }
 
+    /// The map with elements of another type.
+    pub(crate) fn cast<U>(self) -> View<U> {
+        let Self { base, height, width, channels, group, ring } = self;
+        View { base: base.cast(), height, width, channels, group, ring }
+    }
+
     /// The map as it lies in a copy of the arena.
     pub(crate) fn moved(self, arena: *mut u8, copy: *mut u8) -> Self {
         Self { base: moved(self.base, arena, copy), ..self }
     }
 
-    /// First float and rows of group `q`.
+    /// First element and rows of group `q`.
     ///
     /// # Safety
     /// The group must exist.
     #[inline(always)]
-    pub(crate) unsafe fn group(&self, q: usize) -> (*mut f32, usize) {
+    pub(crate) unsafe fn group(&self, q: usize) -> (*mut T, usize) {
         let slot = if q < self.ring { q } else { q % self.ring };
-        let floats = self.group * self.width * padded_channels(self.channels);
+        let elements = self.group * self.width * padded_channels(self.channels);
         // SAFETY: the map holds `ring` groups.
-        let base = unsafe { self.base.add(slot * floats) };
+        let base = unsafe { self.base.add(slot * elements) };
         (base, self.group.min(self.height - q * self.group))
     }
 
     /// # Safety
     /// `y < height`
     #[inline(always)]
-    pub(crate) unsafe fn row(&self, y: usize) -> RowView {
+    pub(crate) unsafe fn row(&self, y: usize) -> RowView<T> {
         let q = y / self.group;
         // SAFETY: the row exists, so its group does.
         let (base, rows) = unsafe { self.group(q) };
@@ -101,20 +118,20 @@ impl View {
 }
 
 /// The input rows under one output row: remembers where the first few lie.
-pub(crate) struct Rows {
-    view: View,
+pub(crate) struct Rows<T = f32> {
+    view: View<T>,
     top: isize,
     dilation: usize,
-    known: [RowView; 8],
+    known: [RowView<T>; 8],
     /// Kernel rows inside the map, `first..end`.
     pub first: usize,
     pub end: usize,
 }
 
-impl Rows {
+impl<T> Rows<T> {
     /// Kernel rows of a window whose first row lies at `top`, which may be above the map.
     #[inline(always)]
-    pub(crate) fn new(view: View, top: isize, kernel: usize, dilation: usize) -> Self {
+    pub(crate) fn new(view: View<T>, top: isize, kernel: usize, dilation: usize) -> Self {
         let (first, end) = inside(top, kernel, dilation, view.height);
         let mut known = [RowView { base: core::ptr::null_mut(), block: 0, pixel: 0 }; 8];
         for (slot, k) in known.iter_mut().zip(first..end) {
@@ -126,7 +143,7 @@ impl Rows {
 
     /// The input row under kernel row `k`, which must be in `first..end`.
     #[inline(always)]
-    pub(crate) fn get(&self, k: usize) -> RowView {
+    pub(crate) fn get(&self, k: usize) -> RowView<T> {
         debug_assert!(self.first <= k && k < self.end);
         match self.known.get(k - self.first) {
             Some(row) => *row,

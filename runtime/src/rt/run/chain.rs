@@ -68,6 +68,11 @@ impl Run<'_> {
             self.check_link(link);
             assert!(before.is_none_or(|map| map == link.input), "link {index} reads what the one before it writes");
             assert!(link.kind != LinkKind::Mean || index + 1 == links.len(), "a mean is the last link of its chain");
+            let alone = before.is_none() && mean.is_none();
+            assert!(
+                link.kind != LinkKind::Mean || link.codes.is_none() || alone,
+                "a mean of codes is alone in its chain"
+            );
             before = Some(link.output);
         }
         let Some(output) = before else { return };
@@ -138,7 +143,7 @@ impl Run<'_> {
     fn batches(&self, depthwise: &Link, pointwise: &Link) {
         let groups = pointwise.output.groups();
         let middle = &depthwise.output;
-        let block = middle.group * middle.width * padded_channels(middle.channels) * 4;
+        let block = middle.group * middle.width * padded_channels(middle.channels) * middle.bytes;
         let batch = (BATCH * share::threads() / block).clamp(1, groups);
         let memory = share::memory(batch * block).unwrap_or(self.arena.wrapping_add(middle.offset));
         let middle = Map { offset: 0, ring: batch, ..*middle };
@@ -231,7 +236,12 @@ impl Run<'_> {
             let work = |blocks| {
                 let (run, input, mean) = *shared.get();
                 // SAFETY: as above.
-                unsafe { run.mean_groups(link, input, q..end, blocks, mean) };
+                unsafe {
+                    match link.codes {
+                        None => run.mean_groups(link, input, q..end, blocks, mean),
+                        Some(codes) => run.mean_codes(codes, input.cast(), blocks, mean.0.cast()),
+                    }
+                }
             };
             if spread {
                 share::split(units, work)
@@ -305,7 +315,7 @@ impl Walk<'_> {
         let links = self.links.iter().enumerate().map(|(i, link)| (i + 1, &link.epilogue, link.output.channels));
         stem.chain(links).all(|(index, epilogue, channels)| {
             let add = &epilogue.add;
-            let gate = epilogue.gate == NONE || !meet(&output.extent(), &vector(epilogue.gate, channels));
+            let gate = epilogue.gate == NONE || !meet(&output.extent(), &vector(epilogue.gate, channels, output.bytes));
             let inside = index > 0 && self.source(index - 1, add).is_some();
             gate && (add.is_none() || inside || apart(output, add) || (index == count && add == output))
         })
@@ -322,11 +332,11 @@ impl Link {
     fn overlaps(&self, q: usize) -> bool {
         let Epilogue { gate, add, .. } = &self.epilogue;
         let mean = self.kind == LinkKind::Mean;
-        let out = if mean { vector(self.output.offset, self.output.channels) } else { self.output.slot(q) };
+        let out = if mean { self.output.extent() } else { self.output.slot(q) };
         let own = self.kind == LinkKind::Elementwise && self.input == self.output;
         let mut groups = if mean { 0..self.groups() } else { self.input_groups(q) };
         (!own && groups.any(|q| meet(&out, &self.input.slot(q))))
-            || (*gate != NONE && meet(&out, &vector(*gate, self.output.channels)))
+            || (*gate != NONE && meet(&out, &vector(*gate, self.output.channels, self.output.bytes)))
             || (!add.is_none() && *add != self.output && meet(&out, &add.extent()))
     }
 }
@@ -340,9 +350,9 @@ fn apart(a: &Map, b: &Map) -> bool {
     !meet(&a.extent(), &b.extent())
 }
 
-/// The bytes of a vector.
-pub(crate) fn vector(offset: usize, channels: usize) -> Range<usize> {
-    offset..offset + padded_channels(channels) * 4
+/// The bytes of a vector whose elements have so many.
+pub(crate) fn vector(offset: usize, channels: usize, bytes: usize) -> Range<usize> {
+    offset..offset + padded_channels(channels) * bytes
 }
 
 /// A range over rows of `width` units each, row by row.

@@ -6,7 +6,7 @@ use crate::rt::{Activation, ActivationKind, Clamp, Epilogue, Link, LinkKind, Map
 use core::ops::Range;
 use core::ptr::null;
 
-/// Where a link reads and writes.
+/// Where a link reads and writes; views of codes are cast to theirs.
 #[derive(Clone, Copy)]
 pub(crate) struct Places {
     pub input: View,
@@ -80,10 +80,14 @@ impl Run<'_> {
     /// Panics unless the link is well formed and all that it names lies inside the arena and the weights.
     pub(crate) fn check_link(&self, link: &Link) {
         let Link { input, window, output, .. } = link;
-        check::map("the input", input, self.len);
-        check::map("the output", output, self.len);
+        let of = if link.codes.is_some() { check::codes } else { check::map };
+        of("the input", input, self.len);
+        of("the output", output, self.len);
         check::window(window, output);
         assert!(link.fits(), "a link whose input, window and output don't fit: {link:?}");
+        if let Some(codes) = link.codes {
+            return self.check_codes(link, codes);
+        }
         if let Some(taps) = link.taps() {
             check::extent("the weights", link.weights, check::panels(output.channels, taps), self.weights.len());
         }
@@ -139,8 +143,9 @@ impl Run<'_> {
 
     /// Parts that a group of the link's output can be computed in: channel blocks or panels.
     pub(crate) fn units(&self, link: &Link) -> usize {
+        let unit = if link.codes.is_some() { self.code_unit() } else { self.unit() };
         match link.kind.has_panels() {
-            true => padded_channels(link.output.channels).div_ceil(self.unit()),
+            true => padded_channels(link.output.channels).div_ceil(unit),
             false => link.input.channels.div_ceil(16),
         }
     }
@@ -155,6 +160,10 @@ impl Run<'_> {
     /// # Safety
     /// The link has been checked, is no [`LinkKind::Mean`] and the group exists; nobody else touches what the units read and write.
     pub(crate) unsafe fn link_group(&self, link: &Link, places: &Places, q: usize, units: Range<usize>) {
+        if let Some(codes) = link.codes {
+            // SAFETY: as for this function.
+            return unsafe { self.compute_codes(link, codes, places, q, units) };
+        }
         let Places { input, output, add } = places;
         let (bounds, within, pass) = self.divide(&link.epilogue, output, *add, link.kind.adds());
         // SAFETY: the group exists.
@@ -262,7 +271,7 @@ impl Run<'_> {
         width: usize,
         data: *mut f32,
     ) {
-        let map = Map { offset: 0, height: 1, width: 1, channels, group: 1, ring: 1 };
+        let map = Map { offset: 0, height: 1, width: 1, channels, group: 1, ring: 1, bytes: 4 };
         let (clamp, _, pass) = self.divide(epilogue, &self.view(&map), self.residual(epilogue), false);
         let pass = pass.unwrap_or(Pass::bounds(clamp));
         let add = pass.add.map_or(null(), |add| {

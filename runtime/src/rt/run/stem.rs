@@ -2,10 +2,12 @@
 
 use super::Run;
 use super::link::Pass;
-use crate::rt::image::{self, Image};
+use crate::rt::image::{self, Element, Image};
+use crate::rt::kernel::codes::{Panels, StemRow};
 use crate::rt::kernel::{View, moved, stem};
-use crate::rt::{Layout, Stem, check};
+use crate::rt::{Codes, Layout, Stem, check};
 use core::ops::Range;
+use core::slice::from_raw_parts_mut;
 
 /// A stem whose descriptor has been checked, and how far its input is staged.
 #[derive(Clone, Copy)]
@@ -14,15 +16,25 @@ pub(crate) struct StemJob {
     staged: isize,
     padded_width: usize,
     output: View,
-    row: stem::Row,
-    /// What the kernel doesn't do.
-    pass: Option<Pass>,
+    /// The staging rows: how many, and bytes from one to the next.
+    scratch: *mut u8,
+    span: usize,
+    bytes: usize,
+    row: Staged,
+}
+
+/// What the output's rows have in common.
+#[derive(Clone, Copy)]
+enum Staged {
+    /// And what the kernel doesn't do.
+    Floats(stem::Row, Option<Pass>),
+    Codes(StemRow, &'static Codes),
 }
 
 impl StemJob {
     /// The bytes of the staging rows.
     pub(crate) fn scratch(&self, stem: &Stem) -> Range<usize> {
-        stem.scratch..stem.scratch + self.row.span * self.row.row * 4
+        stem.scratch..stem.scratch + self.span * self.bytes
     }
 }
 
@@ -31,14 +43,30 @@ impl Run<'_> {
     pub(crate) fn begin_stem(&self, stem: &Stem, input: usize) -> StemJob {
         let Stem { input: source, window, output, .. } = stem;
         check::source(source, input);
-        check::map("the stem's output", output, self.len);
+        let of = if stem.codes.is_some() { check::codes } else { check::map };
+        of("the stem's output", output, self.len);
         check::window(window, output);
+        let width = (output.width - 1) * window.stride[1] + (window.kernel[1] - 1) * window.dilation[1] + 1;
+        let elements = source.channels.saturating_mul(width);
+        let span = (window.kernel[0] - 1) * window.dilation[0] + 1;
+        let (bytes, align) = match stem.codes {
+            None => (elements.div_ceil(16).saturating_mul(64), 4),
+            Some(_) => (elements.saturating_add(4).div_ceil(64).saturating_mul(64), 1),
+        };
+        check::bytes("the stem's scratch", stem.scratch, check::product(&[span, bytes]), self.len);
+        assert!(stem.scratch.is_multiple_of(align), "the stem's scratch at byte {}", stem.scratch);
+        let row = match stem.codes {
+            None => self.floats_stem(stem, (width, span, bytes / 4)),
+            Some(codes) => self.codes_stem(stem, codes, (span, bytes)),
+        };
+        let scratch = self.arena.wrapping_add(stem.scratch);
+        StemJob { staged: isize::MIN, padded_width: width, output: self.view(output), scratch, span, bytes, row }
+    }
+
+    fn floats_stem(&self, stem: &Stem, (width, span, row): (usize, usize, usize)) -> Staged {
+        let Stem { input: source, window, output, .. } = stem;
         let [kernel_height, kernel_width] = window.kernel;
         assert!(stem.pad_values.len() == source.channels, "one border value per input channel");
-        let width = (output.width - 1) * window.stride[1] + (kernel_width - 1) * window.dilation[1] + 1;
-        let row = source.channels.saturating_mul(width).div_ceil(16).saturating_mul(16);
-        let span = (kernel_height - 1) * window.dilation[0] + 1;
-        check::extent("the stem's scratch", stem.scratch, check::product(&[span, row]), self.len);
         let taps = check::product(&[kernel_height, kernel_width, source.channels]);
         let c = source.channels;
         let [_, dilation] = window.dilation;
@@ -51,32 +79,56 @@ impl Run<'_> {
         self.check_epilogue(&stem.epilogue, output);
         let view = self.view(output);
         let (clamp, _, pass) = self.divide(&stem.epilogue, &view, self.residual(&stem.epilogue), false);
-        StemJob {
-            pass,
-            staged: isize::MIN,
-            padded_width: width,
-            output: view,
-            row: stem::Row {
-                // SAFETY: checked above.
-                scratch: unsafe { self.arena.add(stem.scratch) }.cast(),
-                row,
-                span,
-                slot: 0,
-                kernel: kernel_height,
-                dilation: window.dilation[0],
-                runs,
-                run,
-                taps: taps_in_run,
-                tap,
-                pixel,
-                panels: self.panels("the stem's weights", stem.weights, output.channels, taps),
-                n: output.channels,
-                clamp,
-                // SAFETY: a map has at least one row.
-                out: unsafe { view.row(0) },
-                pixels: output.width,
-            },
-        }
+        let row = stem::Row {
+            scratch: self.float(stem.scratch),
+            row,
+            span,
+            slot: 0,
+            kernel: kernel_height,
+            dilation: window.dilation[0],
+            runs,
+            run,
+            taps: taps_in_run,
+            tap,
+            pixel,
+            panels: self.panels("the stem's weights", stem.weights, output.channels, taps),
+            n: output.channels,
+            clamp,
+            // SAFETY: a map has at least one row.
+            out: unsafe { view.row(0) },
+            pixels: output.width,
+        };
+        Staged::Floats(row, pass)
+    }
+
+    fn codes_stem(&self, stem: &Stem, codes: &'static Codes, (span, row): (usize, usize)) -> Staged {
+        let Stem { input: source, window, output, .. } = stem;
+        let (c, [kernel_height, kernel_width]) = (source.channels, window.kernel);
+        let dilation = window.dilation[1];
+        let (runs, length) = if dilation == 1 { (1, kernel_width.saturating_mul(c)) } else { (kernel_width, c) };
+        let quads = check::product(&[kernel_height, runs, length.div_ceil(4)]);
+        self.check_numbers(codes);
+        self.check_panels("the stem's weights", stem.weights, output.channels, quads, codes);
+        let row = StemRow {
+            scratch: self.arena.wrapping_add(stem.scratch),
+            row,
+            span,
+            slot: 0,
+            kernel: kernel_height,
+            dilation: window.dilation[0],
+            runs,
+            run: dilation * c,
+            quads: length.div_ceil(4),
+            pixel: window.stride[1] * c,
+            // SAFETY: checked.
+            panels: unsafe { Panels::new(self.weights.as_ptr().add(stem.weights), quads, codes.extras as usize) },
+            n: output.channels,
+            bounds: codes.bounds(),
+            // SAFETY: a map has at least one row.
+            out: unsafe { self.view(output).cast().row(0) },
+            pixels: output.width,
+        };
+        Staged::Codes(row, codes)
     }
 
     /// The rows of output group `q`; groups must come in order.
@@ -84,41 +136,72 @@ impl Run<'_> {
     /// # Safety
     /// The group must exist, and nobody else use the job's staging rows or touch the group.
     pub(crate) unsafe fn stem_group(&self, job: &mut StemJob, stem: &Stem, image: Image, q: usize) {
-        let Stem { input: source, window, output, .. } = stem;
+        let Stem { window, output, .. } = stem;
         for y in q * output.group..((q + 1) * output.group).min(output.height) {
             let top = (y * window.stride[0]) as isize - window.pad[0] as isize;
-            let end = top + job.row.span as isize;
+            let end = top + job.span as isize;
             for row in job.staged.max(top)..end {
-                let slot = (row + window.pad[0] as isize) as usize % job.row.span;
+                let slot = (row + window.pad[0] as isize) as usize % job.span;
+                let to = job.scratch.wrapping_add(slot * job.bytes);
                 // SAFETY: `begin_stem` checked the staging rows; nothing else refers to them now.
-                let to = unsafe {
-                    core::slice::from_raw_parts_mut(job.row.scratch.cast_mut().add(slot * job.row.row), job.row.row)
-                };
-                let (left, pads, width) = (window.pad[1], stem.pad_values, job.padded_width);
-                match image {
-                    Image::F32(input) => image::stage(source, input, row, left, pads, width, to),
-                    Image::U8(input) => image::stage(source, input, row, left, pads, width, to),
-                    Image::I8(input) => image::stage(source, input, row, left, pads, width, to),
+                unsafe {
+                    match image {
+                        Image::F32(input) => self.stage(job, stem, input, row, to),
+                        Image::U8(input) => self.stage(job, stem, input, row, to),
+                        Image::I8(input) => self.stage(job, stem, input, row, to),
+                    }
                 }
             }
             job.staged = end;
-            job.row.slot = (y * window.stride[0]) % job.row.span;
+            let slot = (y * window.stride[0]) % job.span;
             // SAFETY: `begin_stem` checked the extents, and the row exists.
             unsafe {
-                job.row.out = job.output.row(y);
-                (self.kernels.stem)(&job.row);
+                match &mut job.row {
+                    Staged::Floats(row, _) => {
+                        (row.slot, row.out) = (slot, job.output.row(y));
+                        (self.kernels.stem)(row);
+                    }
+                    Staged::Codes(row, _) => {
+                        (row.slot, row.out) = (slot, job.output.cast().row(y));
+                        (self.kernels.codes.stem)(row);
+                    }
+                }
             }
         }
-        if let Some(pass) = &job.pass {
+        if let Staged::Floats(_, Some(pass)) = &job.row {
             // SAFETY: as for this function.
             unsafe { self.pass(pass, &job.output, &job.output, q, 0..output.channels.div_ceil(16)) };
+        }
+    }
+
+    /// Stages input row `y`.
+    ///
+    /// # Safety
+    /// The staging row at `to` belongs to nobody else.
+    unsafe fn stage<T: Element>(&self, job: &StemJob, stem: &Stem, input: &[T], y: isize, to: *mut u8) {
+        let (source, left, width) = (&stem.input, stem.window.pad[1], job.padded_width);
+        match &job.row {
+            Staged::Floats(..) => {
+                // SAFETY: as for this function; the scratch is aligned, as checked.
+                let to = unsafe { from_raw_parts_mut(to.cast(), job.bytes / 4) };
+                image::stage(source, input, y, left, stem.pad_values, width, to);
+            }
+            Staged::Codes(_, codes) => {
+                // SAFETY: as for this function.
+                let to = unsafe { from_raw_parts_mut(to, width * source.channels) };
+                image::stage_codes(source, input, y, left, codes.input, self.kernels.codes, to);
+            }
         }
     }
 
     /// The job over the same places of a copy of the arena; `output` as well, or its staging rows alone.
     pub(crate) fn move_stem(&self, job: &StemJob, copy: *mut u8, output: bool) -> StemJob {
         let mut job = *job;
-        job.row.scratch = moved(job.row.scratch.cast_mut(), self.arena, copy);
+        job.scratch = moved(job.scratch, self.arena, copy);
+        match &mut job.row {
+            Staged::Floats(row, _) => row.scratch = job.scratch.cast(),
+            Staged::Codes(row, _) => row.scratch = job.scratch,
+        }
         if output {
             job.output = job.output.moved(self.arena, copy);
         }

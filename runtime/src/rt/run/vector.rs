@@ -13,7 +13,7 @@ impl Run<'_> {
     pub fn dense(&mut self, dense: &Dense, output: usize) {
         let room = padded_channels(dense.n);
         check::extent("the output", output, room, self.len);
-        self.dense_to(dense, self.float(output), room, Some(vector(output, dense.n)));
+        self.dense_to(dense, self.float(output), room, Some(vector(output, dense.n, 4)));
     }
 
     /// Fully connected, to the caller.
@@ -26,7 +26,7 @@ impl Run<'_> {
         let Dense { input, k, n, weights, epilogue } = *dense;
         check::extent("the input", input, k, self.len);
         assert!(n > 0, "a dense layer without outputs");
-        let map = Map { offset: 0, height: 1, width: 1, channels: n, group: 1, ring: 1 };
+        let map = Map { offset: 0, height: 1, width: 1, channels: n, group: 1, ring: 1, bytes: 4 };
         self.check_epilogue(&epilogue, &map);
         check::extent("the dense weights", weights, check::panels(n, k), self.weights.len());
         // SAFETY: checked.
@@ -52,7 +52,7 @@ impl Run<'_> {
         let alone = written.is_some_and(|written| {
             let Epilogue { gate, add, .. } = &epilogue;
             let read = dense.input..dense.input + k * 4;
-            let gated = *gate != NONE && meet(&written, &vector(*gate, n));
+            let gated = *gate != NONE && meet(&written, &vector(*gate, n, 4));
             meet(&written, &read) || gated || (!add.is_none() && meet(&written, &add.extent()))
         });
         let units = n.div_ceil(16);

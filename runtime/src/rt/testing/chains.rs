@@ -197,7 +197,7 @@ fn build(random: &mut Random, parts: &[Part], input: &Tensor) -> Built {
         });
         let epilogue = Epilogue { gate, add, activation: part.activation, slopes, affine };
         let (kind, groups, window) = (part.kind, part.groups, part.window);
-        links.push(Link { kind, groups, input: map, window, weights, epilogue, output });
+        links.push(Link { kind, groups, input: map, window, weights, epilogue, output, codes: None });
         assert_eq!(links.len(), index + 1);
         map = output;
     }
@@ -212,7 +212,7 @@ fn build(random: &mut Random, parts: &[Part], input: &Tensor) -> Built {
 }
 
 /// The same links over rings as short as they may be: the order of the computation, written down once more.
-fn ringed(links: &[Link]) -> Vec<Link> {
+pub(super) fn ringed(links: &[Link]) -> Vec<Link> {
     struct Walk<'a>(&'a [Link], Vec<usize>, Vec<usize>);
     impl Walk<'_> {
         fn compute(&mut self, index: usize, rows: usize) {
@@ -316,7 +316,7 @@ fn residuals_in_place_and_means_over_rings() {
         let mut panels = |n: usize, taps: usize| blob.panels(n, taps, &floats, |n, t| floats[n * taps + t] / 8.0);
         let link = |kind, input: Map, window, weights, output: Map| {
             let epilogue = Epilogue::of(Activation { kind: ActivationKind::HardSwish, a: 0.0, b: 0.0 });
-            Link { kind, groups: 1, input, window, weights, epilogue, output }
+            Link { kind, groups: 1, input, window, weights, epilogue, output, codes: None }
         };
         let middle = layout.map([h, w, expanded], input.group);
         let first = link(LinkKind::Pointwise, input, Window::ONE, panels(expanded, c), middle);
@@ -325,7 +325,7 @@ fn residuals_in_place_and_means_over_rings() {
         let output = layout.map([h, w, c], input.group);
         let mut third = link(LinkKind::Pointwise, block, Window::ONE, panels(c, expanded), output);
         third.epilogue = Epilogue { add: input, ..Epilogue::clamp(f32::NEG_INFINITY, f32::INFINITY) };
-        let vector = |offset| Map { offset, height: 1, width: 1, channels: c, group: 1, ring: 1 };
+        let vector = |offset| Map { offset, height: 1, width: 1, channels: c, group: 1, ring: 1, bytes: 4 };
         let means = [(); 2].map(|()| vector(layout.take(padded_channels(c) * 4)));
         let mean = |input, output| link(LinkKind::Mean, input, Window::ONE, NONE, output);
         let whole = [first, second, third];
@@ -368,7 +368,7 @@ fn residuals_in_place_and_means_over_rings() {
 #[test]
 #[cfg_attr(miri, ignore = "unwinding takes minutes")]
 fn links_that_do_not_fit_are_refused() {
-    let map = |offset, height, group, ring| Map { offset, height, width: 1, channels: 8, group, ring };
+    let map = |offset, height, group, ring| Map { offset, height, width: 1, channels: 8, group, ring, bytes: 4 };
     let link = |kind, input, output| Link {
         kind,
         groups: 1,
@@ -377,6 +377,7 @@ fn links_that_do_not_fit_are_refused() {
         weights: 0,
         epilogue: Epilogue::clamp(f32::NEG_INFINITY, f32::INFINITY),
         output,
+        codes: None,
     };
     let (depthwise, pointwise) = (LinkKind::Depthwise, LinkKind::Pointwise);
     let scratch = |height| map(128, height, 2, 1);

@@ -130,7 +130,7 @@ fn nan_passes_through() {
 #[should_panic(expected = "the output at byte")]
 fn a_map_outside_the_arena_is_refused() {
     let mut memory = Memory::new(1024);
-    let map = |offset| Map { offset, height: 2, width: 2, channels: 16, group: 2, ring: 1 };
+    let map = |offset| Map { offset, height: 2, width: 2, channels: 16, group: 2, ring: 1, bytes: 4 };
     let clamp = Clamp { lo: 0.0, hi: 6.0 };
     let stage = Stage { input: map(0), window: Window::ONE, weights: 0, clamp, output: map(832) };
     Run::new(&[], memory.bytes()).pointwise(&stage);

@@ -199,6 +199,7 @@ fn stem(random: &mut Random, layout: &mut Layouter, blob: &mut Blob, bytes: bool
         epilogue: Epilogue::clamp(clamp.lo, clamp.hi),
         output: layout.map([oh, ow, n], random.within(1, oh)),
         scratch: layout.take(rows * (c * padded * 4).next_multiple_of(64)),
+        codes: None,
     };
     (stem, input, want)
 }

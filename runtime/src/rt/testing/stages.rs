@@ -53,7 +53,7 @@ const STAGES: usize = 16;
 
 fn link(kind: LinkKind, maps: [Map; 2], window: Window, weights: usize, clamp: Clamp) -> Link {
     let [input, output] = maps;
-    Link { kind, groups: 1, input, window, weights, epilogue: Epilogue::clamp(clamp.lo, clamp.hi), output }
+    Link { kind, groups: 1, input, window, weights, epilogue: Epilogue::clamp(clamp.lo, clamp.hi), output, codes: None }
 }
 
 fn halves(stage: &Separable) -> [Link; 2] {
@@ -135,7 +135,7 @@ impl Run<'_> {
 }
 
 fn mean(input: &Map, offset: usize) -> Link {
-    let output = Map { offset, height: 1, width: 1, channels: input.channels, group: 1, ring: 1 };
+    let output = Map { offset, height: 1, width: 1, channels: input.channels, group: 1, ring: 1, bytes: 4 };
     let clamp = Clamp { lo: f32::NEG_INFINITY, hi: f32::INFINITY };
     link(LinkKind::Mean, [*input, output], Window::ONE, NONE, clamp)
 }

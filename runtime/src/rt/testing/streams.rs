@@ -29,6 +29,7 @@ fn streams_equal_whole_stages() {
             epilogue: Epilogue::clamp(clamp.lo, clamp.hi),
             output: layout.map(shape, random.within(1, shape[0])),
             scratch: layout.take(3 * (w + 3) * 4 * 3 + 192),
+            codes: None,
         };
         let mut stages = Vec::new();
         let mut map = stem.output;
@@ -93,6 +94,7 @@ fn threads_change_nothing() {
         epilogue: Epilogue::clamp(clamp.lo, clamp.hi),
         output: layout.map([21, 56, 24], 4),
         scratch: layout.take(3 * 3 * 128 * 4),
+        codes: None,
     };
     let separable = Separable {
         input: stem.output,

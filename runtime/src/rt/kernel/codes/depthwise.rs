@@ -1,0 +1,258 @@
+//! Depthwise convolution of a block of rows into `[C/16][rows * width][16]`.
+//!
+//! Panels: for 16 channels each i32 bias, f32 multiplier, then i16 pairs of taps `[ceil(kh * kw / 2)][16][2]`, taps in the order kh, kw,
+//! the last partner 0. A kernel takes two rows of the window at a time, multiplied with pairs of taps one above the other, which
+//! are made of those once per block of channels: what two rows hold in a column serves all pixels whose windows have it.
+//!
+//! Windows of 3x3 and 5x5 run in tiles of a few pixels, others pixel by pixel. Columns and rows beyond the map are read from a line
+//! of the border's codes.
+
+use super::Bounds;
+use crate::rt::Window;
+use crate::rt::isa::Dot;
+use crate::rt::kernel::view::{Rows, View};
+use core::array::from_fn;
+use core::ops::Range;
+
+/// Output rows `first..first + rows` of one group, in some channel blocks.
+pub(crate) struct Job {
+    /// All blocks or some of them: 16-wide ones, then perhaps one 8 wide.
+    pub blocks: Range<usize>,
+    pub input: View<u8>,
+    /// What the border holds.
+    pub border: u8,
+    pub window: Window,
+    pub panels: *const u8,
+    pub bounds: Bounds,
+    pub first: usize,
+    pub rows: usize,
+    pub width: usize,
+    pub out: *mut u8,
+}
+
+/// Bytes of a panel; saturates.
+pub(crate) const fn panel(taps: usize) -> usize {
+    taps.div_ceil(2).saturating_mul(64).saturating_add(128)
+}
+
+/// # Safety
+/// The pointers of `job` must be valid for the extents that its numbers describe; input and output have the same
+/// channels.
+#[inline(always)]
+pub(crate) unsafe fn rows<D: Dot>(d: D, job: &Job) {
+    let (wide, _) = job.input.blocks();
+    for block in job.blocks.clone() {
+        for part in 0..D::PARTS {
+            // SAFETY: the block exists.
+            unsafe {
+                if block < wide {
+                    width::<D, 16>(d, job, block, part);
+                } else if part == 0 {
+                    width::<D, 8>(d, job, block, part);
+                }
+            }
+        }
+    }
+}
+
+/// Picks the tiles.
+#[cfg_attr(not(unoptimised), inline(always))]
+#[cfg_attr(unoptimised, inline(never))]
+unsafe fn width<D: Dot, const W: usize>(d: D, job: &Job, block: usize, part: usize) {
+    let Window { kernel, stride, dilation, .. } = job.window;
+    let known = kernel[0] == kernel[1] && dilation == [1, 1] && (1..=2).contains(&stride[1]);
+    // SAFETY: as for `rows`.
+    unsafe {
+        match (kernel[0], stride[1]) {
+            (3, 1) if known => square::<D, W, 3, 1, 2>(d, job, block, part),
+            (3, _) if known => square::<D, W, 3, 2, 2>(d, job, block, part),
+            (5, 1) if known => square::<D, W, 5, 1, 3>(d, job, block, part),
+            (5, _) if known => square::<D, W, 5, 2, 3>(d, job, block, part),
+            _ => general::<D, W>(d, job, block, part),
+        }
+    }
+}
+
+/// The panel of a block.
+struct Panel {
+    bias: *const i32,
+    multiplier: *const f32,
+    pairs: *const [i16; 2],
+    /// Channels of the part.
+    lanes: usize,
+}
+
+impl Panel {
+    #[inline(always)]
+    fn new<D: Dot>(job: &Job, block: usize, part: usize) -> Self {
+        let taps = job.window.kernel[0] * job.window.kernel[1];
+        let base = job.panels.wrapping_add(block * panel(taps));
+        let first = part * 8;
+        Self {
+            bias: base.cast::<i32>().wrapping_add(first),
+            multiplier: base.wrapping_add(64).cast::<f32>().wrapping_add(first),
+            pairs: base.wrapping_add(128).cast::<[i16; 2]>().wrapping_add(first),
+            lanes: 16 / D::PARTS,
+        }
+    }
+
+    /// Weights of two taps for each of the part's channels, or of `upper` alone.
+    ///
+    /// # Safety
+    /// The taps exist.
+    #[inline(always)]
+    unsafe fn taps(&self, upper: usize, lower: Option<usize>) -> [i32; 16] {
+        let tap = |tap: usize| {
+            let weights: [i32; 16] = from_fn(|c| {
+                // SAFETY: as for this function.
+                let [even, odd] = unsafe { self.pairs.wrapping_add(tap / 2 * 16 + c % self.lanes).read() };
+                i32::from(if tap % 2 == 0 { even } else { odd })
+            });
+            weights
+        };
+        let upper = tap(upper);
+        match lower {
+            None => upper.map(|w| w & 0xffff),
+            Some(lower) => {
+                let lower = tap(lower);
+                from_fn(|c| upper[c] & 0xffff | lower[c] << 16)
+            }
+        }
+    }
+}
+
+/// Windows of `K` x `K` with stride `ST` between columns; `PAIRS` is half of `K`, rounded up.
+#[cfg_attr(not(unoptimised), inline(always))]
+#[cfg_attr(unoptimised, inline(never))]
+unsafe fn square<D: Dot, const W: usize, const K: usize, const ST: usize, const PAIRS: usize>(
+    d: D,
+    job: &Job,
+    block: usize,
+    part: usize,
+) {
+    let panel = Panel::new::<D>(job, block, part);
+    let mut weights = [[[0; 16]; K]; PAIRS];
+    for (r, row) in weights.iter_mut().enumerate() {
+        for (kx, weights) in row.iter_mut().enumerate() {
+            let (upper, lower) = (2 * r * K + kx, (2 * r + 1) * K + kx);
+            // SAFETY: the taps exist.
+            *weights = unsafe { panel.taps(upper, (lower < K * K).then_some(lower)) };
+        }
+    }
+    let border = [job.border; 16];
+    let Window { stride, pad, .. } = job.window;
+    for y in 0..job.rows {
+        let top = ((job.first + y) * stride[0]) as isize - pad[0] as isize;
+        let inputs = Rows::new(job.input, top, K, 1);
+        // Where each row begins, and bytes from column to column: none where it is border.
+        let lines: [(*const u8, usize); K] = from_fn(|ky| {
+            if (inputs.first..inputs.end).contains(&ky) {
+                // SAFETY: the row lies in the map, and the block exists.
+                (unsafe { inputs.get(ky).block(block, W) }.cast_const().wrapping_add(part * 8), W)
+            } else {
+                (border.as_ptr(), 0)
+            }
+        });
+        let out = job.out.wrapping_add(block * 16 * job.rows * job.width + y * job.width * W + part * 8);
+        let strip = Strip { job, panel: &panel, weights: &weights, lines, border: border.as_ptr(), out };
+        let mut x = 0;
+        while x < job.width {
+            // SAFETY: the tile's pixels lie in the row.
+            unsafe {
+                match D::PIXELS {
+                    4 if x + 4 <= job.width => strip.tile::<D, W, ST, 4>(d, x),
+                    3.. if x + 3 <= job.width => strip.tile::<D, W, ST, 3>(d, x),
+                    _ if x + 2 <= job.width => strip.tile::<D, W, ST, 2>(d, x),
+                    _ => strip.tile::<D, W, ST, 1>(d, x),
+                }
+            }
+            x += D::PIXELS.min(job.width - x);
+        }
+    }
+}
+
+/// One output row of a channel block.
+struct Strip<'a, const K: usize, const PAIRS: usize> {
+    job: &'a Job,
+    panel: &'a Panel,
+    weights: &'a [[[i32; 16]; K]; PAIRS],
+    lines: [(*const u8, usize); K],
+    border: *const u8,
+    out: *mut u8,
+}
+
+impl<const K: usize, const PAIRS: usize> Strip<'_, K, PAIRS> {
+    #[cfg_attr(not(unoptimised), inline(always))]
+    #[cfg_attr(unoptimised, inline(never))]
+    unsafe fn tile<D: Dot, const W: usize, const ST: usize, const P: usize>(&self, d: D, x: usize) {
+        let columns = (P - 1) * ST + K;
+        let left = (x * ST) as isize - self.job.window.pad[1] as isize;
+        let whole = left >= 0 && left as usize + columns <= self.job.input.width;
+        // SAFETY: the caller vouches for the tile; columns outside the map are read from the border.
+        unsafe {
+            let mut sums = [d.lanes(self.panel.bias); P];
+            // Spelled out: a loop this long would not be unrolled, and its sums not stay in registers.
+            macro_rules! columns {
+                ($($q:literal)*) => {$(
+                    if $q < columns {
+                        let column = left + $q;
+                        let at = |row: usize| {
+                            let (p, step) = self.lines[row];
+                            let inside = whole || (column >= 0 && (column as usize) < self.job.input.width);
+                            if inside { p.wrapping_offset(column * step as isize) } else { self.border }
+                        };
+                        for r in 0..PAIRS {
+                            let upper = at(2 * r);
+                            let pair = if 2 * r + 1 < K { d.rows::<W>(upper, at(2 * r + 1)) } else { d.row::<W>(upper) };
+                            for i in 0..P {
+                                let kx = usize::wrapping_sub($q, i * ST);
+                                if kx < K {
+                                    sums[i] = d.pairs(sums[i], pair, self.weights[r][kx].as_ptr());
+                                }
+                            }
+                        }
+                    }
+                )*};
+            }
+            columns!(0 1 2 3 4 5 6 7 8 9 10);
+            d.store::<P, W>(&sums, self.panel.multiplier, self.job.bounds, self.out.add(x * W));
+        }
+    }
+}
+
+/// Any window, pixel by pixel.
+#[cfg_attr(not(unoptimised), inline(always))]
+#[cfg_attr(unoptimised, inline(never))]
+unsafe fn general<D: Dot, const W: usize>(d: D, job: &Job, block: usize, part: usize) {
+    let Window { kernel, stride, dilation, pad } = job.window;
+    let panel = Panel::new::<D>(job, block, part);
+    let border = [job.border; 16];
+    for y in 0..job.rows {
+        let top = ((job.first + y) * stride[0]) as isize - pad[0] as isize;
+        let inputs = Rows::new(job.input, top, kernel[0], dilation[0]);
+        let out = job.out.wrapping_add(block * 16 * job.rows * job.width + y * job.width * W + part * 8);
+        for x in 0..job.width {
+            let left = (x * stride[1]) as isize - pad[1] as isize;
+            // SAFETY: the taps exist; what lies outside the map is read from the border.
+            unsafe {
+                let at = |tap: usize| {
+                    let (ky, kx) = (tap / kernel[1], tap % kernel[1]);
+                    let column = left + (kx * dilation[1]) as isize;
+                    let inside = column >= 0 && (column as usize) < job.input.width;
+                    if inside && (inputs.first..inputs.end).contains(&ky) {
+                        inputs.get(ky).block(block, W).cast_const().add(column as usize * W + part * 8)
+                    } else {
+                        border.as_ptr()
+                    }
+                };
+                let mut sums = [d.lanes(panel.bias)];
+                let taps = kernel[0] * kernel[1];
+                for tap in (0..taps).step_by(2) {
+                    let pair = if tap + 1 < taps { d.rows::<W>(at(tap), at(tap + 1)) } else { d.row::<W>(at(tap)) };
+                    sums[0] = d.pairs(sums[0], pair, panel.pairs.wrapping_add(tap / 2 * 16).cast());
+                }
+                d.store::<1, W>(&sums, panel.multiplier, job.bounds, out.add(x * W));
+            }
+        }
+    }
+}
