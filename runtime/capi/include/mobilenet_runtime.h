@@ -52,7 +52,7 @@ typedef struct mobilenet_rt_codes {
     mobilenet_rt_quant input, second, output; /* second: of the residual or the gate */
     int32_t lo, hi;
     uint32_t product; /* whether an elementwise link multiplies, 1, or adds, 0 */
-    uint32_t extras;  /* quads of weights that a panel of sums has twice */
+    uint32_t extras;  /* quads that a panel of sums has twice, or further parts of depthwise weights */
     size_t table;     /* 256 codes in the weights instead, or MOBILENET_RT_NONE */
 } mobilenet_rt_codes;
 

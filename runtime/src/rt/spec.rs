@@ -28,7 +28,8 @@
 //!   in the order of memory, of a pixel's padded channels, for each tap of a convolution; a stem's are, for each row of the
 //!   window, of the codes side by side, or of each tap's channels where columns are dilated. Groups of channels are packed
 //!   as one, zeros between them. The border holds the code of 0.
-//! - depthwise: panels of 16 channels, each i32 bias `[16]`, f32 multiplier `[16]`, i16 `[ceil(kh * kw / 2)][16][2]`
+//! - depthwise: panels of 16 channels, each i32 bias `[16]`, f32 multiplier `[16]`, i8 `[1 + extras][ceil(kh * kw / 2)][16][2]`, whose
+//!   sums over the first axis are the weights
 //! - elementwise: a table; or a residual that is added or multiplied, or a gate
 //! - pools, and a mean, which is alone in its chain: no weights
 //!
@@ -200,7 +201,7 @@ pub struct Codes {
     pub hi: i32,
     /// Whether an elementwise link multiplies, 1, or adds, 0.
     pub product: u32,
-    /// Quads of weights that a panel of sums has twice.
+    /// Quads of weights that a panel of sums has twice, or parts that depthwise weights have beside the first: 0 where 8 bits hold all.
     pub extras: u32,
     /// 256 codes in the blob, which an elementwise link puts in the place of those it reads, or [`NONE`].
     pub table: usize,

@@ -56,7 +56,7 @@ impl Run<'_> {
                 self.check_panels("the weights", weights, output.channels, quads, codes);
             }
             LinkKind::Depthwise => {
-                let size = depthwise::panel(check::product(&[rows, columns]));
+                let size = depthwise::panel(check::product(&[rows, columns]), codes.extras as usize);
                 let size = check::product(&[size, output.channels.div_ceil(16)]);
                 check::bytes("the weights", weights, size, self.weights.len());
                 assert!(weights.is_multiple_of(4), "the weights at byte {weights}");
@@ -126,13 +126,14 @@ impl Run<'_> {
                     }
                 }
                 LinkKind::Depthwise => {
-                    let (blocks, panels) = (units, weights());
+                    let (blocks, panels, extras) = (units, weights(), codes.extras as usize);
                     (kernels.depthwise)(&depthwise::Job {
                         blocks,
                         input,
                         border,
                         window,
                         panels,
+                        extras,
                         bounds,
                         first,
                         rows,

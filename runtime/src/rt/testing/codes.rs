@@ -99,6 +99,11 @@ fn places(map: &Map) -> impl Iterator<Item = (usize, usize, usize)> + use<> {
     (0..height * width * channels).map(move |i| (i / channels / width, i / channels % width, i % channels))
 }
 
+/// A weight in parts of 8 bits, three of them at most.
+fn part(weight: i32, index: usize) -> i32 {
+    (0..index).fold(weight, |rest, _| rest - rest.clamp(-128, 127)).clamp(-128, 127)
+}
+
 /// The bytes of the packed blob of a test.
 #[derive(Default)]
 struct Bytes(Vec<u8>);
@@ -113,8 +118,6 @@ impl Bytes {
     fn sums(&mut self, weights: &[Vec<i32>], bias: &[i32], multiplier: &[f32]) -> (usize, usize) {
         let at = self.section();
         let quads = weights[0].len() / 4;
-        // A weight in up to three parts.
-        let part = |w: i32, index: usize| (0..index).fold(w, |w, _| w - w.clamp(-128, 127)).clamp(-128, 127);
         let needs = |rows: &[Vec<i32>], q: usize, index: usize| {
             rows.iter().any(|row| row[4 * q..][..4].iter().any(|&w| part(w, index) != 0))
         };
@@ -149,22 +152,26 @@ impl Bytes {
         (at, extras)
     }
 
-    /// Appends panels of depthwise filters `weights[c][taps]`.
-    fn filters(&mut self, weights: &[Vec<i32>], bias: &[i32], multiplier: &[f32]) -> usize {
+    /// Appends panels of depthwise filters `weights[c][taps]`, which may need 9 bits, and returns their offset and the extras.
+    fn filters(&mut self, weights: &[Vec<i32>], bias: &[i32], multiplier: &[f32]) -> (usize, usize) {
         let at = self.section();
+        let nine = weights.iter().flatten().any(|w| !(-128..128).contains(w));
+        let rounds = if nine { 3 } else { 1 };
         for first in (0..weights.len()).step_by(16) {
-            let of = |c: usize, tap: usize| weights.get(c).and_then(|row| row.get(tap)).copied().unwrap_or(0) as i16;
+            let of = |c: usize, tap: usize| weights.get(c).and_then(|row| row.get(tap)).copied().unwrap_or(0);
             let lanes = first..first + 16;
             lanes.clone().for_each(|c| self.0.extend(bias.get(c).copied().unwrap_or(0).to_le_bytes()));
             lanes.clone().for_each(|c| self.0.extend(multiplier.get(c).copied().unwrap_or(0.0).to_le_bytes()));
-            for tap in (0..weights[0].len()).step_by(2) {
-                for c in lanes.clone() {
-                    self.0.extend(of(c, tap).to_le_bytes());
-                    self.0.extend(of(c, tap + 1).to_le_bytes());
+            for round in 0..rounds {
+                for tap in (0..weights[0].len()).step_by(2) {
+                    for c in lanes.clone() {
+                        self.0.push(part(of(c, tap), round) as i8 as u8);
+                        self.0.push(part(of(c, tap + 1), round) as i8 as u8);
+                    }
                 }
             }
         }
-        at
+        (at, rounds - 1)
     }
 
     fn leak(self) -> &'static [u8] {

@@ -1,8 +1,9 @@
 //! Depthwise convolution of a block of rows into `[C/16][rows * width][16]`.
 //!
-//! Panels: for 16 channels each i32 bias, f32 multiplier, then i16 pairs of taps `[ceil(kh * kw / 2)][16][2]`, taps in the order kh, kw,
-//! the last partner 0. A kernel takes two rows of the window at a time, multiplied with pairs of taps one above the other, which
-//! are made of those once per block of channels: what two rows hold in a column serves all pixels whose windows have it.
+//! Panels: for 16 channels each i32 bias, f32 multiplier, then i8 pairs of taps `[1 + extras][ceil(kh * kw / 2)][16][2]`, taps in the
+//! order kh, kw, the last partner 0; a weight is the sum of its parts. A kernel takes two rows of the window at a time, multiplied with
+//! pairs of 16-bit weights one above the other, which are made of those once per block of channels: what two rows hold in a
+//! column serves all pixels whose windows have it.
 //!
 //! Windows of 3x3 and 5x5 run in tiles of a few pixels, others pixel by pixel. Columns and rows beyond the map are read from a line
 //! of the border's codes.
@@ -23,6 +24,7 @@ pub(crate) struct Job {
     pub border: u8,
     pub window: Window,
     pub panels: *const u8,
+    pub extras: usize,
     pub bounds: Bounds,
     pub first: usize,
     pub rows: usize,
@@ -31,8 +33,8 @@ pub(crate) struct Job {
 }
 
 /// Bytes of a panel; saturates.
-pub(crate) const fn panel(taps: usize) -> usize {
-    taps.div_ceil(2).saturating_mul(64).saturating_add(128)
+pub(crate) const fn panel(taps: usize, extras: usize) -> usize {
+    taps.div_ceil(2).saturating_mul(32).saturating_mul(extras.saturating_add(1)).saturating_add(128)
 }
 
 /// # Safety
@@ -77,7 +79,10 @@ unsafe fn width<D: Dot, const W: usize>(d: D, job: &Job, block: usize, part: usi
 struct Panel {
     bias: *const i32,
     multiplier: *const f32,
-    pairs: *const [i16; 2],
+    pairs: *const [i8; 2],
+    /// Taps, and the parts of weights.
+    taps: usize,
+    rounds: usize,
     /// Channels of the part.
     lanes: usize,
 }
@@ -86,12 +91,14 @@ impl Panel {
     #[inline(always)]
     fn new<D: Dot>(job: &Job, block: usize, part: usize) -> Self {
         let taps = job.window.kernel[0] * job.window.kernel[1];
-        let base = job.panels.wrapping_add(block * panel(taps));
+        let base = job.panels.wrapping_add(block * panel(taps, job.extras));
         let first = part * 8;
         Self {
             bias: base.cast::<i32>().wrapping_add(first),
             multiplier: base.wrapping_add(64).cast::<f32>().wrapping_add(first),
-            pairs: base.wrapping_add(128).cast::<[i16; 2]>().wrapping_add(first),
+            pairs: base.wrapping_add(128).cast::<[i8; 2]>().wrapping_add(first),
+            taps,
+            rounds: 1 + job.extras,
             lanes: 16 / D::PARTS,
         }
     }
@@ -101,13 +108,17 @@ impl Panel {
     /// # Safety
     /// The taps exist.
     #[inline(always)]
-    unsafe fn taps(&self, upper: usize, lower: Option<usize>) -> [i32; 16] {
+    unsafe fn pair(&self, upper: usize, lower: Option<usize>) -> [i32; 16] {
         let tap = |tap: usize| {
-            let weights: [i32; 16] = from_fn(|c| {
-                // SAFETY: as for this function.
-                let [even, odd] = unsafe { self.pairs.wrapping_add(tap / 2 * 16 + c % self.lanes).read() };
-                i32::from(if tap % 2 == 0 { even } else { odd })
-            });
+            let mut weights = [0; 16];
+            for round in 0..self.rounds {
+                let pairs = self.pairs.wrapping_add((round * self.taps.div_ceil(2) + tap / 2) * 16);
+                for (c, weight) in weights[..self.lanes].iter_mut().enumerate() {
+                    // SAFETY: as for this function.
+                    let [even, odd] = unsafe { pairs.wrapping_add(c).read() };
+                    *weight += i32::from(if tap % 2 == 0 { even } else { odd });
+                }
+            }
             weights
         };
         let upper = tap(upper);
@@ -136,7 +147,7 @@ unsafe fn square<D: Dot, const W: usize, const K: usize, const ST: usize, const 
         for (kx, weights) in row.iter_mut().enumerate() {
             let (upper, lower) = (2 * r * K + kx, (2 * r + 1) * K + kx);
             // SAFETY: the taps exist.
-            *weights = unsafe { panel.taps(upper, (lower < K * K).then_some(lower)) };
+            *weights = unsafe { panel.pair(upper, (lower < K * K).then_some(lower)) };
         }
     }
     let border = [job.border; 16];
@@ -227,6 +238,13 @@ unsafe fn general<D: Dot, const W: usize>(d: D, job: &Job, block: usize, part: u
     let Window { kernel, stride, dilation, pad } = job.window;
     let panel = Panel::new::<D>(job, block, part);
     let border = [job.border; 16];
+    // SAFETY: the taps exist.
+    let pair = |index: usize| unsafe { panel.pair(2 * index, Some(2 * index + 1).filter(|&tap| tap < panel.taps)) };
+    // Those of windows up to 7x7 are made once.
+    let mut known = [[0; 16]; 25];
+    for (index, weights) in known.iter_mut().enumerate().take(panel.taps.div_ceil(2)) {
+        *weights = pair(index);
+    }
     for y in 0..job.rows {
         let top = ((job.first + y) * stride[0]) as isize - pad[0] as isize;
         let inputs = Rows::new(job.input, top, kernel[0], dilation[0]);
@@ -246,10 +264,12 @@ unsafe fn general<D: Dot, const W: usize>(d: D, job: &Job, block: usize, part: u
                     }
                 };
                 let mut sums = [d.lanes(panel.bias)];
-                let taps = kernel[0] * kernel[1];
-                for tap in (0..taps).step_by(2) {
-                    let pair = if tap + 1 < taps { d.rows::<W>(at(tap), at(tap + 1)) } else { d.row::<W>(at(tap)) };
-                    sums[0] = d.pairs(sums[0], pair, panel.pairs.wrapping_add(tap / 2 * 16).cast());
+                for index in 0..panel.taps.div_ceil(2) {
+                    let tap = 2 * index;
+                    let codes =
+                        if tap + 1 < panel.taps { d.rows::<W>(at(tap), at(tap + 1)) } else { d.row::<W>(at(tap)) };
+                    let weights = known.get(index).copied().unwrap_or_else(|| pair(index));
+                    sums[0] = d.pairs(sums[0], codes, weights.as_ptr());
                 }
                 d.store::<1, W>(&sums, panel.multiplier, job.bounds, out.add(x * W));
             }

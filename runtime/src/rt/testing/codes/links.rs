@@ -197,7 +197,11 @@ impl Part {
             .map(|(bias, row)| bias.wrapping_sub(zero.wrapping_mul(row.iter().sum())))
             .collect();
         let weights = match self.kind {
-            LinkKind::Depthwise => blob.filters(&self.weights, &bias, &self.multiplier),
+            LinkKind::Depthwise => {
+                let (at, extras) = blob.filters(&self.weights, &bias, &self.multiplier);
+                codes.extras = extras as u32;
+                at
+            }
             LinkKind::Conv | LinkKind::Pointwise => {
                 // Each tap's channels to a multiple of 8.
                 let padded = |row: &Vec<i32>| {

@@ -26,7 +26,7 @@ fn links_of_codes_that_do_not_fit_are_refused() {
         ("the weights at byte", &[with(pointwise, &|l| l.weights = 2)]),
         ("the weights at byte", &[with(pointwise, &|l| l.codes = leak(Codes { extras: 10, ..codes }))]),
         ("the weights at byte", &[with(pointwise, &|l| l.codes = leak(Codes { extras: u32::MAX, ..codes }))]),
-        ("the weights at byte", &[with(LinkKind::Depthwise, &|l| l.weights = 836)]),
+        ("the weights at byte", &[with(LinkKind::Depthwise, &|l| l.weights = 868)]),
         (
             "out of range",
             &[with(pointwise, &|l| l.codes = leak(Codes { input: Quant { scale: 1.0, zero: 256 }, ..codes }))],
