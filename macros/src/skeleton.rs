@@ -79,6 +79,7 @@ pub fn skeleton(arguments: &Input, visibility: &Visibility, name: &Ident, model:
         layout,
         pixels: Pixels::new(dtype, options),
         batch,
+        quants: [None; 2],
         labels: labels.as_ref().map(|_| vec![String::new(); output.len() / batch.max(1)]),
         top_k: options.top_k,
         lengths: [input.len(), output.len()],

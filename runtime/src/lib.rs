@@ -31,6 +31,7 @@ pub mod image;
 mod model;
 #[cfg(target_has_atomic = "8")]
 mod once;
+mod quantization;
 #[doc(hidden)]
 pub mod rt;
 mod scores;
@@ -45,6 +46,7 @@ pub use elements::Elements;
 pub use model::{Layout, Model};
 #[cfg(target_has_atomic = "8")]
 pub use once::TakeOnce;
+pub use quantization::{Code, Quantization};
 pub use scores::{Ranked, TopK, softmax, top_k};
 #[cfg(feature = "threads")]
 pub use threads::{Pool, ScopedThreads, with_pool};

@@ -3,7 +3,7 @@
 
 use crate::graph::{Activation, Window};
 use crate::network::Layout;
-use crate::plan::{Chain, Epilogue, ImageSource, Link, LinkOp, Map};
+use crate::plan::{Chain, Codes, Epilogue, ImageSource, Link, LinkOp, Map, Quant};
 
 /// A value of a descriptor.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,10 +20,10 @@ pub(crate) enum Value {
     Floats(Vec<f32>),
     /// A named constant of a type.
     Constant(&'static str, &'static str),
-    /// A reference to what is absent.
-    Absent,
     /// A map, or none.
     Map(Option<Map>),
+    /// The address of a structure, or none.
+    Pointer(Option<Box<Value>>),
     /// A structure: its type, and its fields in order.
     Struct(&'static str, Vec<(&'static str, Value)>),
 }
@@ -44,6 +44,28 @@ pub(crate) fn map(map: &Map) -> [(&'static str, usize); 7] {
         ("ring", ring),
         ("bytes", element.bytes()),
     ]
+}
+
+/// How codes stand for numbers; none where the scale is 0.
+pub(crate) fn quant(quant: Option<Quant>) -> Value {
+    let Quant { scale, zero } = quant.unwrap_or(Quant { scale: 0.0, zero: 0 });
+    Value::Struct("Quant", vec![("scale", Value::Float(scale)), ("zero", Value::Size(zero as usize))])
+}
+
+fn codes(codes: Option<&Codes>) -> Value {
+    let fields = codes.map(|of| {
+        vec![
+            ("input", quant(Some(of.input))),
+            ("second", quant(of.second)),
+            ("output", quant(Some(of.output))),
+            ("lo", Value::Size(of.clamp[0] as usize)),
+            ("hi", Value::Size(of.clamp[1] as usize)),
+            ("product", Value::Size(usize::from(of.product))),
+            ("extras", Value::Size(of.extras)),
+            ("table", optional(of.table)),
+        ]
+    });
+    Value::Pointer(fields.map(|fields| Box::new(Value::Struct("Codes", fields))))
 }
 
 pub(crate) fn layout(layout: Layout) -> Value {
@@ -108,7 +130,7 @@ pub(crate) fn stem(link: &Link) -> Option<Value> {
         ("epilogue", epilogue(&link.epilogue)),
         ("output", Value::Map(Some(link.output))),
         ("scratch", Value::Size(*scratch)),
-        ("codes", Value::Absent),
+        ("codes", codes(link.codes.as_ref())),
     ];
     Some(Value::Struct("Stem", fields))
 }
@@ -127,7 +149,7 @@ pub(crate) fn link(link: &Link) -> Option<Value> {
         ("weights", optional(link.weights)),
         ("epilogue", epilogue(&link.epilogue)),
         ("output", Value::Map(Some(link.output))),
-        ("codes", Value::Absent),
+        ("codes", codes(link.codes.as_ref())),
     ];
     Some(Value::Struct("Link", fields))
 }

@@ -40,6 +40,8 @@ impl Field {
         let bytes = bytes.get(..self.len * self.element.bytes()).unwrap_or_default();
         match self.element {
             DType::I64 => bytes.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b) as f32).collect(),
+            DType::U8 => bytes.iter().map(|&b| b.into()).collect(),
+            DType::I8 => bytes.iter().map(|&b| b.cast_signed().into()).collect(),
             _ => bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
         }
     }

@@ -5,8 +5,8 @@ use super::{
     Chain, Element, Epilogue, ImageSource, Link, LinkOp, Map, Op, Plan, Reads, Source, Step, Target, padded_channels,
 };
 use crate::diagnostic::{Error, Problem};
-use crate::graph::{Activation, DType, Window};
-use crate::network::Stage;
+use crate::graph::{self, Activation, DType, Window};
+use crate::network::{Output, Stage};
 use std::ops::Range;
 
 impl Element {
@@ -400,6 +400,18 @@ impl Plan {
             .expected("floating-point operators", stage.kind.name())
             .hint("quantised models can't be compiled yet; use the model's float version")
             .into())
+    }
+
+    /// What the codes of the model's input stand for, where it is codes.
+    pub fn input_quant(&self) -> Option<graph::Quant> {
+        let map = self.network.maps[self.network.input_map.0 as usize];
+        map.quant.filter(|_| self.network.input.dtype != DType::F32)
+    }
+
+    /// What the codes of an output stand for, where it is codes.
+    pub fn output_quant(&self, output: &Output) -> Option<graph::Quant> {
+        let piece = output.pieces.first().filter(|_| output.finish.is_empty())?;
+        self.network.maps[piece.map.0 as usize].quant
     }
 
     /// Mult-adds of one image.

@@ -3,13 +3,14 @@
 use crate::args::{Build, Kernels, Language, Project, Weights};
 use crate::failure::{Failure, plain};
 use crate::inputs::{self, Random};
+use crate::oracle::Oracle;
 use crate::session::Session;
 use crate::terminal::{Style, Terminal};
 use clap::ValueEnum;
 use mobilenet_compiler::emit::{Files, c, rust};
 use mobilenet_compiler::plan::Plan;
 use mobilenet_compiler::report::table::{Table, bytes};
-use mobilenet_compiler::{Problem, naming, reference, text};
+use mobilenet_compiler::{Problem, naming, text};
 use std::io::Write;
 use std::path::Path;
 
@@ -182,8 +183,7 @@ fn project(project: Project) -> Option<c::Project> {
 fn self_test(session: &Session, plan: &Plan) -> Result<c::SelfTest, Failure> {
     let port = &plan.network.input;
     let input = Random::new(1).input(port);
-    let output = reference::run(&session.graph()?, &inputs::tensor(port, &input));
-    let outputs = output.map_err(|error| session.failure(error))?;
+    let outputs = Oracle::new(session)?.run(session, port, &input)?;
     let expected = outputs.iter().flat_map(|output| output.to_f32().to_vec()).collect();
     Ok(c::SelfTest { input: inputs::bytes(port, &input), expected })
 }

@@ -2,14 +2,14 @@
 
 use crate::failure::{Failure, plain};
 use crate::inputs;
+use crate::oracle::Oracle;
 use crate::progress::Progress;
 use crate::session::Session;
 use clap::{Args, ValueEnum};
-use mobilenet_compiler::graph::Graph;
+use mobilenet_compiler::Problem;
 use mobilenet_compiler::host::{Compiled, Compiler, HostError, Runtime};
 use mobilenet_compiler::network::Port;
 use mobilenet_compiler::plan::Plan;
-use mobilenet_compiler::{Problem, reference};
 
 /// What builds a model here.
 #[derive(Debug, Args)]
@@ -101,8 +101,8 @@ pub fn host_failure(error: &HostError) -> Failure {
 pub enum Engine {
     /// Emitted C, built here.
     Compiled(Box<Compiled>),
-    /// The graph as it stands in the file.
-    Reference(Box<Graph>),
+    /// What emitted code is held to.
+    Reference(Oracle),
 }
 
 impl Engine {
@@ -111,7 +111,7 @@ impl Engine {
         match tools.find() {
             Err(HostError::NoCompiler) if tools.via == Via::C => {
                 let words = "the reference interpreter, for want of a C compiler".to_string();
-                Ok((Self::Reference(Box::new(session.graph()?)), words))
+                Ok((Self::Reference(Oracle::new(session)?), words))
             }
             Err(error) => Err(host_failure(&error)),
             Ok(compiler) => {
@@ -127,9 +127,8 @@ impl Engine {
             Self::Compiled(compiled) => {
                 compiled.run(&inputs::bytes(port, values)).map_err(|error| host_failure(&error))
             }
-            Self::Reference(graph) => {
-                let outputs =
-                    reference::run(graph, &inputs::tensor(port, values)).map_err(|error| session.failure(error))?;
+            Self::Reference(oracle) => {
+                let outputs = oracle.run(session, port, values)?;
                 Ok(outputs.iter().map(|output| output.to_f32().to_vec()).collect())
             }
         }

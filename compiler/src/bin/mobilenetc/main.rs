@@ -12,6 +12,7 @@ mod fit;
 mod inputs;
 mod inspect;
 mod npy;
+mod oracle;
 mod picture;
 mod pictures;
 mod progress;

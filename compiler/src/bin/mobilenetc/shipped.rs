@@ -4,16 +4,16 @@ use crate::args::{Format, Verify};
 use crate::engine::{self, Via};
 use crate::failure::Failure;
 use crate::inputs;
+use crate::oracle::Oracle;
 use crate::scores::Agreement;
 use crate::session::Session;
 use crate::terminal::{Style, Terminal};
-use crate::verify::TOLERANCE;
+use crate::verify::within;
 use mobilenet_compiler::emit::c::Target;
-use mobilenet_compiler::graph::Graph;
 use mobilenet_compiler::host::{Compiler, Emulated, HostError, is_native};
 use mobilenet_compiler::plan::Plan;
 use mobilenet_compiler::report::table::Table;
-use mobilenet_compiler::{Problem, reference, text};
+use mobilenet_compiler::{Problem, text};
 use serde_json::json;
 use std::io::Write;
 
@@ -41,15 +41,15 @@ pub fn verify(
     args: &Verify,
     asked: Asked,
     session: &Session,
-    (graph, plan): (&Graph, &Plan),
+    (oracle, plan): (&Oracle, &Plan),
     samples: &[Vec<f32>],
     terminal: &mut Terminal,
 ) -> Result<(), Failure> {
-    let lanes = lanes(args, asked)?;
+    let (lanes, tolerance) = (lanes(args, asked)?, oracle.tolerance());
     let port = &plan.network.input;
     let mut expected = Vec::new();
     for values in samples {
-        let outputs = reference::run(graph, &inputs::tensor(port, values)).map_err(|error| session.failure(error))?;
+        let outputs = oracle.run(session, port, values)?;
         expected.push(outputs.iter().map(|output| output.to_f64()).collect::<Vec<_>>());
     }
     let bytes: Vec<Vec<u8>> = samples.iter().map(|values| inputs::bytes(port, values)).collect();
@@ -79,14 +79,14 @@ pub fn verify(
             "top_1_agrees": seen.top1,
         }));
         table.row([lane.name(), tool, format!("{:.2e}", seen.max_abs), format!("{:.2e}", seen.max_rel), top1]);
-        agrees &= seen.max_rel <= TOLERANCE;
+        agrees &= seen.max_rel <= tolerance;
     }
     if args.format == Format::Json {
         let left_out = left_out.iter().map(|(target, reason)| json!({ "target": target, "reason": reason }));
         let report = json!({
             "model": session.path,
             "sha256": session.model.sha256(),
-            "tolerance": TOLERANCE,
+            "tolerance": tolerance,
             "agrees": agrees,
             "targets": rows,
             "left_out": left_out.collect::<Vec<_>>(),
@@ -97,18 +97,18 @@ pub fn verify(
     let title = terminal.paint(Style::Bold, text::path(&session.path)).to_string();
     let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     let (inputs, targets) = (count(samples.len(), "input"), count(rows.len(), "target"));
-    let aside = format!("{inputs} on {targets}, against the f64 reference");
+    let aside = format!("{inputs} on {targets}, against {}", oracle.arithmetic());
     let aside = terminal.paint(Style::Dim, aside).to_string();
     writeln!(terminal, "{title}  {aside}\n\n{table}")?;
     for (name, reason) in left_out {
         writeln!(terminal, "  left out: {name}: {reason}")?;
     }
     let (style, word, rest) = match agrees {
-        true => (Style::Good, "agrees", " within"),
-        false => (Style::Bad, "disagrees", ": not within"),
+        true => (Style::Good, "agrees", " "),
+        false => (Style::Bad, "disagrees", ": not "),
     };
     let word = terminal.paint(style, word).to_string();
-    writeln!(terminal, "  {word}{rest} {TOLERANCE:e} of the largest magnitude of each row")?;
+    writeln!(terminal, "  {word}{rest}{}", within(tolerance))?;
     if agrees { Ok(()) } else { Err(Failure::Disagreement) }
 }
 

@@ -5,6 +5,7 @@ use crate::engine;
 use crate::failure::Failure;
 use crate::inputs::{self, Random};
 use crate::npy;
+use crate::oracle::Oracle;
 use crate::picture::{self, Scaling, Shape};
 use crate::pictures::{self, Accuracy, Known};
 use crate::progress::Progress;
@@ -12,22 +13,26 @@ use crate::scores::Agreement;
 use crate::session::Session;
 use crate::shipped;
 use crate::terminal::{Style, Terminal};
-use mobilenet_compiler::graph::Graph;
 use mobilenet_compiler::host::Compiled;
 use mobilenet_compiler::network::{Network, Port};
 use mobilenet_compiler::report::table::Table;
-use mobilenet_compiler::{Problem, reference, text};
+use mobilenet_compiler::{Problem, text};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Largest difference that counts as agreement, over the largest magnitude of the row.
-pub const TOLERANCE: f64 = 1e-4;
+/// A tolerance in words.
+pub fn within(tolerance: f64) -> String {
+    match tolerance {
+        0.0 => "bit for bit".into(),
+        some => format!("within {some:e} of the largest magnitude of each row"),
+    }
+}
 
 /// Compares emitted C with the reference.
 pub fn verify(args: &Verify, terminal: &mut Terminal) -> Result<(), Failure> {
     let session = Session::open(&args.model, args.batch.batch, args.input().0)?;
-    let graph = session.graph()?;
+    let oracle = Oracle::new(&session)?;
     let plan = session.plan()?;
     let port = &plan.network.input;
     let pictures = pictures::gather(&args.image)?;
@@ -42,11 +47,12 @@ pub fn verify(args: &Verify, terminal: &mut Terminal) -> Result<(), Failure> {
         }
         let mut random = Random::new(args.seed);
         samples.extend((0..args.samples).map(|_| random.input(port)));
-        return shipped::verify(args, asked, &session, (&graph, &plan), &samples, terminal);
+        return shipped::verify(args, asked, &session, (&oracle, &plan), &samples, terminal);
     }
     let compiler = args.tools.compiler()?;
     let mut compiled = engine::compile(&compiler, &plan)?;
-    let mut pair = Pair { session: &session, port, graph: &graph, compiled: &mut compiled, batch: plan.network.batch };
+    let mut pair =
+        Pair { session: &session, port, oracle: &oracle, compiled: &mut compiled, batch: plan.network.batch };
 
     let mut all = Vec::new();
     let progress = Progress::of("comparing with the reference", inputs.given.len() + args.samples as usize);
@@ -69,15 +75,16 @@ pub fn verify(args: &Verify, terminal: &mut Terminal) -> Result<(), Failure> {
     }
     drop(progress);
     let accuracies = known.right.is_some().then_some(accuracies);
-    let agrees = all.iter().all(|(_, seen)| seen.max_rel <= TOLERANCE);
+    let tolerance = oracle.tolerance();
+    let agrees = all.iter().all(|(_, seen)| seen.max_rel <= tolerance);
     match args.format {
         Format::Json => {
-            let report = to_json(&session, &compiler.product(), &all, accuracies, agrees);
+            let report = to_json(&session, &compiler.product(), &all, accuracies, (agrees, tolerance));
             writeln!(terminal, "{report:#}")?;
         }
         Format::Text => {
             let title = terminal.paint(Style::Bold, text::path(&session.path)).to_string();
-            let aside = format!("{}, against the f64 reference", compiler.product());
+            let aside = format!("{}, against {}", compiler.product(), oracle.arithmetic());
             let aside = terminal.paint(Style::Dim, aside).to_string();
             writeln!(terminal, "{title}  {aside}\n\n{}", table(&all))?;
             if let Some([code, reference]) = accuracies {
@@ -86,10 +93,8 @@ pub fn verify(args: &Verify, terminal: &mut Terminal) -> Result<(), Failure> {
             let good = terminal.paint(Style::Good, "agrees").to_string();
             let bad = terminal.paint(Style::Bad, "disagrees").to_string();
             match agrees {
-                true => writeln!(terminal, "  {good} within {TOLERANCE:e} of the largest magnitude of each row")?,
-                false => {
-                    writeln!(terminal, "  {bad}: more than {TOLERANCE:e} of the largest magnitude of a row apart")?
-                }
+                true => writeln!(terminal, "  {good} {}", within(tolerance))?,
+                false => writeln!(terminal, "  {bad}: not {}", within(tolerance))?,
             }
         }
     }
@@ -110,7 +115,7 @@ fn to_json(
     product: &str,
     all: &[(String, Agreement)],
     accuracies: Option<[Accuracy; 2]>,
-    agrees: bool,
+    (agrees, tolerance): (bool, f64),
 ) -> Value {
     let input = |(name, seen): &(String, Agreement)| {
         json!({
@@ -127,7 +132,7 @@ fn to_json(
         "model": session.path,
         "sha256": session.model.sha256(),
         "run_by": product,
-        "tolerance": TOLERANCE,
+        "tolerance": tolerance,
         "agrees": agrees,
         "inputs": all.iter().map(input).collect::<Vec<_>>(),
         "accuracy": accuracy,
@@ -196,7 +201,7 @@ fn rows(path: &Path, port: &Port) -> Result<Vec<Vec<f32>>, Failure> {
 struct Pair<'a> {
     session: &'a Session,
     port: &'a Port,
-    graph: &'a Graph,
+    oracle: &'a Oracle,
     compiled: &'a mut Compiled,
     batch: usize,
 }
@@ -211,16 +216,16 @@ impl Pair<'_> {
         mut right: Option<(usize, &mut [Accuracy; 2])>,
         progress: &Progress,
     ) -> Result<Vec<(String, Agreement)>, Failure> {
-        let names = self.graph.outputs.iter().map(|&output| match self.graph.outputs.len() {
+        let outputs = self.oracle.outputs();
+        let names = outputs.iter().map(|output| match outputs.len() {
             1 => name.to_string(),
-            _ => format!("{name}: {}", self.graph[output].name),
+            _ => format!("{name}: {output}"),
         });
         let mut seen: Vec<(String, Agreement)> = names.map(|name| (name, Agreement::default())).collect();
         for values in all {
             let actual = self.compiled.run(&inputs::bytes(self.port, &values));
             let actual = actual.map_err(|error| engine::host_failure(&error))?;
-            let expected = reference::run(self.graph, &inputs::tensor(self.port, &values));
-            let expected = expected.map_err(|error| self.session.failure(error))?;
+            let expected = self.oracle.run(self.session, self.port, &values)?;
             let row = |len: usize| len.div_ceil(self.batch.max(1)).max(1);
             for ((_, seen), (actual, expected)) in seen.iter_mut().zip(actual.iter().zip(&expected)) {
                 let expected = expected.to_f64();

@@ -7,7 +7,8 @@ use super::steps::hooked;
 use super::text::{expand, float};
 use crate::emit::descriptor::{self, Value};
 use crate::emit::rust::ABI;
-use crate::plan::{Chain, Map, Op, Plan, Step, Target};
+use crate::graph::DType;
+use crate::plan::{Chain, Map, Op, Plan, Quant, Step, Target};
 
 pub(super) fn source(plan: &Plan, options: &COptions, prefix: &str, banner: &str) -> String {
     let outputs = Outputs::of(plan);
@@ -84,14 +85,25 @@ fn call(name: &str, step: &Step, input: usize, outputs: &Outputs) -> String {
             ("argmax".into(), format!("{input}, {outer}, {n}, {inner}, {}, {to}", i32::from(*select_last)))
         }
         Op::Convert { .. } => ("convert".into(), format!("&{name}, &{name}_to, {name}_codes")),
-        Op::Import { source, .. } => {
+        Op::Import { source, codes, .. } => {
             let element = source.image().element.name();
-            (format!("import_{element}"), format!("&{name}_source, &{name}, input, {input}"))
+            let (on, codes) = match codes {
+                Some(_) => ("codes_", format!("{name}_codes, ")),
+                None => ("", String::new()),
+            };
+            (format!("import_{on}{element}"), format!("&{name}_source, &{name}, {codes}input, {input}"))
         }
         Op::Export { input, layout, output } => {
             let (suffix, to) = match output {
                 Target::Arena(offset) => ("_at", offset.to_string()),
-                Target::Output { .. } => ("", place(*output, input.shape().iter().product()).1),
+                Target::Output { port, .. } => {
+                    let suffix = match outputs.ports.get(*port).map(|port| port.dtype) {
+                        Some(DType::U8) => "_u8",
+                        Some(DType::I8) => "_i8",
+                        _ => "",
+                    };
+                    (suffix, place(*output, input.shape().iter().product()).1)
+                }
             };
             (format!("export{suffix}"), format!("&{name}, {}, {to}", value(&descriptor::layout(*layout))))
         }
@@ -131,15 +143,23 @@ fn constants(name: &str, op: &Op) -> String {
             constant("dense", name, &descriptor::dense(*input, *k, *n, *weights, epilogue))
         }
         Op::Activate { activation, .. } => constant("activation", name, &descriptor::activation(*activation)),
-        Op::Copy { input, output, .. } | Op::Convert { input, output, .. } => {
-            one_map(name, input) + &one_map(&format!("{name}_to"), output)
+        Op::Copy { input, output, .. } => one_map(name, input) + &one_map(&format!("{name}_to"), output),
+        Op::Import { source, output, codes } => {
+            let codes = codes.map_or_else(String::new, |codes| quant(name, codes));
+            constant("source", &format!("{name}_source"), &descriptor::source(source.image()))
+                + &one_map(name, output)
+                + &codes
         }
-        Op::Import { source, output, .. } => {
-            constant("source", &format!("{name}_source"), &descriptor::source(source.image())) + &one_map(name, output)
+        Op::Convert { input, output, codes } => {
+            one_map(name, input) + &one_map(&format!("{name}_to"), output) + &quant(name, *codes)
         }
         Op::Export { input, .. } => one_map(name, input),
         Op::Softmax { .. } | Op::LpNormalize { .. } | Op::ArgMax { .. } => String::new(),
     }
+}
+
+fn quant(name: &str, quant: Quant) -> String {
+    format!("static const mobilenet_rt_quant {name}_codes = {};\n", value(&descriptor::quant(Some(quant))))
 }
 
 fn chain(name: &str, chain: &Chain) -> String {
@@ -147,54 +167,67 @@ fn chain(name: &str, chain: &Chain) -> String {
     let (mut text, mut stem_at, mut links_at) = (String::new(), "NULL".to_string(), "NULL".to_string());
     if let Some(stem) = &stem {
         stem_at = format!("&{name}_stem");
-        text += &border(name, stem);
-        text +=
-            &format!("static const mobilenet_rt_stem {name}_stem = {};\n", value_of(stem, &format!("{name}_border")));
+        let at = Addresses { floats: format!("{name}_border"), structure: format!("{name}_stem_codes") };
+        text += &at.values(stem);
+        text += &format!("static const mobilenet_rt_stem {name}_stem = {};\n", value_of(stem, &at));
     }
     if !links.is_empty() {
         links_at = format!("{name}_links");
-        let rows: Vec<_> = links.iter().map(value).collect();
+        let at = |i: usize| Addresses { floats: "NULL".into(), structure: format!("{name}_codes{i}") };
+        text.extend(links.iter().enumerate().map(|(i, link)| at(i).values(link)));
+        let rows: Vec<_> = links.iter().enumerate().map(|(i, link)| value_of(link, &at(i))).collect();
         text += &format!("static const mobilenet_rt_link {links_at}[{}] = {{{}}};\n", links.len(), rows.join(", "));
     }
     text + &format!("static const mobilenet_rt_chain {name} = {{{stem_at}, {links_at}, {}}};\n", links.len())
 }
 
-/// The values that a descriptor points to.
-fn border(name: &str, value: &Value) -> String {
-    let Value::Struct(_, fields) = value else { return String::new() };
-    let floats = fields.iter().filter_map(|(_, value)| match value {
-        Value::Floats(values) => Some(values),
-        _ => None,
-    });
-    floats
-        .map(|values| {
-            let list: Vec<_> = values.iter().map(|&value| float(value)).collect();
-            format!("static const float {name}_border[{}] = {{{}}};\n", list.len(), list.join(", "))
-        })
-        .collect()
+/// What the values are called that a descriptor points to.
+struct Addresses {
+    floats: String,
+    structure: String,
+}
+
+impl Addresses {
+    /// The values that a descriptor points to.
+    fn values(&self, value: &Value) -> String {
+        let Value::Struct(_, fields) = value else { return String::new() };
+        let pointed = fields.iter().filter_map(|(_, value)| match value {
+            Value::Floats(values) if !values.is_empty() => {
+                let list: Vec<_> = values.iter().map(|&value| float(value)).collect();
+                Some(format!("static const float {}[{}] = {{{}}};\n", self.floats, list.len(), list.join(", ")))
+            }
+            Value::Pointer(Some(value)) => {
+                Some(format!("static const mobilenet_rt_codes {} = {};\n", self.structure, self::value(value)))
+            }
+            _ => None,
+        });
+        pointed.collect()
+    }
 }
 
 fn value(value: &Value) -> String {
-    value_of(value, "NULL")
+    value_of(value, &Addresses { floats: "NULL".into(), structure: "NULL".into() })
 }
 
-/// A descriptor as an initialiser, where `floats` is the name of the values it points to.
-fn value_of(value: &Value, floats: &str) -> String {
+/// A descriptor as an initialiser.
+fn value_of(value: &Value, at: &Addresses) -> String {
     match value {
         Value::Size(value) => value.to_string(),
         Value::Nowhere => "MOBILENET_RT_NONE".into(),
         Value::Float(value) => float(*value),
         Value::Pair([rows, columns]) => format!("{{{rows}, {columns}}}"),
-        Value::Floats(_) => floats.into(),
+        Value::Floats(values) if values.is_empty() => "NULL".into(),
+        Value::Floats(_) => at.floats.clone(),
+        Value::Pointer(None) => "NULL".into(),
+        Value::Pointer(Some(_)) => format!("&{}", at.structure),
         Value::Constant(ty, name) => constant(ty, name),
-        Value::Absent => "NULL".into(),
         Value::Map(None) => "{0, 0, 0, 0, 0, 0, 0}".into(),
         Value::Map(Some(map)) => {
             let sizes = descriptor::map(map).map(|(_, size)| size.to_string());
             format!("{{{}}}", sizes.join(", "))
         }
         Value::Struct(_, fields) => {
-            let fields: Vec<_> = fields.iter().map(|(_, value)| value_of(value, floats)).collect();
+            let fields: Vec<_> = fields.iter().map(|(_, value)| value_of(value, at)).collect();
             format!("{{{}}}", fields.join(", "))
         }
     }

@@ -15,6 +15,12 @@ pub(super) fn size(value: usize) -> Literal {
     int(value as u64)
 }
 
+/// An expression of a whole number of either sign.
+pub(super) fn signed(value: i32) -> TokenStream {
+    let digits = int(value.unsigned_abs());
+    if value < 0 { quote!(-#digits) } else { quote!(#digits) }
+}
+
 /// An expression of type `f32` with exactly these bits (NaN: some NaN).
 pub(super) fn float(value: f32) -> TokenStream {
     if value == f32::INFINITY {

@@ -151,7 +151,7 @@ fn surface(
     let surface = Surface {
         name: name.clone(),
         runtime: runtime.clone(),
-        elements: [input.clone(), format_ident!("f32")],
+        elements: [input.clone(), format_ident!("{}", element(network.outputs[0].port.dtype))],
         shapes: [network.input.shape.clone(), network.outputs[0].port.shape.clone()],
         layout: network.input.layout,
         pixels: plan.classes.pixels.clone(),
@@ -160,6 +160,7 @@ fn surface(
         arena_bytes: plan.arena_bytes,
         weight_bytes: plan.weights.len(),
         mult_adds: plan.mult_adds(),
+        quants: [plan.input_quant(), plan.output_quant(&network.outputs[0])],
         labels: plan.classes.labels.clone(),
         top_k: plan.classes.top_k,
     };

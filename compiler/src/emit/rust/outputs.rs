@@ -1,8 +1,8 @@
 //! The caller's output: one array, or a structure of several; and where in it a step writes.
 
-use super::literals::size;
-use crate::graph::DType;
-use crate::plan::{Plan, Target};
+use super::literals::{float, signed, size};
+use crate::graph::{DType, Quant};
+use crate::plan::{Element, Plan, Target};
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 
@@ -19,6 +19,8 @@ struct Output {
     element: Ident,
     /// The batch included.
     shape: Vec<usize>,
+    /// What codes stand for.
+    quant: Option<Quant>,
 }
 
 impl Output {
@@ -33,17 +35,19 @@ impl Output {
 
     fn zeros(&self) -> TokenStream {
         let len = size(self.len());
-        if self.element == "i64" { quote!([0; #len]) } else { quote!([0.0; #len]) }
+        if self.element == "f32" { quote!([0.0; #len]) } else { quote!([0; #len]) }
     }
 
     /// Length and shape, under names that begin with `prefix`.
-    fn constants(&self, prefix: &str, described: &str) -> TokenStream {
+    fn constants(&self, prefix: &str, described: &str, runtime: &TokenStream) -> TokenStream {
         let (len_name, shape_name) = (format_ident!("{prefix}_LEN"), format_ident!("{prefix}_SHAPE"));
         let len_doc = format!(" Elements of {described}, the whole batch.");
         let shape_doc = format!(" Shape of {described}, batch and options included, row-major.");
         let (len, rank) = (size(self.len()), size(self.shape.len()));
         let shape = self.shape.iter().map(|&n| size(n));
+        let quantization = quantization(self.quant, prefix, described, runtime);
         quote! {
+            #quantization
             #[doc = #len_doc]
             pub const #len_name: usize = #len;
             #[doc = #shape_doc]
@@ -61,6 +65,7 @@ impl Outputs {
             name: output.port.name.clone(),
             element: format_ident!("{}", element(output.port.dtype)),
             shape: output.port.shape.clone(),
+            quant: plan.output_quant(output),
         });
         Self { ports: ports.collect(), batch: plan.network.batch.max(1) }
     }
@@ -109,6 +114,15 @@ impl Outputs {
         })
     }
 
+    /// The runtime's function that writes a map out to a port.
+    pub(super) fn export(&self, target: Target, element: Element) -> Ident {
+        let port = match target {
+            Target::Output { port, .. } if element != Element::F32 => self.ports.get(port),
+            _ => None,
+        };
+        port.map_or_else(|| format_ident!("export"), |port| format_ident!("export_{}", port.element))
+    }
+
     /// The structure of several outputs.
     pub(super) fn structure(&self, name: &Ident, ty: &Ident, visibility: &TokenStream) -> Option<TokenStream> {
         if !self.are_several() {
@@ -132,11 +146,12 @@ impl Outputs {
     pub(super) fn members(&self, several: &Ident, runtime: &TokenStream, run: &TokenStream) -> TokenStream {
         let ty = self.ty(several);
         let (constants, zeros) = match &self.ports[..] {
-            [only] => (only.constants("OUTPUT", "the output"), only.zeros()),
+            [only] => (only.constants("OUTPUT", "the output", runtime), only.zeros()),
             ports => {
                 let count = size(ports.len());
                 let each = ports.iter().enumerate();
-                let each = each.map(|(i, port)| port.constants(&format!("OUTPUT{i}"), &format!("`{}`", port.field)));
+                let each =
+                    each.map(|(i, port)| port.constants(&format!("OUTPUT{i}"), &format!("`{}`", port.field), runtime));
                 let zeros = ports.iter().map(|port| {
                     let (field, zeros) = (&port.field, port.zeros());
                     quote!(#field: #zeros)
@@ -169,4 +184,20 @@ impl Outputs {
 
 fn element(dtype: DType) -> &'static str {
     if dtype == DType::I64 { "i64" } else { super::element(dtype) }
+}
+
+/// What the codes of a port stand for, as a constant whose name begins with `prefix`.
+pub(super) fn quantization(
+    quant: Option<Quant>,
+    prefix: &str,
+    described: &str,
+    runtime: &TokenStream,
+) -> Option<TokenStream> {
+    let Quant { scale, zero, .. } = quant?;
+    let (name, scale, zero) = (format_ident!("{prefix}_QUANTIZATION"), float(scale), signed(zero));
+    let doc = format!(" What the codes of {described} stand for.");
+    Some(quote! {
+        #[doc = #doc]
+        pub const #name: #runtime::Quantization = #runtime::Quantization { scale: #scale, zero_point: #zero };
+    })
 }

@@ -3,7 +3,7 @@
 use super::literals::{float, size};
 use super::outputs::Outputs;
 use crate::emit::descriptor::{self, Value};
-use crate::plan::{Chain, Map, Op, Plan, Step};
+use crate::plan::{Chain, Map, Op, Plan, Quant, Step};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
@@ -78,18 +78,26 @@ impl Writer<'_> {
                     |output| quote!(run.argmax(#input, #outer_size, #n, #inner_size, #select_last, #output);),
                 )
             }
-            Op::Convert { .. } => TokenStream::new(),
-            Op::Import { source, output, .. } => {
+            Op::Convert { input, output, codes } => {
+                let (input, output, codes) = (self.map(input), self.map(output), self.quant(*codes));
+                quote!(run.convert(&#input, &#output, #codes);)
+            }
+            Op::Import { source, output, codes } => {
                 let source = source.image();
-                let (map, method) = (self.map(output), format_ident!("import_{}", source.element.name()));
+                let on = if codes.is_some() { "codes_" } else { "" };
+                let (map, method) = (self.map(output), format_ident!("import_{on}{}", source.element.name()));
+                let codes = codes.map(|codes| self.quant(codes)).into_iter();
                 let value = self.value(&descriptor::source(source));
                 let name = self.item(format_ident!("SOURCE_{index}"), &quote!(Source), &value);
-                quote!(run.#method(&#name, &#map, input);)
+                quote!(run.#method(&#name, &#map, #(#codes,)* input);)
             }
-            Op::Export { input, layout, output } => {
+            Op::Export { input, layout, output: target } => {
                 let (map, layout) = (self.map(input), self.value(&descriptor::layout(*layout)));
-                match self.outputs.slice(*output, input.shape().iter().product()) {
-                    Ok(output) => quote!(run.export(&#map, #layout, #output);),
+                match self.outputs.slice(*target, input.shape().iter().product()) {
+                    Ok(output) => {
+                        let method = self.outputs.export(*target, input.element);
+                        quote!(run.#method(&#map, #layout, #output);)
+                    }
                     Err(offset) => quote!(run.export_at(&#map, #layout, #offset);),
                 }
             }
@@ -142,7 +150,11 @@ impl Writer<'_> {
                 let [ty, name] = [ty, name].map(|part| format_ident!("{part}"));
                 quote!(rt::#ty::#name)
             }
-            Value::Absent => quote!(None),
+            Value::Pointer(None) => quote!(None),
+            Value::Pointer(Some(value)) => {
+                let value = self.value(value);
+                quote!(Some(&#value))
+            }
             Value::Map(None) => quote!(rt::Map::NONE),
             Value::Map(Some(map)) => {
                 let map = self.map(map);
@@ -159,6 +171,10 @@ impl Writer<'_> {
             Value::Struct("Window", _) if *value == descriptor::window(&crate::plan::UNIT) => quote!(rt::Window::ONE),
             Value::Struct(ty, fields) => self.structure(ty, fields),
         }
+    }
+
+    fn quant(&mut self, quant: Quant) -> TokenStream {
+        self.value(&descriptor::quant(Some(quant)))
     }
 
     fn structure(&mut self, ty: &str, fields: &[(&str, Value)]) -> TokenStream {

@@ -1,6 +1,8 @@
 //! What the type of a model offers, whether the model could be compiled or not.
 
 use super::literals::{int, size};
+use super::outputs::quantization;
+use crate::graph::Quant;
 use crate::network::Layout;
 use crate::plan::Pixels;
 use proc_macro2::{Ident, TokenStream};
@@ -31,6 +33,8 @@ pub struct Surface {
     pub weight_bytes: usize,
     /// Multiply-adds of one image.
     pub mult_adds: u64,
+    /// What the codes of input and output stand for, where they are codes.
+    pub quants: [Option<Quant>; 2],
     /// Names of the classes.
     pub labels: Option<Vec<String>>,
     /// How many classes `top_k` returns.
@@ -66,11 +70,13 @@ impl Surface {
         let output_shape = self.shapes[1].iter().map(|&n| size(n));
         let output_len = size(self.lengths[1]);
         let (facts, new) = (self.facts(), self.new_memory());
+        let output_quantization = quantization(self.quants[1], "OUTPUT", "the output", runtime);
         let (labels, ranking, pictures) = (self.labels(), self.ranking(), self.pictures());
         quote! {
             #[allow(dead_code, clippy::unnecessary_box_returns)]
             impl #name {
                 #facts
+                #output_quantization
                 /// Shape of the output, batch and options included, row-major.
                 pub const OUTPUT_SHAPE: [usize; #output_rank] = [#(#output_shape),*];
                 /// Elements of the output, the whole batch.
@@ -107,7 +113,9 @@ impl Surface {
             (size(self.arena_bytes), size(self.weight_bytes), int(self.mult_adds));
         let pixels = format_ident!("{}", self.pixels.name());
         let pixels_doc = format!(" What the model takes for the pixels of a picture: {}.", self.pixels.describe());
+        let quantization = quantization(self.quants[0], "INPUT", "the input", runtime);
         quote! {
+            #quantization
             /// Shape of the input, batch and options included, row-major.
             pub const INPUT_SHAPE: [usize; #input_rank] = [#(#input_shape),*];
             /// Order of the input's axes.
