@@ -150,7 +150,9 @@ pub fn emit(plan: &Plan, options: &COptions) -> Result<Files, Error> {
 }
 
 fn check(plan: &Plan, options: &COptions) -> Result<(), Error> {
-    plan.without_codes()?;
+    if options.kernels == Kernels::Inline {
+        plan.without_codes()?;
+    }
     let mut problems = Vec::new();
     let typed = |what: &str, port: &Port, known: &[DType]| {
         let found = format!("{:?}", port.dtype);
@@ -160,7 +162,7 @@ fn check(plan: &Plan, options: &COptions) -> Result<(), Error> {
     };
     problems.extend(typed("input", &plan.network.input, &[DType::F32, DType::U8, DType::I8]));
     for port in outputs::Outputs::of(plan).ports {
-        problems.extend(typed(&format!("output {}", port.name), port, &[DType::F32, DType::I64]));
+        problems.extend(typed(&format!("output {}", port.name), port, &[DType::F32, DType::I64, DType::U8, DType::I8]));
     }
     let gated = |link: &&Link| link.epilogue.gate.is_some() && !matches!(link.op, LinkOp::Elementwise);
     if options.kernels == Kernels::Inline && plan.links().any(|link| gated(&link)) {

@@ -84,11 +84,11 @@ fn call(name: &str, step: &Step, input: usize, outputs: &Outputs) -> String {
             let to = place(*output, outer * inner).1;
             ("argmax".into(), format!("{input}, {outer}, {n}, {inner}, {}, {to}", i32::from(*select_last)))
         }
-        Op::Convert { .. } => ("convert".into(), format!("&{name}, &{name}_to, {name}_codes")),
+        Op::Convert { .. } => ("convert".into(), format!("&{name}, &{name}_to, &{name}_codes")),
         Op::Import { source, codes, .. } => {
             let element = source.image().element.name();
             let (on, codes) = match codes {
-                Some(_) => ("codes_", format!("{name}_codes, ")),
+                Some(_) => ("codes_", format!("&{name}_codes, ")),
                 None => ("", String::new()),
             };
             (format!("import_{on}{element}"), format!("&{name}_source, &{name}, {codes}input, {input}"))
