@@ -3,7 +3,7 @@
 //! Data flows one way: [`onnx`] → [`graph`] → [`passes`] → [`network`] → [`plan`] → [`emit`].
 //! See `ARCHITECTURE.md` for what each stage owns.
 
-pub mod build;
+pub mod build_script;
 pub mod diagnostic;
 pub mod emit;
 pub mod graph;
@@ -23,7 +23,7 @@ pub mod report;
 pub mod tail;
 pub mod text;
 
-pub use build::Build;
+pub use build_script::Build;
 pub use diagnostic::{Error, Problem};
 pub use options::Options;
 

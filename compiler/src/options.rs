@@ -1,4 +1,4 @@
-//! The options of a compilation: one type for the macro, [`Build`](crate::build::Build) and the command line.
+//! The options of a compilation: one type for the macro, [`Build`](crate::build_script::Build) and the command line.
 
 mod labels;
 mod normalise;

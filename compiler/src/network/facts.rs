@@ -4,8 +4,7 @@
 //! MobileNets paper (arXiv 1704.04861, section 3.1): a window's taps count where they fall on padding, too.
 //! *Parameters* are weights and biases after folding.
 
-use super::kind::Filters;
-use super::{FeatureMap, Network, Stage};
+use super::{FeatureMap, Network, Over, Stage};
 use std::fmt;
 
 /// Facts about a network.
@@ -112,11 +111,19 @@ impl Network {
     /// The layers of a stage: none of one without weights.
     pub(crate) fn layers(&self, stage: &Stage) -> Vec<Layer> {
         let FeatureMap { height, width, .. } = self.maps[stage.output.0 as usize];
-        let layer = |Filters { values, layer, .. }: Filters<'_>| {
-            let [weights, biases] = values.lens().map(|len| len as u64);
-            Layer { kind: layer, mult_adds: weights * (height * width) as u64, weights, biases }
-        };
-        stage.kind.profile().filters.map(layer).into_iter().collect()
+        let profile = stage.kind.profile();
+        let kernel = profile.window.map_or([1; 2], |window| window.kernel);
+        let filters = profile.filters.map(|filters| {
+            let kind = match filters.over {
+                Over::Channel => Kind::Depthwise(kernel),
+                Over::Group(_) if kernel == [1; 2] => Kind::Pointwise,
+                Over::Group(_) => Kind::Conv(kernel),
+                Over::Map => Kind::Dense,
+            };
+            let [weights, biases] = filters.values.lens().map(|len| len as u64);
+            Layer { kind, mult_adds: weights * (height * width) as u64, weights, biases }
+        });
+        filters.into_iter().collect()
     }
 }
 

@@ -1,6 +1,5 @@
 //! The kinds of stages, and what each of them is to code that does not care which one it has.
 
-use super::facts::Kind as Layer;
 use super::integer::{Integer, IntegerKind, IntegerWeights};
 use crate::graph::{Op, Window};
 use std::sync::Arc;
@@ -147,17 +146,9 @@ impl<'a> Profile<'a> {
     }
 }
 
-impl Layer {
-    /// What a convolution over all channels of its group is called.
-    fn of(kernel: [usize; 2]) -> Self {
-        if kernel == [1, 1] { Self::Pointwise } else { Self::Conv(kernel) }
-    }
-}
-
 impl Conv {
     fn filters(&self) -> Filters<'_> {
-        let layer = Layer::of(self.window.kernel);
-        Filters { values: Values::floats(&self.weights, &self.bias), over: Over::Group(self.groups), layer }
+        Filters { values: Values::floats(&self.weights, &self.bias), over: Over::Group(self.groups) }
     }
 }
 
@@ -187,8 +178,6 @@ pub(crate) struct Filters<'a> {
     pub values: Values<'a>,
     /// The channels under one filter.
     pub over: Over,
-    /// What the layer is called.
-    pub layer: Layer,
 }
 
 /// The numbers of filters.
@@ -241,19 +230,14 @@ impl IntegerKind {
         use Shape::{Filtered, Joined, Mean, Mixed, Pooled, Same, Vector};
         let name = self.name();
         let of = |label, shape| Profile::of(name, name, label, shape).bare();
-        let by = |weights, over, layer| Filters { values: Values::Codes(weights), over, layer };
+        let by = |weights, over| Filters { values: Values::Codes(weights), over };
         match self {
             Self::Conv { window, groups, weights } => {
-                let layer = Layer::of(window.kernel);
-                of("", Filtered).over(*window).by(by(weights, Over::Group(*groups), layer))
+                of("", Filtered).over(*window).by(by(weights, Over::Group(*groups)))
             }
-            Self::Depthwise { window, weights } => {
-                of("", Filtered).over(*window).by(by(weights, Over::Channel, Layer::Depthwise(window.kernel)))
-            }
-            Self::Pointwise(weights) => {
-                of("", Mixed).over(Window::ONE).by(by(weights, Over::Group(1), Layer::Pointwise))
-            }
-            Self::Dense(weights) => of("", Vector).by(by(weights, Over::Map, Layer::Dense)),
+            Self::Depthwise { window, weights } => of("", Filtered).over(*window).by(by(weights, Over::Channel)),
+            Self::Pointwise(weights) => of("", Mixed).over(Window::ONE).by(by(weights, Over::Group(1))),
+            Self::Dense(weights) => of("", Vector).by(by(weights, Over::Map)),
             Self::Add => of("Sum", Same),
             Self::Scale => of("Gate", Same),
             Self::Concat => of("Concat", Joined),
@@ -274,18 +258,15 @@ impl StageKind {
             Self::Stem(conv) => of("Stem", "stem", "", Filtered).over(conv.window).by(conv.filters()),
             Self::Conv(conv) => of("Conv", "conv", "", Filtered).over(conv.window).by(conv.filters()),
             Self::Depthwise(Depthwise { window, weights, bias, .. }) => {
-                let layer = Layer::Depthwise(window.kernel);
-                let filters = Filters { values: Values::floats(weights, bias), over: Over::Channel, layer };
+                let filters = Filters { values: Values::floats(weights, bias), over: Over::Channel };
                 of("Depthwise", "depthwise", "", Filtered).over(*window).by(filters)
             }
             Self::Pointwise(Pointwise { weights, bias, .. }) => {
-                let values = Values::floats(weights, bias);
-                let filters = Filters { values, over: Over::Group(1), layer: Layer::Pointwise };
+                let filters = Filters { values: Values::floats(weights, bias), over: Over::Group(1) };
                 of("Pointwise", "pointwise", "", Mixed).over(Window::ONE).by(filters)
             }
             Self::Dense(Dense { weights, bias }) => {
-                let values = Values::floats(weights, bias);
-                of("Dense", "dense", "", Vector).by(Filters { values, over: Over::Map, layer: Layer::Dense })
+                of("Dense", "dense", "", Vector).by(Filters { values: Values::floats(weights, bias), over: Over::Map })
             }
             Self::MaxPool(window) => of("MaxPool", "max pool", "Max pool", Pooled).over(*window),
             Self::AveragePool { window, .. } => of("AveragePool", "average pool", "Average pool", Pooled).over(*window),
