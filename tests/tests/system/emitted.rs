@@ -2,10 +2,10 @@
 
 use crate::{Stop, scratch};
 use mobilenet_compiler::emit::Files;
-use mobilenet_compiler::emit::c::WeightStorage;
+use mobilenet_compiler::emit::c::{Target, WeightStorage};
 use mobilenet_compiler::plan::CostModel;
 use mobilenet_tests::case::Case;
-use mobilenet_tests::program::{c, check};
+use mobilenet_tests::program::{c, check, isas};
 use mobilenet_tests::shared::workspace;
 use mobilenet_tests::small;
 use std::fs;
@@ -60,6 +60,13 @@ impl Folder {
         Ok(())
     }
 
+    /// Has `main.c` choose the kernels of each run by its variable `forced_level`, where the target has several. Returns the
+    /// flag for that.
+    pub fn force_level(&self) -> Result<&'static str, Stop> {
+        self.write("level.h", "extern int forced_level;\n#define NET_LEVEL forced_level\n")?;
+        Ok("-DNET_CONFIG=\"level.h\"")
+    }
+
     /// Runs the program; its exit status.
     pub fn status(&self) -> Result<i32, Stop> {
         let output = Command::new(self.0.join("program")).current_dir(&self.0).output().map_err(|e| e.to_string())?;
@@ -84,6 +91,12 @@ impl Folder {
         command.current_dir(&self.0);
         command
     }
+}
+
+/// The values of `forced_level` that stand for different kernels on this machine.
+pub fn levels(target: Target) -> Vec<String> {
+    let count = if target == Target::Auto { isas().len() } else { 1 };
+    (0..count).map(|level| level.to_string()).collect()
 }
 
 /// Ends a test early where a tool is absent.

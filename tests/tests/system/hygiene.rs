@@ -1,12 +1,12 @@
 //! What tools that look for faults say about emitted C: nothing.
 
-use crate::emitted::{FORMS, Folder, SANITIZED, fashion, needs};
+use crate::emitted::{FORMS, Folder, SANITIZED, fashion, levels, needs};
 use crate::{Stop, trial};
 use libtest_mimic::Trial;
 use mobilenet_compiler::emit::c::{COptions, Target, WeightStorage};
 use mobilenet_compiler::plan::CostModel;
 use mobilenet_tests::case::Case;
-use mobilenet_tests::program::{check, isas};
+use mobilenet_tests::program::check;
 use mobilenet_tests::shared::float_models;
 use mobilenet_tests::small;
 use std::collections::BTreeSet;
@@ -64,10 +64,6 @@ int main(int argc, char **argv)
 }
 "#;
 
-fn levels() -> Vec<String> {
-    (0..isas().len()).map(|level| level.to_string()).collect()
-}
-
 /// Targets whose kernels the host can run, and which no level of [`Target::Auto`] has.
 const SCALAR: [Target; 2] = [Target::Generic, Target::CortexM4];
 
@@ -81,10 +77,8 @@ fn sanitized_for(target: Target, compiler: &str, cases: &[Named]) -> Result<(), 
         let options = COptions { target, ..COptions::default() };
         let folder = Folder::new(&format!("sanitized-{}-{name}", target.name()), &case.self_testing(options)?)?;
         folder.write("main.c", EVERY_LEVEL)?;
-        folder.write("level.h", "extern int forced_level;\n#define NET_LEVEL forced_level\n")?;
-        folder.build(compiler, &[&SANITIZED[..], &["-DNET_CONFIG=\"level.h\""]].concat())?;
-        let levels = if target == Target::Auto { levels() } else { vec!["0".into()] };
-        check(folder.command("./program").args(levels)).map_err(|message| format!("{name}: {message}"))?;
+        folder.build(compiler, &[&SANITIZED[..], &[folder.force_level()?]].concat())?;
+        check(folder.command("./program").args(levels(target))).map_err(|message| format!("{name}: {message}"))?;
     }
     Ok(())
 }
