@@ -10,6 +10,7 @@ use mobilenet_compiler::onnx::author::Author;
 use mobilenet_compiler::plan::{CostModel, Plan, plan};
 use mobilenet_compiler::{Error, Options, naming, network, passes, reference};
 use std::path::Path;
+use std::sync::OnceLock;
 
 /// A compiled model.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub struct Case {
     pub plan: Plan,
     /// What stands at the head of emitted files.
     pub provenance: Provenance,
+    /// An input and the oracle's answer, computed once.
+    test: OnceLock<SelfTest>,
 }
 
 impl Case {
@@ -78,7 +81,7 @@ impl Case {
             opset: model.opset(),
             ..Provenance::default()
         };
-        Ok(Self { name: name.into(), graph, canonical, plan, provenance })
+        Ok(Self { name: name.into(), graph, canonical, plan, provenance, test: OnceLock::new() })
     }
 
     /// As a Rust module.
@@ -127,13 +130,16 @@ impl Case {
     /// # Errors
     /// What the compiler says.
     pub fn self_testing(&self, options: COptions) -> Result<emit::Files, Error> {
-        let input = noise(self.graph.ty(self.graph.input), 3);
-        let expected = self.reference(&input)?.iter().map(|&x| x as f32).collect();
+        let test = match self.test.get() {
+            Some(test) => test.clone(),
+            None => {
+                let input = noise(self.graph.ty(self.graph.input), 3);
+                let expected = self.reference(&input)?.iter().map(|&x| x as f32).collect();
+                self.test.get_or_init(|| SelfTest { input, expected }).clone()
+            }
+        };
         let (name, provenance) = (self.name.clone(), self.provenance.clone());
-        emit::c::emit(
-            &self.plan,
-            &COptions { name, provenance, self_test: Some(SelfTest { input, expected }), ..options },
-        )
+        emit::c::emit(&self.plan, &COptions { name, provenance, self_test: Some(test), ..options })
     }
 
     /// Elements of all outputs of one inference.

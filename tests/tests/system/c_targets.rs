@@ -12,6 +12,7 @@ use mobilenet_tests::shared::{float_models, workspace};
 use mobilenet_tests::small;
 use std::collections::BTreeMap;
 use std::fs;
+use std::sync::LazyLock;
 
 pub fn trials() -> Vec<Trial> {
     let mut trials = vec![
@@ -109,14 +110,29 @@ pub fn builds() -> Vec<Build> {
     builds
 }
 
+type Named = (String, Case);
+
 /// Every kernel between them.
-fn cases() -> Result<Vec<(String, Case)>, Stop> {
-    let cases = small::all().into_iter();
-    let mut cases: Vec<(String, Case)> = cases
-        .map(|(name, author)| Ok((name.into(), Case::authored("net", &author, &CostModel::default())?)))
-        .collect::<Result<_, Stop>>()?;
-    cases.push(("fashion".into(), fashion()?));
-    Ok(cases)
+fn cases() -> Result<&'static [Named], Stop> {
+    static CASES: LazyLock<Result<Vec<Named>, String>> = LazyLock::new(|| {
+        let of = |author| Case::authored("net", &author, &CostModel::default()).map_err(|e| e.to_string());
+        let small = small::all().into_iter().map(|(name, author)| Ok((name.into(), of(author)?)));
+        small.chain([fashion().map(|case| ("fashion".into(), case)).map_err(Stop::message)]).collect()
+    });
+    Ok(CASES.as_ref().map_err(Clone::clone)?)
+}
+
+/// Those with the largest frames.
+fn large_frames() -> Result<&'static [Named], Stop> {
+    static CASES: LazyLock<Result<Vec<Named>, String>> = LazyLock::new(|| {
+        let five = Case::authored("net", &small::five_by_five(), &CostModel::default());
+        let large = |name: &str| name.contains("a100_224") || name.contains("vww");
+        let models = float_models().unwrap_or_default().into_iter().filter(|model| large(&model.name));
+        let models = models.map(|model| (Case::read("net", &model.path), model.name));
+        let all = [(five, "five_by_five".into())].into_iter().chain(models);
+        all.map(|(case, name)| Ok((name, case.map_err(|e| e.to_string())?))).collect()
+    });
+    Ok(CASES.as_ref().map_err(Clone::clone)?)
 }
 
 fn folder(name: &str, case: &Case, target: Target) -> Result<Folder, Stop> {
@@ -128,7 +144,7 @@ fn warnings(build: &Build) -> Result<(), Stop> {
     let compiler = build.driver();
     needs(&[compiler])?;
     for (name, case) in cases()? {
-        let folder = folder(&format!("warnings-{}", build.name()), &case, build.target)?;
+        let folder = folder(&format!("warnings-{}", build.name()), case, build.target)?;
         build.provide_headers(&folder)?;
         let compile = |compiler: &str, language: &[&str]| {
             let mut command = folder.command(compiler);
@@ -148,7 +164,7 @@ fn warnings(build: &Build) -> Result<(), Stop> {
 fn standard() -> Result<(), Stop> {
     needs(&["gcc"])?;
     for (name, case) in cases()? {
-        let folder = folder("standard", &case, Target::Generic)?;
+        let folder = folder("standard", case, Target::Generic)?;
         check(folder.command("gcc").args(["-std=c99", "-pedantic-errors", "-fsyntax-only"]).args(folder.sources()?))?;
         for file in fs::read_dir(&folder.0).map_err(|e| e.to_string())?.filter_map(Result::ok) {
             let text = fs::read_to_string(file.path()).unwrap_or_default();
@@ -282,16 +298,12 @@ fn stack(build: &Build) -> Result<(), Stop> {
     needs(&[build.compiler])?;
     let text = fs::read_to_string(workspace().join("docs/output-format.md")).map_err(|e| e.to_string())?;
     let [optimised, plain] = stated(&text, build.target).ok_or_else(|| format!("no row for {:?}", build.target))?;
-    let mut cases = cases()?;
-    cases.push(("five_by_five".into(), Case::authored("net", &small::five_by_five(), &CostModel::default())?));
-    let largest = |name: &str| name.contains("a100_224") || name.contains("vww");
-    for model in float_models().unwrap_or_default().into_iter().filter(|model| largest(&model.name)) {
-        cases.push((model.name, Case::read("net", &model.path)?));
-    }
-    for (name, case) in cases {
+    let large = large_frames()?;
+    for (name, case) in cases()?.iter().chain(large) {
         let mut entries = vec!["net_run_checked", "net_self_test"];
         let mut options = COptions { target: build.target, ..COptions::default() };
-        if name == "fashion" {
+        // Those of large models are long to write as C, and no part of what is looked at.
+        if name == "fashion" || large.iter().any(|(of, _)| of == name) {
             options.weights = WeightStorage::Bin;
             entries.push("net_load");
         }
