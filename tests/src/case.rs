@@ -5,10 +5,11 @@ use crate::weights::Noise;
 use mobilenet_compiler::emit::c::{COptions, Kernels, SelfTest, Target};
 use mobilenet_compiler::emit::{self, Provenance};
 use mobilenet_compiler::graph::{self, DType, Data, Graph, Tensor, Type};
+use mobilenet_compiler::network::{self, Network, StageKind};
 use mobilenet_compiler::onnx::Model;
 use mobilenet_compiler::onnx::author::Author;
 use mobilenet_compiler::plan::{CostModel, Plan, plan};
-use mobilenet_compiler::{Error, Options, naming, network, passes, reference};
+use mobilenet_compiler::{Error, Options, naming, passes, quant, reference};
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -21,6 +22,8 @@ pub struct Case {
     pub graph: Graph,
     /// The same in canonical form.
     pub canonical: Graph,
+    /// The network of a quantised model, which has an oracle of its own.
+    pub codes: Option<Network>,
     /// What the back ends print.
     pub plan: Plan,
     /// What stands at the head of emitted files.
@@ -74,14 +77,17 @@ impl Case {
         let graph = graph::import(model, options)?;
         let mut canonical = graph.clone();
         passes::run(&mut canonical)?;
-        let plan = plan(network::recognise(&canonical)?, cost)?;
+        let network = network::recognise(&canonical)?;
+        let on_codes = network.stages.iter().any(|stage| matches!(stage.kind, StageKind::Integer(_)));
+        let codes = on_codes.then(|| network.clone());
+        let plan = plan(network, cost)?;
         let provenance = Provenance {
             model: format!("{name}.onnx"),
             sha256: model.sha256(),
             opset: model.opset(),
             ..Provenance::default()
         };
-        Ok(Self { name: name.into(), graph, canonical, plan, provenance, test: OnceLock::new() })
+        Ok(Self { name: name.into(), graph, canonical, codes, plan, provenance, test: OnceLock::new() })
     }
 
     /// As a Rust module.
@@ -152,8 +158,12 @@ impl Case {
     /// # Errors
     /// What the interpreter says.
     pub fn reference(&self, input: &[u8]) -> Result<Vec<f64>, Error> {
-        let ty = self.graph.ty(self.graph.input);
-        Ok(reference::run(&self.graph, &tensor(ty, input))?.iter().flat_map(Tensor::to_f64).collect())
+        let input = tensor(self.graph.ty(self.graph.input), input);
+        let outputs = match &self.codes {
+            Some(network) => quant::run(network, &input)?,
+            None => reference::run(&self.graph, &input)?,
+        };
+        Ok(outputs.iter().flat_map(Tensor::to_f64).collect())
     }
 }
 

@@ -9,6 +9,7 @@ mod c_links;
 mod c_targets;
 mod capi;
 mod classes;
+mod codes;
 mod cross;
 mod differential;
 mod emitted;
@@ -91,6 +92,7 @@ fn main() -> ExitCode {
         c_links::trials(),
         c_targets::trials(),
         classes::trials(),
+        codes::trials(),
         capi::trials(),
         cross::trials(),
         differential::trials(),

@@ -7,7 +7,7 @@ use mobilenet_tests::compare::agree;
 use mobilenet_tests::program::c::Toolchain;
 use mobilenet_tests::program::rust::{self, Profile};
 use mobilenet_tests::program::{Io, Program, Request, isas};
-use mobilenet_tests::shared::{RealModel, float_models, models};
+use mobilenet_tests::shared::{RealModel, float_models};
 
 pub fn trials() -> Vec<Trial> {
     let mut trials: Vec<Trial> = isas()
@@ -24,7 +24,6 @@ pub fn trials() -> Vec<Trial> {
         trials.push(trial(format!("real_models::c_{compiler}"), move || every_row(&c(compiler)?, None)));
     }
     trials.push(trial("real_models::rust_release", || every_row(&release()?, None)));
-    trials.push(trial("real_models::quantised_models_are_refused", quantised));
     trials
 }
 
@@ -49,18 +48,6 @@ fn c(compiler: &'static str) -> Result<Program, Stop> {
     toolchain.present().map_err(Stop::Absent)?;
     let modules = cases.iter().map(Case::c).collect::<Result<Vec<_>, _>>()?;
     Ok(toolchain.build(&scratch().join(format!("real-{compiler}")), &modules)?)
-}
-
-/// Until integer kernels exist, an 8-bit model gives an error that names what can't be compiled, never wrong classes.
-fn quantised() -> Result<(), Stop> {
-    for model in models().map_err(Stop::Absent)?.iter().filter(|model| model.quantised) {
-        match Case::read("quantised", &model.path) {
-            Ok(_) => return Err(Stop::Failed(format!("{} compiled", model.name))),
-            Err(error) if error.problems.iter().any(|problem| problem.node.is_some() && problem.op.is_some()) => {}
-            Err(error) => return Err(Stop::Failed(format!("{}: no node is named: {error}", model.name))),
-        }
-    }
-    Ok(())
 }
 
 fn every_row(program: &Program, isa: Option<&str>) -> Result<(), Stop> {
