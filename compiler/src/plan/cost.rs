@@ -29,6 +29,8 @@ pub struct CostModel {
     pub separable: Choice,
     /// Early stages depth-first by rows.
     pub stream: Choice,
+    /// How many times the cycles of the fastest plan one may take that needs less memory.
+    pub tolerance: f64,
     /// How layers on codes are packed.
     pub packing: Packing,
 }
@@ -61,7 +63,27 @@ impl Default for CostModel {
             panel_overhead: 20.0,
             separable: Choice::Auto,
             stream: Choice::Auto,
+            tolerance: 1.005,
             packing: Packing::Any,
+        }
+    }
+}
+
+impl CostModel {
+    /// A microcontroller: no caches in front of its memory, of which there is little.
+    pub fn microcontroller() -> Self {
+        // Far more than there is, so that all of it is near.
+        const ALL: usize = 1 << 30;
+        Self {
+            l1_bytes: ALL,
+            l2_bytes: ALL,
+            tile_rows: 2,
+            busy_rows: 1,
+            depthwise_rate: 8.0,
+            block_overhead: 40.0,
+            panel_overhead: 4.0,
+            tolerance: 1.03,
+            ..Self::default()
         }
     }
 }

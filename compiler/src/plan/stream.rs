@@ -12,9 +12,6 @@ use super::{Chain, LinkOp, MAX_LINKS, Op, Reads, Step};
 use crate::diagnostic::Error;
 use crate::network::{Network, Stage};
 
-/// A plan may cost this much more than the fastest, where it needs less memory.
-const TOLERANCE: f64 = 1.005;
-
 /// Shares by which fewer rows per block may cost more.
 const SLACKS: [f64; 6] = [0.0, 0.005, 0.015, 0.03, 0.08, 0.3];
 
@@ -42,7 +39,7 @@ pub(super) fn choose<'a>(
     }
     let limit = match cost.stream {
         Choice::Always => f64::INFINITY,
-        _ => drafts.iter().map(|(_, draft)| draft.cycles).fold(f64::INFINITY, f64::min) * TOLERANCE,
+        _ => drafts.iter().map(|(_, draft)| draft.cycles).fold(f64::INFINITY, f64::min) * cost.tolerance,
     };
     let mut best: Option<(Decisions, Placed)> = None;
     for (decisions, draft) in drafts {
