@@ -1,13 +1,11 @@
 //! Every 8-bit model of `../shared` gives bit for bit what the rules of docs/quantization.md do: emitted Rust on each
-//! instruction set, and C. How far these rules are from the rows that come with the models, the compiler's own tests say.
+//! instruction set. How far these rules are from the rows that come with the models, the compiler's own tests say.
 
 use crate::{Stop, scratch, trial};
 use libtest_mimic::Trial;
-use mobilenet_compiler::emit::c::Target;
 use mobilenet_compiler::network::StageKind;
 use mobilenet_tests::case::Case;
 use mobilenet_tests::given::{Fate, family};
-use mobilenet_tests::program::c::Toolchain;
 use mobilenet_tests::program::rust::{self, Profile};
 use mobilenet_tests::program::{Program, Request, isas};
 use mobilenet_tests::shared::models;
@@ -18,11 +16,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub fn trials() -> Vec<Trial> {
     let mut trials: Vec<Trial> =
         isas().into_iter().map(|isa| trial(format!("codes::rust_{isa}"), move || agree(&rust()?, Some(isa)))).collect();
-    for (name, compiler, target) in
-        [("gcc", "gcc", Target::Auto), ("clang", "clang", Target::Auto), ("generic", "gcc", Target::Generic)]
-    {
-        trials.push(trial(format!("codes::c_{name}"), move || agree(&c(name, compiler, target)?, None)));
-    }
     trials
 }
 
@@ -86,13 +79,6 @@ fn rust() -> Result<Program, Stop> {
         *built = Some(rust::build(&folder, &target, &modules, Profile::Release)?);
     }
     Ok(built.clone().ok_or("nothing was built".to_string())?)
-}
-
-fn c(name: &str, compiler: &'static str, target: Target) -> Result<Program, Stop> {
-    let toolchain = Toolchain { level: "1", ..Toolchain::host(compiler) };
-    toolchain.present().map_err(Stop::Absent)?;
-    let modules = all()?.iter().map(|held| held.case.c_for(target)).collect::<Result<Vec<_>, _>>()?;
-    Ok(toolchain.build(&scratch().join(format!("codes-{name}")), &modules)?)
 }
 
 /// Whether every output is the rules' own.
