@@ -28,7 +28,7 @@ pub use spec::*;
 /// Version of the contract between emitted code and this crate.
 pub const ABI: u32 = 3;
 
-/// Name of the instruction set that inference runs on: `portable`, `avx2`, `avx512`, `neon` or `simd128`.
+/// Name of the instruction set that inference runs on: `portable`, `avx2`, `avxvnni`, `avx512`, `avx512vnni`, `neon` or `simd128`.
 pub fn isa() -> &'static str {
     isa::kernels().name
 }

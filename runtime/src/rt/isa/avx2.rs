@@ -1,6 +1,8 @@
 //! AVX2 and FMA: 8 lanes, 16 registers.
 
 use super::Simd;
+use super::codes::avxvnni;
+use crate::rt::kernel::Kernels;
 use core::arch::x86_64::*;
 
 /// Proves AVX2 and FMA.
@@ -110,5 +112,8 @@ super::instantiate!(
     narrow: 1 [1 2 3 4 5 6 7 8 9 10 11 12],
     pixels: 6 6 8,
     split: 2 x 4,
-    codes: portable
+    codes: avx2
 );
+
+/// The same on a CPU with AVX-VNNI.
+pub(super) static WITH_VNNI: Kernels = Kernels { name: "avxvnni", codes: &avxvnni::KERNELS, ..KERNELS };

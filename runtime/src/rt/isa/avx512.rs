@@ -1,6 +1,8 @@
 //! AVX-512: 16 lanes, 32 registers. Blocks that are 8 wide use 8 lanes.
 
+use super::codes::avx512vnni;
 use super::{Simd, avx2::Avx2};
+use crate::rt::kernel::Kernels;
 use core::arch::x86_64::*;
 
 /// Proves AVX-512 F and VL.
@@ -111,5 +113,8 @@ super::instantiate!(
     narrow: 1 [1 2 3 4 5 6 7 8 9 10 11 12],
     pixels: 8 16 16,
     split: 1 x 8,
-    codes: portable
+    codes: avx2
 );
+
+/// The same on a CPU with VNNI.
+pub(super) static WITH_VNNI: Kernels = Kernels { name: "avx512vnni", codes: &avx512vnni::KERNELS, ..KERNELS };

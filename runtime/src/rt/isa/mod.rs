@@ -24,10 +24,12 @@ pub(crate) fn available() -> impl Iterator<Item = &'static Kernels> {
     // Miri has no such instructions.
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     let simd = {
-        let level = cpuid::level();
+        let sets = cpuid::sets();
         [
-            (level >= cpuid::Level::Avx512).then_some(&avx512::KERNELS),
-            (level >= cpuid::Level::Avx2).then_some(&avx2::KERNELS),
+            sets.avx512vnni.then_some(&avx512::WITH_VNNI),
+            sets.avx512.then_some(&avx512::KERNELS),
+            sets.avxvnni.then_some(&avx2::WITH_VNNI),
+            sets.avx2.then_some(&avx2::KERNELS),
         ]
     };
     #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]

@@ -205,7 +205,8 @@ fn accumulators_are_rounded_half_to_even() {
         let mut memory = Memory::new(layout.end);
         put(&mut memory, &from, &Tensor { shape: [1, 1, 8], data: std::vec![9; 8] });
         let want: Vec<u8> = accumulators.iter().map(|&a| store(a as f32 * m, codes)).collect();
-        on_all(
+        on(
+            every(),
             &memory,
             blob.leak(),
             &[to.extent()],

@@ -1,5 +1,11 @@
 //! What the kernels of codes are written over, and a token per instruction set.
 
+#[cfg(target_arch = "x86_64")]
+pub(in crate::rt) mod avx2;
+#[cfg(target_arch = "x86_64")]
+pub(in crate::rt) mod avx512vnni;
+#[cfg(target_arch = "x86_64")]
+pub(in crate::rt) mod avxvnni;
 pub(in crate::rt) mod portable;
 
 use crate::rt::kernel::codes::Bounds;
@@ -27,7 +33,7 @@ pub(crate) trait Dot: Copy {
     const BIAS: usize;
     /// Prefetches per four quads of a pointwise tile.
     const PREFETCHES: usize;
-    /// Pixels of a depthwise tile: 2, 3 or 4.
+    /// Pixels of a depthwise tile: 2 or 4.
     const PIXELS: usize;
 
     /// The token.

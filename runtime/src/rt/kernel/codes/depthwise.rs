@@ -166,18 +166,13 @@ unsafe fn square<D: Dot, const W: usize, const K: usize, const ST: usize, const 
         });
         let out = job.out.wrapping_add(block * 16 * job.rows * job.width + y * job.width * W + part * 8);
         let strip = Strip { job, panel: &panel, weights: &weights, lines, border: border.as_ptr(), out };
-        let mut x = 0;
-        while x < job.width {
-            // SAFETY: the tile's pixels lie in the row.
-            unsafe {
-                match D::PIXELS {
-                    4 if x + 4 <= job.width => strip.tile::<D, W, ST, 4>(d, x),
-                    3.. if x + 3 <= job.width => strip.tile::<D, W, ST, 3>(d, x),
-                    _ if x + 2 <= job.width => strip.tile::<D, W, ST, 2>(d, x),
-                    _ => strip.tile::<D, W, ST, 1>(d, x),
-                }
+        // SAFETY: the tiles' pixels lie in the row.
+        unsafe {
+            match D::PIXELS {
+                4 if job.width >= 4 => strip.tiles::<D, W, ST, 4>(d),
+                2 if job.width >= 2 => strip.tiles::<D, W, ST, 2>(d),
+                _ => strip.tiles::<D, W, ST, 1>(d),
             }
-            x += D::PIXELS.min(job.width - x);
         }
     }
 }
@@ -193,6 +188,19 @@ struct Strip<'a, const K: usize, const PAIRS: usize> {
 }
 
 impl<const K: usize, const PAIRS: usize> Strip<'_, K, PAIRS> {
+    /// The row in tiles of `P` pixels, which it has; the last one moves left to end with it.
+    #[cfg_attr(not(unoptimised), inline(always))]
+    #[cfg_attr(unoptimised, inline(never))]
+    unsafe fn tiles<D: Dot, const W: usize, const ST: usize, const P: usize>(&self, d: D) {
+        let mut x = 0;
+        while x < self.job.width {
+            x = x.min(self.job.width - P);
+            // SAFETY: the tile's pixels lie in the row.
+            unsafe { self.tile::<D, W, ST, P>(d, x) };
+            x += P;
+        }
+    }
+
     #[cfg_attr(not(unoptimised), inline(always))]
     #[cfg_attr(unoptimised, inline(never))]
     unsafe fn tile<D: Dot, const W: usize, const ST: usize, const P: usize>(&self, d: D, x: usize) {

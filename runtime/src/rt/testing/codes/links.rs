@@ -266,7 +266,7 @@ fn check(random: &mut Random, parts: &[Part], input: &Tensor, what: impl core::f
             assert_eq!(get(memory, &output), want.data, "{}: {what}, {threads} threads, {links:?}", isa.name);
         };
         if threads == 1 {
-            on_all(&memory, blob, &written, body, check);
+            on(every(), &memory, blob, &written, body, check);
         } else {
             for isa in every() {
                 let mut copy = Memory(memory.0.clone());
@@ -450,7 +450,7 @@ fn steps_match() {
             run.export_i8(&again, Layout::Nhwc, &mut back);
             assert_eq!((&codes, &back), (&tensor.data, &signed));
         };
-        on_all(&memory, &[], &written, body, |isa, memory| {
+        on(every(), &memory, &[], &written, body, |isa, memory| {
             assert_eq!(read(memory, &floats).data, numbers, "{}", isa.name);
             let copied = get(memory, &wide);
             let part: Vec<u8> = copied.chunks(c + 21).flat_map(|pixel| &pixel[channel..channel + c]).copied().collect();
