@@ -114,5 +114,6 @@ instantiate_codes!(
     AvxVnni, [target_feature(enable = "avx2,fma,avxvnni")],
     wide: 1 [1 2 3 4 5 6],
     single: [],
-    stem: 6
+    stem: 6,
+    depthwise: crate::rt::isa::codes::avx2::KERNELS.depthwise
 );

@@ -67,8 +67,9 @@ impl Bounds {
 ///
 /// - `wide: n [1 2 3]`: panels of a pointwise tile, then the heights of the tiles; `single`: the same for one panel, where `wide` has two
 /// - `stem`: pixels of the tiles of first convolutions that are known
+/// - `depthwise`: the kernel of another table, where that is as good
 macro_rules! instantiate_codes {
-    ($token:ident, [$($attribute:meta)?], wide: $wide:literal [$($w:literal)*], single: [$($s:literal)*], stem: $stem:literal) => {
+    ($token:ident, [$($attribute:meta)?], wide: $wide:literal [$($w:literal)*], single: [$($s:literal)*], stem: $stem:literal $(, depthwise: $depthwise:expr)?) => {
         mod table {
             use crate::rt::isa::Dot;
             use crate::rt::kernel::codes::{Kernels, Row, StemRow, convert, depthwise, elementwise, pointwise, pool, row, stem_row};
@@ -100,6 +101,7 @@ macro_rules! instantiate_codes {
                 unsafe { stem_row::<_, $wide, $stem>(Token::assume(), job) }
             }
 
+            #[allow(dead_code)]
             $(#[$attribute])?
             unsafe fn depthwise(job: &depthwise::Job) {
                 // SAFETY: as in `wide`.
@@ -136,6 +138,9 @@ macro_rules! instantiate_codes {
                 unsafe { convert::dequantise(job) }
             }
 
+            /// The own kernel, and perhaps the one that takes its place.
+            const DEPTHWISE: &[unsafe fn(&depthwise::Job)] = &[depthwise, $($depthwise)?];
+
             pub(in crate::rt) static KERNELS: Kernels = Kernels {
                 pointwise: pointwise::Tiles {
                     panels: $wide,
@@ -145,7 +150,7 @@ macro_rules! instantiate_codes {
                 },
                 conv,
                 stem,
-                depthwise,
+                depthwise: DEPTHWISE[DEPTHWISE.len() - 1],
                 elementwise,
                 pool,
                 mean,
