@@ -9,7 +9,7 @@ use crate::emit::{Provenance, rust};
 use crate::locate::locate;
 use crate::naming::{check_type_name, type_name};
 use crate::onnx::Model;
-use crate::options::{ChannelOrder, InputType, Labels, Layout, Normalise, Options};
+use crate::options::{ChannelOrder, InputType, Labels, Layout, Normalise, Options, PortType};
 use crate::text::printable;
 
 /// Compiles a model in a build script, for crates that would rather not use the macro.
@@ -90,6 +90,13 @@ impl Build {
     #[must_use]
     pub fn channel_order(mut self, order: ChannelOrder) -> Self {
         self.options.channel_order = Some(order);
+        self
+    }
+
+    /// Element type of input and outputs where the compiler has f32.
+    #[must_use]
+    pub fn ports(mut self, ports: PortType) -> Self {
+        self.options.ports = Some(ports);
         self
     }
 

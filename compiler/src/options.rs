@@ -30,6 +30,9 @@ pub struct Options {
     pub channel_order: Option<ChannelOrder>,
     /// One channel instead of the model's several, which all get it.
     pub grey: bool,
+    /// Element type of input and outputs where the compiler has f32: of a float16 model the file's own. [`input`](Self::input) goes
+    /// before it.
+    pub ports: Option<PortType>,
     /// Probabilities: a softmax behind a model that does not end in one.
     pub softmax: bool,
     /// The network ends at these values of the model, in this order, instead of its own outputs.
@@ -53,6 +56,23 @@ impl InputType {
     pub fn name(self) -> &'static str {
         match self {
             Self::U8 => "u8",
+        }
+    }
+}
+
+/// Element types that ports of floats may be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PortType {
+    /// IEEE binary16. All is computed in f32; what comes out is rounded to the nearest, ties to even.
+    F16,
+}
+
+impl PortType {
+    /// As options spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F16 => "f16",
         }
     }
 }
@@ -90,6 +110,7 @@ impl fmt::Display for Options {
             self.input_layout.map(layout),
             self.channel_order.map(|order| format!("channel_order = {}", order.name())),
             flag(self.grey, "grey"),
+            self.ports.map(|ports| format!("ports = {}", ports.name())),
             flag(self.softmax, "softmax"),
             match &self.output[..] {
                 [] => None,
@@ -121,13 +142,14 @@ mod tests {
             input_layout: Some(Layout::Nhwc),
             channel_order: Some(ChannelOrder::Bgr),
             grey: true,
+            ports: Some(PortType::F16),
             softmax: true,
             output: vec!["a b".into(), "c".into()],
             labels: Some(Labels { file: "labels.txt".into(), names: vec![] }),
             top_k: Some(5),
             ..Options::default()
         };
-        let text = "input = u8, normalise = (0.5, [0.25, 1.0, 2.0]), input_layout = nhwc, channel_order = bgr, grey, softmax, \
+        let text = "input = u8, normalise = (0.5, [0.25, 1.0, 2.0]), input_layout = nhwc, channel_order = bgr, grey, ports = f16, softmax, \
                     output = [\"a b\", \"c\"], labels = \"labels.txt\", top_k = 5";
         assert_eq!(options.to_string(), text);
     }

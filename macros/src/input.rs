@@ -5,7 +5,7 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Expr, Ident, LitStr, Token, Visibility};
 
-use crate::values::{channel_order, count, element, layout, names, normalise, path, resolution};
+use crate::values::{channel_order, count, element, layout, names, normalise, path, ports, resolution};
 
 /// `runtime; "path", #[attributes] visibility struct Name, resolution = [h, w], batch = n, ...`, everything but runtime and
 /// path optional.
@@ -84,6 +84,7 @@ impl Input {
             "input_layout" => options.input_layout.replace(layout(&value(input)?)?).is_some(),
             "channel_order" => options.channel_order.replace(channel_order(&value(input)?)?).is_some(),
             "output" => !std::mem::replace(&mut options.output, names(&value(input)?)?).is_empty(),
+            "ports" => options.ports.replace(ports(&value(input)?)?).is_some(),
             "grey" | "gray" => std::mem::replace(&mut options.grey, true),
             "softmax" => std::mem::replace(&mut options.softmax, true),
             "labels" => self.labels.replace(path(&value(input)?)?).is_some(),
@@ -91,7 +92,7 @@ impl Input {
             _ => {
                 let message = format!(
                     "unknown option `{option}`; there are `resolution = [h, w]`, `batch = n`, `input = u8`, `normalise = (mean, \
-                     std)`, `input_layout = nchw` or `nhwc`, `channel_order = bgr`, `grey`, `softmax`, `output = \"name\"`, `labels = \"labels.txt\"`, `top_k = n` and `pub struct Name`"
+                     std)`, `input_layout = nchw` or `nhwc`, `channel_order = bgr`, `grey`, `ports = f16`, `softmax`, `output = \"name\"`, `labels = \"labels.txt\"`, `top_k = n` and `pub struct Name`"
                 );
                 return Err(syn::Error::new(option.span(), message));
             }
@@ -163,7 +164,7 @@ mod tests {
     #[test]
     fn options_are_read_as_they_print() {
         for text in [
-            "input = u8, normalise = (0.5, [0.25, 1.0, 2.0]), input_layout = nhwc, grey, softmax",
+            "input = u8, normalise = (0.5, [0.25, 1.0, 2.0]), input_layout = nhwc, grey, ports = f16, softmax",
             "resolution = [160, 128], batch = 4, normalise = (-1.0, 2.0), input_layout = nchw",
             "channel_order = bgr, output = \"a/b\"",
             "output = [\"a\", \"b\"]",

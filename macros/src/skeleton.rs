@@ -1,7 +1,7 @@
 //! What a model that can't be compiled leaves behind, so that the code that uses it gives no second error.
 
 use mobilenet_compiler::Options;
-use mobilenet_compiler::emit::rust::Surface;
+use mobilenet_compiler::emit::rust::{Surface, element};
 use mobilenet_compiler::graph::DType;
 use mobilenet_compiler::network::Layout;
 use mobilenet_compiler::onnx::{Dim, Model, ValueInfo};
@@ -14,30 +14,30 @@ use crate::input::Input;
 
 /// Input and output as far as they are known.
 struct Port {
-    element: Ident,
+    dtype: DType,
     shape: Vec<usize>,
 }
 
 impl Port {
     /// What the file declares, symbolic dimensions taken as 1; `fallback` where there is no file that can be read.
-    fn new(declared: Option<&ValueInfo>, fallback: &[usize]) -> Self {
-        let element = match declared.map(|port| port.dtype) {
-            Some(DType::U8) => format_ident!("u8"),
-            Some(DType::I8) => format_ident!("i8"),
-            _ => format_ident!("f32"),
+    fn new(declared: Option<&ValueInfo>, fallback: &[usize], halves: bool) -> Self {
+        let dtype = match declared.map(|port| port.dtype) {
+            Some(dtype @ (DType::U8 | DType::I8)) => dtype,
+            _ if halves => DType::F16,
+            _ => DType::F32,
         };
         let size = |dim: &Dim| match dim {
             Dim::Value(size) => *size,
             Dim::Symbol(_) => 1,
         };
         let shape = declared.and_then(|port| port.shape.as_ref()).map(|shape| shape.iter().map(size).collect());
-        Self { element, shape: shape.unwrap_or_else(|| fallback.to_vec()) }
+        Self { dtype, shape: shape.unwrap_or_else(|| fallback.to_vec()) }
     }
 
     /// As the options have the input, and the order of its axes.
     fn adapt(&mut self, options: &Options) -> Layout {
         if options.input.is_some() {
-            self.element = format_ident!("u8");
+            self.dtype = DType::U8;
         }
         let own = if matches!(self.shape[..], [_, _, _, 1 | 3]) { Layout::Nhwc } else { Layout::Nchw };
         let layout = options.input_layout.unwrap_or(own);
@@ -63,27 +63,22 @@ impl Port {
 pub fn skeleton(arguments: &Input, visibility: &Visibility, name: &Ident, model: Option<&Model>) -> TokenStream {
     let Input { runtime, attributes, options, labels, .. } = arguments;
     let graph = model.map(|model| &model.graph);
-    let mut input = Port::new(graph.and_then(|graph| graph.inputs.first()), &[1, 3, 224, 224]);
-    let output = Port::new(graph.and_then(|graph| graph.outputs.first()), &[1, 1000]);
+    let mut input = Port::new(graph.and_then(|graph| graph.inputs.first()), &[1, 3, 224, 224], options.ports.is_some());
+    let output = Port::new(graph.and_then(|graph| graph.outputs.first()), &[1, 1000], options.ports.is_some());
     let layout = input.adapt(options);
     let batch = input.shape.first().copied().unwrap_or(1);
     let arena = format_ident!("{name}Arena");
-    let dtype = if input.element == "u8" {
-        DType::U8
-    } else {
-        graph.and_then(|graph| graph.inputs.first()).map_or(DType::F32, |port| port.dtype)
-    };
     let surface = Surface {
         name: name.clone(),
         runtime: runtime.clone(),
         layout,
-        pixels: Pixels::new(dtype, options),
+        pixels: Pixels::new(input.dtype, options),
         batch,
         quants: [None; 2],
         labels: labels.as_ref().map(|_| vec![String::new(); output.len() / batch.max(1)]),
         top_k: options.top_k,
         lengths: [input.len(), output.len()],
-        elements: [input.element, output.element],
+        elements: [input.dtype, output.dtype].map(|dtype| element(dtype, runtime)),
         shapes: [input.shape, output.shape],
         arena_bytes: 64,
         weight_bytes: 0,

@@ -1,6 +1,6 @@
 //! Values of the options of `mobilenet_model!`.
 
-use mobilenet_compiler::options::{ChannelOrder, InputType, Layout, Normalise};
+use mobilenet_compiler::options::{ChannelOrder, InputType, Layout, Normalise, PortType};
 use syn::spanned::Spanned;
 use syn::{BinOp, Expr, ExprArray, ExprBinary, ExprLit, ExprTuple, ExprUnary, Lit, LitStr, UnOp};
 
@@ -49,6 +49,13 @@ pub fn layout(value: &Expr) -> syn::Result<Layout> {
         Expr::Path(path) if path.path.is_ident("nchw") => Ok(Layout::Nchw),
         Expr::Path(path) if path.path.is_ident("nhwc") => Ok(Layout::Nhwc),
         other => Err(syn::Error::new(other.span(), "expected `input_layout = nchw` or `input_layout = nhwc`")),
+    }
+}
+
+pub fn ports(value: &Expr) -> syn::Result<PortType> {
+    match value {
+        Expr::Path(path) if path.path.is_ident(PortType::F16.name()) => Ok(PortType::F16),
+        other => Err(syn::Error::new(other.span(), "expected `ports = f16`")),
     }
 }
 

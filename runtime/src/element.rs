@@ -9,9 +9,9 @@ use alloc::boxed::Box;
 mod sealed {
     pub trait Sealed {}
 }
-use sealed::Sealed;
+pub(crate) use sealed::Sealed;
 
-/// The type of one element of a model's input or output: `f32`, `u8` or `i8`. Sealed.
+/// The type of one element of a model's input or output: `f32`, `u8`, `i8` or [`F16`](crate::F16). Sealed.
 pub trait Element: Sealed + Copy + PartialOrd + Default + fmt::Debug + Send + Sync + 'static {
     /// The nearest element: bytes round half to even and saturate, NaN becomes 0.
     fn from_f32(value: f32) -> Self;

@@ -27,6 +27,7 @@ extern crate alloc;
 mod arena;
 mod element;
 mod elements;
+mod half;
 pub mod image;
 mod model;
 #[cfg(target_has_atomic = "8")]
@@ -43,6 +44,7 @@ mod timing;
 pub use arena::Arena;
 pub use element::{Element, Zeroable};
 pub use elements::Elements;
+pub use half::F16;
 pub use model::{Layout, Model};
 #[cfg(target_has_atomic = "8")]
 pub use once::TakeOnce;
@@ -71,6 +73,7 @@ pub use timing::{Latency, latency};
 ///   0.224, 0.225])`, and a number may be a quotient, `127.5 / 255`.
 /// - `input_layout = nchw` or `nhwc` is the order of the input's axes, instead of the model's own; `channel_order = bgr` takes the
 ///   three channels the other way round; `grey` (or `gray`) takes one channel instead of several.
+/// - `ports = f16` makes input and outputs of floats [`F16`].
 /// - `softmax` makes a model return probabilities that does not end in one. `output = "name"`, or `["a", "b"]`, ends the network
 ///   at these values of the graph instead of the model's outputs.
 /// - `labels = "labels.txt"` gives the type a constant `LABELS` with the names of the classes, from a UTF-8 file with a line per

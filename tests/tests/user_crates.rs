@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use mobilenet_compiler::onnx::author::Storage;
+use mobilenet_compiler::graph::{DType, Tensor};
+use mobilenet_compiler::onnx::author::{Author, Dim, Node, Storage};
 use mobilenet_tests::fixture;
 
 /// A crate in a folder of its own under the target folder.
@@ -134,6 +135,44 @@ pub fn scores(image: &[f32; First::INPUT_LEN]) -> f32 {
     user.write("net.onnx", model(1));
     let clippy = Command::new(env!("CARGO")).args(["clippy", "--version"]).output().is_ok_and(|o| o.status.success());
     user.succeed(&[if clippy { "clippy" } else { "check" }]);
+}
+
+/// Halves every number of float16: as the bits say, below 2^-13 whole numbers of 2^-24, ties to even.
+#[test]
+fn ports_of_float16() {
+    let main = r#"
+use mobilenet_runtime::{F16, Model};
+
+mobilenet_runtime::mobilenet_model!("net.onnx", struct Net, ports = f16, top_k = 1);
+
+fn main() {
+    let mut image = Net::new_input();
+    for (bits, pixel) in (0..=u16::MAX).zip(image.iter_mut()) {
+        *pixel = F16::from_bits(bits);
+    }
+    let mut output: [F16; Net::OUTPUT_LEN] = [F16::ZERO; Net::OUTPUT_LEN];
+    <Net as Model>::run(&image, &mut output, &mut Net::new_arena());
+    let wrong = (0..=u16::MAX).zip(&output).filter(|&(bits, found)| {
+        let (sign, size) = (bits & 0x8000, bits & 0x7fff);
+        let half = match size {
+            0x7c00.. => size,
+            0x0800.. => size - 0x400,
+            _ => size / 2 + (size & (size / 2) & 1),
+        };
+        let right = F16::from_bits(sign | half);
+        *found != right && !(found.to_f32().is_nan() && right.to_f32().is_nan())
+    });
+    println!("{} wrong, most at {:#06x}", wrong.count(), Net::top_k(&output)[0].class);
+}
+"#;
+    let user = UserCrate::new("halves", RUNTIME, &[("src/main.rs", main)]);
+    let net = Author::new("g", 13)
+        .input("x", DType::F32, [1, 1, 256, 256].map(Dim::Value))
+        .initializer("w", &Tensor::f32([1, 1, 1, 1], [0.5]), Storage::Raw)
+        .node(Node::new("Conv", ["x", "w"], ["y"]))
+        .output("y", DType::F32, [1, 1, 256, 256].map(Dim::Value));
+    user.write("net.onnx", net.to_bytes());
+    assert_eq!(user.succeed(&["run"]).0, "0 wrong, most at 0x7c00\n");
 }
 
 #[test]

@@ -25,6 +25,9 @@ pub(super) fn adapt(mut graph: Graph, options: &Options) -> Result<Graph, Error>
     if options.softmax {
         problems.extend(append_softmax(&mut graph));
     }
+    if options.ports.is_some() {
+        problems.extend(append_halves(&mut graph));
+    }
     if problems.is_empty() { Ok(graph) } else { Err(Error { problems }) }
 }
 
@@ -106,11 +109,12 @@ fn input_problems(graph: &Graph, image: Option<Image>, options: &Options) -> Vec
 fn prepend(graph: &mut Graph, image: Option<Image>, options: &Options) {
     let Options { input, normalise, input_layout, channel_order, grey, .. } = options;
     let none = input.is_none() && normalise.is_none() && input_layout.is_none() && channel_order.is_none();
-    if none && !grey {
-        return;
-    }
     let old = graph.input;
     let own = graph.ty(old).clone();
+    let halves = options.ports.is_some() && input.is_none() && own.dtype == DType::F32;
+    if none && !grey && !halves {
+        return;
+    }
     let mut ty = own.clone();
     let mut order = image.map(|image| image.layout);
     if let Some(image) = image {
@@ -122,9 +126,12 @@ fn prepend(graph: &mut Graph, image: Option<Image>, options: &Options) {
     if let Some(InputType::U8) = input {
         ty.dtype = DType::U8;
     }
+    if halves {
+        ty.dtype = DType::F16;
+    }
     let mut front = Front::new(graph, ty);
-    if input.is_some() {
-        front.push("input", Op::Cast, None, own.dtype, front.shape());
+    if input.is_some() || halves {
+        front.push(if halves { "ports" } else { "input" }, Op::Cast, None, own.dtype, front.shape());
     }
     if let Some(image) = image {
         if channel_order.is_some() {
@@ -252,6 +259,29 @@ fn append_softmax(graph: &mut Graph) -> Option<Problem> {
     graph.nodes.push(Node { op, inputs: vec![Some(old)], output, origin: vec!["option softmax".into()] });
     graph.outputs = vec![output];
     swap_names(graph, old, output);
+    None
+}
+
+/// Outputs of floats as float16.
+fn append_halves(graph: &mut Graph) -> Option<Problem> {
+    let floats: Vec<usize> =
+        (0..graph.outputs.len()).filter(|&at| graph.ty(graph.outputs[at]).dtype == DType::F32).collect();
+    if floats.is_empty() && graph.ty(graph.input).dtype != DType::F16 {
+        let found = format!("{} to {}", graph.ty(graph.input), graph.ty(*graph.outputs.first()?));
+        return Some(
+            Problem::new("the option ports does not fit the model")
+                .of_option("ports")
+                .expected("ports of floats", found),
+        );
+    }
+    for at in floats {
+        let old = graph.outputs[at];
+        let output = graph.add_value("ports", Type::new(DType::F16, graph.ty(old).shape.clone()));
+        let origin = vec!["option ports".into()];
+        graph.nodes.push(Node { op: Op::Cast, inputs: vec![Some(old)], output, origin });
+        graph.outputs[at] = output;
+        swap_names(graph, old, output);
+    }
     None
 }
 

@@ -2,7 +2,7 @@
 
 use super::HostError;
 use super::temporary::Temporary;
-use crate::graph::DType;
+use crate::graph::{DType, half};
 use crate::network::Output;
 use crate::plan::Plan;
 use libloading::{Library, Symbol};
@@ -39,6 +39,7 @@ impl Field {
         let bytes = output.get(self.offset..).unwrap_or_default();
         let bytes = bytes.get(..self.len * self.element.bytes()).unwrap_or_default();
         match self.element {
+            DType::F16 => bytes.as_chunks().0.iter().map(|b| half::f16_to_f32(u16::from_le_bytes(*b))).collect(),
             DType::I64 => bytes.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b) as f32).collect(),
             DType::U8 => bytes.iter().map(|&b| b.into()).collect(),
             DType::I8 => bytes.iter().map(|&b| b.cast_signed().into()).collect(),

@@ -142,6 +142,7 @@ impl fmt::Display for Finish {
                 write!(f, "divided by length over {outer}x[{n}]x{inner} p {p} epsilon {epsilon:e}")
             }
             Self::Activate(activation) => write!(f, "each{}", Activated(*activation)),
+            Self::Half => f.write_str("as f16"),
             Self::ArgMax { outer, n, inner, select_last } => {
                 let which = if *select_last { "last" } else { "first" };
                 write!(f, "{which} index of the largest over {outer}x[{n}]x{inner}")

@@ -151,6 +151,15 @@ pub enum Finish {
         /// Of equal values the last instead of the first.
         select_last: bool,
     },
+    /// Rounded to float16. The last there is; the port is then of that type.
+    Half,
+}
+
+impl Finish {
+    /// Whether it gives elements of another type, which only the port itself holds.
+    pub fn converts(&self) -> bool {
+        matches!(self, Self::ArgMax { .. } | Self::Half)
+    }
 }
 
 /// What happens to each value of a stage before it is stored: plus residual, activation, slopes, scale and offset.

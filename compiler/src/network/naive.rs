@@ -1,7 +1,7 @@
 //! Runs a network naively in f64, from the model's input to its outputs. Stages on codes are run by [`quant`](crate::quant).
 
 use super::{Conv, Depthwise, Epilogue, FeatureMap, Finish, Layout, Network, Stage, StageKind};
-use crate::graph::{Activation, Tensor, Type, Window};
+use crate::graph::{Activation, DType, Tensor, Type, Window, half};
 use std::collections::BTreeMap;
 
 /// `[H][W][C]` of one image.
@@ -132,6 +132,7 @@ fn finish(values: Values, finish: &Finish) -> Values {
             normalize(&values, inner, n, p, epsilon)
         }
         Finish::Activate(activation) => values.into_iter().map(|x| activated(x, activation)).collect(),
+        Finish::Half => values.into_iter().map(|x| half::round(DType::F16, x)).collect(),
         Finish::ArgMax { n, inner, select_last, .. } => {
             let mut indices = Vec::new();
             for block in values.chunks(n * inner) {

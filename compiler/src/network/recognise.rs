@@ -60,7 +60,7 @@ pub fn recognise(graph: &Graph) -> Result<Network, Error> {
         batch: None,
     };
     let ty = &graph[graph.input].ty;
-    if !matches!(ty.dtype, DType::F32 | DType::U8 | DType::I8) {
+    if !matches!(ty.dtype, DType::F32 | DType::F16 | DType::U8 | DType::I8) {
         let problem = Problem::new(format!("the input {:?} has an unsupported element type", graph[graph.input].name));
         builder.problems.push(problem.expected("f32, u8 or i8", ty.dtype.name()));
     }
@@ -211,12 +211,15 @@ impl Builder<'_> {
 
     /// Casts are exact where an 8-bit input becomes wider, or nothing changes.
     fn cast(&mut self, node: &Node, x: ValueId) {
+        if self.graph[node.output].ty.dtype == DType::F16 && !matches!(self.state(x), Some(State::Input(_))) {
+            return self.finish_array(node, x, |_| Some(Finish::Half));
+        }
         let port = self.graph[self.graph.input].ty.dtype;
         let to = self.graph[node.output].ty.dtype;
         let wider = match (port.int_range(), to.int_range()) {
             (Some((lo, hi)), Some((to_lo, to_hi))) => to_lo <= lo && hi <= to_hi,
             (Some(_), None) => port.bytes() == 1,
-            (None, _) => to == port,
+            (None, _) => to == port || (port, to) == (DType::F16, DType::F32),
         };
         if wider && matches!(self.state(x), Some(State::Input(_))) {
             self.copy(x, node.output);

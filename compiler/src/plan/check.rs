@@ -169,7 +169,7 @@ fn at_output(network: &Network, readers: &[Vec<usize>], writers: &[Option<usize>
     let mut at_output = vec![None; network.maps.len()];
     let pieces = || network.outputs.iter().flat_map(|output| &output.pieces);
     for (port, output) in network.outputs.iter().enumerate() {
-        if output.finish.iter().any(|finish| matches!(finish, Finish::ArgMax { .. })) {
+        if output.finish.iter().any(Finish::converts) {
             continue;
         }
         for piece in &output.pieces {
@@ -228,6 +228,10 @@ fn check_output(network: &Network, output: &Output, writers: &[Option<usize>]) -
     for finish in &output.finish {
         let extents = match *finish {
             Finish::Activate(_) => continue,
+            Finish::Half => {
+                dtype = DType::F16;
+                continue;
+            }
             Finish::Softmax { outer, n, inner, .. } | Finish::LpNormalize { outer, n, inner, .. } => [outer, n, inner],
             Finish::ArgMax { outer, n, inner, .. } => {
                 (len, dtype) = (outer.saturating_mul(inner), DType::I64);

@@ -56,6 +56,7 @@ fn write_step(f: &mut fmt::Formatter<'_>, index: usize, step: &Step) -> fmt::Res
         Op::Softmax { at, outer, n, inner, .. } | Op::LpNormalize { at, outer, n, inner, .. } => {
             write!(f, " {} {}", extents(*outer, *n, *inner), target(at))?;
         }
+        Op::Halve { input, n, output } => write!(f, " {n} @{input} -> {}", target(output))?,
         Op::ArgMax { input, outer, n, inner, output, .. } => {
             write!(f, " {} @{input} -> {}", extents(*outer, *n, *inner), target(output))?;
         }

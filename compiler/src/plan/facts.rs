@@ -14,6 +14,7 @@ impl Element {
     pub fn bytes(self) -> usize {
         match self {
             Self::F32 => 4,
+            Self::F16 => 2,
             Self::U8 | Self::I8 => 1,
         }
     }
@@ -24,6 +25,7 @@ impl Element {
             DType::F32 => Some(Self::F32),
             DType::U8 => Some(Self::U8),
             DType::I8 => Some(Self::I8),
+            DType::F16 => Some(Self::F16),
             _ => None,
         }
     }
@@ -34,6 +36,7 @@ impl Element {
             Self::F32 => "f32",
             Self::U8 => "u8",
             Self::I8 => "i8",
+            Self::F16 => "f16",
         }
     }
 }
@@ -278,6 +281,7 @@ impl Op {
             Self::Softmax { log: true, .. } => "log-softmax",
             Self::LpNormalize { .. } => "normalise",
             Self::ArgMax { .. } => "arg max",
+            Self::Halve { .. } => "to f16",
             Self::Import { .. } => "import",
             Self::Convert { output: Map { element: Element::F32, .. }, .. } => "dequantise",
             Self::Convert { .. } => "quantise",
@@ -307,7 +311,10 @@ impl Op {
     pub fn target(&self) -> Option<Target> {
         match self {
             Self::Chain(chain) => chain.last()?.target(),
-            Self::Dense { output, .. } | Self::ArgMax { output, .. } | Self::Export { output, .. } => Some(*output),
+            Self::Dense { output, .. }
+            | Self::ArgMax { output, .. }
+            | Self::Halve { output, .. }
+            | Self::Export { output, .. } => Some(*output),
             Self::Activate { at, .. } | Self::Softmax { at, .. } | Self::LpNormalize { at, .. } => Some(*at),
             Self::Copy { .. } | Self::Convert { .. } | Self::Import { .. } => None,
         }
@@ -356,7 +363,7 @@ impl Op {
             Self::Activate { at, .. } | Self::Softmax { at, .. } | Self::LpNormalize { at, .. } => {
                 visit_target(at, arena);
             }
-            Self::ArgMax { input, output, .. } => {
+            Self::ArgMax { input, output, .. } | Self::Halve { input, output, .. } => {
                 arena(input);
                 visit_target(output, arena);
             }

@@ -90,6 +90,8 @@ pub enum Element {
     U8,
     /// Signed bytes.
     I8,
+    /// 16-bit floating point, of the model's input only.
+    F16,
 }
 
 /// A feature map in the arena. What it takes in bytes, only its methods say.
@@ -307,6 +309,15 @@ pub enum Op {
         /// Of equal ones the last.
         select_last: bool,
         /// Where the `outer * inner` indices go: a port.
+        output: Target,
+    },
+    /// Rounds an array to float16.
+    Halve {
+        /// Arena offset of the array.
+        input: usize,
+        /// Its length.
+        n: usize,
+        /// Where the numbers go: a port.
         output: Target,
     },
     /// The model's input into a blocked map.

@@ -3,11 +3,11 @@
 use super::lower::Lowering;
 use super::{Element, Op, Target};
 use crate::diagnostic::Problem;
-use crate::network::{Finish, MapId, Output};
+use crate::network::{Finish, MapId, Output, Port};
 
-/// Whether a port is put together in the arena: its indices are all that the caller sees.
+/// Whether a port is put together in the arena: the caller sees only what is made of it.
 fn in_arena(output: &Output) -> bool {
-    output.finish.iter().any(|finish| matches!(finish, Finish::ArgMax { .. }))
+    output.finish.iter().any(Finish::converts)
 }
 
 impl Lowering<'_, '_> {
@@ -21,7 +21,7 @@ impl Lowering<'_, '_> {
             for piece in output.pieces.iter().filter(|piece| piece.map == map) {
                 let input = self.read(map)?;
                 let target = match in_arena(output) {
-                    true => Target::Arena(self.array(port, piece.offset)?),
+                    true => Target::Arena(self.array(port)?),
                     false => Target::Output { port, offset: piece.offset },
                 };
                 let stage = self.shared.check.writer(map).unwrap_or_default();
@@ -33,9 +33,15 @@ impl Lowering<'_, '_> {
     }
 
     /// The array of a port that is put together in the arena.
-    fn array(&mut self, port: usize, offset: usize) -> Result<usize, Problem> {
-        if offset > 0 {
-            return Err(Problem::new("an arg max over several maps can't be compiled yet"));
+    fn array(&mut self, port: usize) -> Result<usize, Problem> {
+        let Output { pieces, finish, port: Port { name, .. } } = &self.shared.network.outputs[port];
+        if pieces.len() > 1 {
+            let made = if finish.contains(&Finish::Half) { "rounded to float16" } else { "replaced by indices" };
+            return Err(Problem::new(format!(
+                "the output {name:?} consists of several maps, and is {made} as a whole"
+            ))
+            .expected("one map", format!("{} of them", pieces.len()))
+            .hint("let it end as float32, or in front of the concatenation"));
         }
         let map = self.shared.network.maps[self.shared.network.outputs[port].pieces[0].map.0 as usize];
         let elements = map.height.saturating_mul(map.width).saturating_mul(map.channels);
@@ -72,7 +78,10 @@ impl Lowering<'_, '_> {
                         let output = Target::Output { port, offset: 0 };
                         Op::ArgMax { input, outer, n, inner, select_last, output }
                     }
-                    (Finish::ArgMax { .. }, Target::Output { .. }) => continue,
+                    (Finish::Half, Target::Arena(input)) => {
+                        Op::Halve { input, n, output: Target::Output { port, offset: 0 } }
+                    }
+                    (Finish::ArgMax { .. } | Finish::Half, Target::Output { .. }) => continue,
                 };
                 self.push(op, stage, "over the output as a whole".into());
             }

@@ -249,17 +249,24 @@ void mobilenet_rt_run_chain_u8(mobilenet_rt_inference *inference, const mobilene
                                size_t length);
 void mobilenet_rt_run_chain_i8(mobilenet_rt_inference *inference, const mobilenet_rt_chain *chain, const int8_t *input,
                                size_t length);
+void mobilenet_rt_run_chain_f16(mobilenet_rt_inference *inference, const mobilenet_rt_chain *chain,
+                                const uint16_t *input, size_t length);
 void mobilenet_rt_run_import_f32(mobilenet_rt_inference *inference, const mobilenet_rt_source *source,
                                  const mobilenet_rt_map *output, const float *input, size_t length);
 void mobilenet_rt_run_import_u8(mobilenet_rt_inference *inference, const mobilenet_rt_source *source,
                                 const mobilenet_rt_map *output, const uint8_t *input, size_t length);
 void mobilenet_rt_run_import_i8(mobilenet_rt_inference *inference, const mobilenet_rt_source *source,
                                 const mobilenet_rt_map *output, const int8_t *input, size_t length);
+void mobilenet_rt_run_import_f16(mobilenet_rt_inference *inference, const mobilenet_rt_source *source,
+                                 const mobilenet_rt_map *output, const uint16_t *input, size_t length);
 
 /* Into a map of codes: floats become codes, bytes are some. */
 void mobilenet_rt_run_import_codes_f32(mobilenet_rt_inference *inference, const mobilenet_rt_source *source,
                                        const mobilenet_rt_map *output, const mobilenet_rt_quant *quant,
                                        const float *input, size_t length);
+void mobilenet_rt_run_import_codes_f16(mobilenet_rt_inference *inference, const mobilenet_rt_source *source,
+                                       const mobilenet_rt_map *output, const mobilenet_rt_quant *quant,
+                                       const uint16_t *input, size_t length);
 void mobilenet_rt_run_import_codes_u8(mobilenet_rt_inference *inference, const mobilenet_rt_source *source,
                                       const mobilenet_rt_map *output, const mobilenet_rt_quant *quant,
                                       const uint8_t *input, size_t length);
@@ -296,6 +303,8 @@ void mobilenet_rt_run_chain_u8_mean_out(mobilenet_rt_inference *inference, const
                                         const uint8_t *input, size_t input_length, float *output, size_t length);
 void mobilenet_rt_run_chain_i8_mean_out(mobilenet_rt_inference *inference, const mobilenet_rt_chain *chain,
                                         const int8_t *input, size_t input_length, float *output, size_t length);
+void mobilenet_rt_run_chain_f16_mean_out(mobilenet_rt_inference *inference, const mobilenet_rt_chain *chain,
+                                         const uint16_t *input, size_t input_length, float *output, size_t length);
 void mobilenet_rt_run_activate_out(mobilenet_rt_inference *inference, const mobilenet_rt_activation *activation,
                                    float *output, size_t length);
 void mobilenet_rt_run_normalize_out(mobilenet_rt_inference *inference, float *output, size_t length, size_t n,
@@ -303,6 +312,8 @@ void mobilenet_rt_run_normalize_out(mobilenet_rt_inference *inference, float *ou
 /* From the array [outer][n][inner] at byte offset: indices of the largest, of several the first or, where last, the last. */
 void mobilenet_rt_run_argmax(mobilenet_rt_inference *inference, size_t offset, size_t outer, size_t n, size_t inner,
                              int last, int64_t *output, size_t length);
+/* From length floats at byte offset: as IEEE binary16 bits, rounded to the nearest, ties to even. */
+void mobilenet_rt_run_halve(mobilenet_rt_inference *inference, size_t offset, uint16_t *output, size_t length);
 void mobilenet_rt_run_dense_out(mobilenet_rt_inference *inference, const mobilenet_rt_dense *dense, float *output,
                                 size_t length);
 void mobilenet_rt_run_softmax_out(mobilenet_rt_inference *inference, float *output, size_t length, size_t n,

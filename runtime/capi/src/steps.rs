@@ -3,6 +3,7 @@
 use crate::descriptors::{Chain, Source, layout};
 use crate::inference::{Inference, Status, slice, slice_mut, step};
 use core::ffi::c_int;
+use mobilenet_runtime::F16;
 use mobilenet_runtime::rt::{Activation, Dense, Map, Quant, Run};
 
 /// # Safety
@@ -149,6 +150,38 @@ reading!(
     mobilenet_rt_run_import_i8,
     mobilenet_rt_run_import_codes_i8
 );
+
+reading!(
+    F16,
+    chain_f16,
+    chain_f16_mean_out,
+    import_f16,
+    import_codes_f16,
+    mobilenet_rt_run_chain_f16,
+    mobilenet_rt_run_chain_f16_mean_out,
+    mobilenet_rt_run_import_f16,
+    mobilenet_rt_run_import_codes_f16
+);
+
+/// The floats at byte `offset` of the arena as float16, to the caller.
+///
+/// # Safety
+/// Pointers are null, misaligned or valid; `output` points to `length` elements.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mobilenet_rt_run_halve(
+    inference: *mut Inference,
+    offset: usize,
+    output: *mut F16,
+    length: usize,
+) {
+    // SAFETY: as for this function.
+    unsafe {
+        step(inference, |run| {
+            run.halve(offset, slice_mut(output, length)?);
+            Ok(())
+        });
+    }
+}
 
 /// Fully connected, to byte `output` of the arena.
 ///

@@ -3,6 +3,7 @@
 use super::kernel::codes::{Kernels, convert};
 use super::kernel::{View, padded_channels};
 use super::{Layout, Quant, Source};
+use crate::F16;
 
 /// An input element.
 pub(crate) trait Element: Copy + Sync {
@@ -53,12 +54,24 @@ impl Element for i8 {
     }
 }
 
+impl Element for F16 {
+    #[inline(always)]
+    fn float(self) -> f32 {
+        self.to_f32()
+    }
+    #[inline(always)]
+    fn code(self, quant: Quant) -> u8 {
+        convert::code(self.to_f32(), quant)
+    }
+}
+
 /// The caller's image.
 #[derive(Clone, Copy)]
 pub(crate) enum Image<'a> {
     F32(&'a [f32]),
     U8(&'a [u8]),
     I8(&'a [i8]),
+    F16(&'a [F16]),
 }
 
 impl Image<'_> {
@@ -68,6 +81,7 @@ impl Image<'_> {
             Self::F32(values) => values.len(),
             Self::U8(values) => values.len(),
             Self::I8(values) => values.len(),
+            Self::F16(values) => values.len(),
         }
     }
 }

@@ -11,6 +11,7 @@ use super::image::{self, Element};
 use super::isa;
 use super::kernel::{Kernels, View};
 use super::*;
+use crate::F16;
 use core::marker::PhantomData;
 pub use kinds::LinkKind;
 pub(crate) use kinds::Reads;
@@ -50,6 +51,17 @@ impl<'a> Run<'a> {
     /// An image of signed bytes into a map.
     pub fn import_i8(&mut self, source: &Source, map: &Map, input: &[i8]) {
         self.import(source, map, input);
+    }
+
+    /// An image of float16 into a map.
+    pub fn import_f16(&mut self, source: &Source, map: &Map, input: &[F16]) {
+        self.import(source, map, input);
+    }
+
+    /// The floats at byte `offset` of the arena as float16, rounded to the nearest, ties to even.
+    pub fn halve(&mut self, offset: usize, output: &mut [F16]) {
+        let values = self.floats(offset, &[output.len()]);
+        output.iter_mut().zip(values).for_each(|(to, value)| *to = F16::from_f32(*value));
     }
 
     fn import<T: Element>(&mut self, source: &Source, map: &Map, input: &[T]) {

@@ -32,6 +32,9 @@ pub struct Adapt {
     /// One channel of grey instead of the model's several
     #[arg(long, alias = "gray")]
     pub grey: bool,
+    /// Element type of input and outputs instead of float, which --input goes before
+    #[arg(long, value_enum, value_name = "TYPE")]
+    pub ports: Option<Ports>,
     /// End the network at these values of the model, separated by commas, instead of its own outputs
     ///
     /// Any value of the graph will do; `mobilenetc inspect --stage graph` names them.
@@ -52,6 +55,7 @@ impl Adapt {
         });
         options.channel_order = self.channel_order.map(|ChannelOrder::Bgr| options::ChannelOrder::Bgr);
         options.grey = self.grey;
+        options.ports = self.ports.map(|Ports::F16| options::PortType::F16);
         options.output.clone_from(&self.output);
         options.softmax = self.softmax;
     }
@@ -97,6 +101,13 @@ pub enum InputLayout {
 pub enum ChannelOrder {
     /// The other way round: blue, green, red for a model of RGB, as OpenCV has pictures
     Bgr,
+}
+
+/// Element types of ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Ports {
+    /// IEEE half precision, as 16 bits; all is computed in float
+    F16,
 }
 
 /// The element type of the input.

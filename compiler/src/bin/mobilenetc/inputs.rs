@@ -1,12 +1,16 @@
 //! Inputs of one inference in the forms that the reference and emitted code take, and random ones.
 
-use mobilenet_compiler::graph::{DType, Tensor};
+use mobilenet_compiler::graph::{DType, Tensor, Type, half};
 use mobilenet_compiler::network::Port;
 
 /// The reference's form of values in the port's own order; those of byte inputs are whole numbers.
 pub fn tensor(port: &Port, values: &[f32]) -> Tensor {
     match port.dtype {
         DType::F32 => Tensor::f32(port.shape.clone(), values),
+        DType::F16 => {
+            let values = values.iter().map(|&x| half::round(DType::F16, f64::from(x))).collect();
+            Tensor::from_f64(&Type::new(DType::F16, port.shape.clone()), values)
+        }
         dtype => Tensor::int(dtype, port.shape.clone(), values.iter().map(|&x| x as i64).collect::<Vec<_>>()),
     }
 }
@@ -16,6 +20,10 @@ pub fn bytes(port: &Port, values: &[f32]) -> Vec<u8> {
     match port.dtype {
         DType::U8 => values.iter().map(|&x| x as u8).collect(),
         DType::I8 => values.iter().map(|&x| (x as i8).cast_unsigned()).collect(),
+        DType::F16 => {
+            let half = |&x: &f32| half::f32_to_f16(half::round(DType::F16, f64::from(x)) as f32);
+            values.iter().flat_map(|x| half(x).to_le_bytes()).collect()
+        }
         _ => values.iter().flat_map(|x| x.to_le_bytes()).collect(),
     }
 }

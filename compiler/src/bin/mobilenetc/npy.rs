@@ -1,6 +1,7 @@
-//! NumPy's array file, as far as `verify --input` needs it: little-endian f32, f64, u8 and i8 in C order.
+//! NumPy's array file, as far as `verify --input` needs it: little-endian f16, f32, f64, u8 and i8 in C order.
 
 use crate::failure::Failure;
+use mobilenet_compiler::graph::half;
 use mobilenet_compiler::{Problem, text};
 use std::path::Path;
 
@@ -20,7 +21,8 @@ pub fn read(path: &Path) -> Result<Array, Failure> {
         let mut problem = Problem::new(format!("can't read {}: {message}", text::path(path)));
         problem.found = found;
         Failure::Other(
-            problem.hint("write it with numpy.save(), as float32, float64, uint8 or int8, not in Fortran order"),
+            problem
+                .hint("write it with numpy.save(), as float16, float32, float64, uint8 or int8, not in Fortran order"),
         )
     })
 }
@@ -44,6 +46,7 @@ fn parse(bytes: &[u8]) -> Result<Array, Bad> {
         field(header, "shape").and_then(shape).ok_or_else(|| ("the shape is missing", Some(header.to_string())))?;
     let values = match field(header, "descr") {
         Some("'<f4'") => data.as_chunks().0.iter().map(|x| f32::from_le_bytes(*x)).collect(),
+        Some("'<f2'") => data.as_chunks().0.iter().map(|x| half::f16_to_f32(u16::from_le_bytes(*x))).collect(),
         Some("'<f8'") => data.as_chunks().0.iter().map(|x| f64::from_le_bytes(*x) as f32).collect(),
         Some("'|u1'") => data.iter().map(|&x| f32::from(x)).collect(),
         Some("'|i1'") => data.iter().map(|&x| f32::from(x.cast_signed())).collect::<Vec<f32>>(),

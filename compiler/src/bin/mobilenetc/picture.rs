@@ -197,7 +197,7 @@ fn decode(bytes: &[u8]) -> Result<DynamicImage, Problem> {
 
 /// Normalises, rounds for byte inputs and puts the axes in the model's order.
 fn arrange(pixels: &Pixels, shape: &Shape, Scaling(maps): &Scaling) -> Vec<f32> {
-    let bytes = !matches!(shape.element, DType::F32);
+    let bytes = matches!(shape.element, DType::U8 | DType::I8);
     let value = |at: usize, place: usize| {
         let channel = if shape.reversed { pixels.channels - 1 - place } else { place };
         let (factor, offset) = maps[channel];

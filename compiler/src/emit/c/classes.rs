@@ -1,6 +1,8 @@
 //! Names of the classes, and their ranking.
 
 use super::source::kernel;
+use super::{COptions, Kernels};
+use crate::graph::DType;
 use crate::plan::Plan;
 use std::fmt::Write;
 
@@ -27,16 +29,29 @@ pub(super) fn declarations(plan: &Plan) -> String {
 }
 
 /// For `net.c`.
-pub(super) fn definitions(plan: &Plan) -> String {
+pub(super) fn definitions(plan: &Plan, options: &COptions) -> String {
     let mut text = String::new();
     if let Some(labels) = &plan.classes.labels {
         let literals: Vec<String> = labels.iter().map(|label| format!("    {}", literal(label))).collect();
         text += &kernel!("label").replace("%LABELS%", &literals.join(",\n"));
     }
     if plan.classes.top_k.is_some() {
-        text += kernel!("top_k");
+        let halves = plan.network.outputs.first().is_some_and(|output| output.port.dtype == DType::F16);
+        // Kernels that read float16 have brought the function along.
+        if halves && (options.kernels == Kernels::Runtime || plan.network.input.dtype != DType::F16) {
+            text += &kernel!("half").replace("%NAME%", "half");
+        }
+        text += &if halves { halves_ranked() } else { kernel!("top_k").to_string() };
     }
     text
+}
+
+/// The ranking of float16.
+fn halves_ranked() -> String {
+    kernel!("top_k")
+        .replace("above(@@OUTPUT_TYPE a, @@OUTPUT_TYPE b)", "above(float a, float b)")
+        .replace("output[i]", "@half(output[i])")
+        .replace("output[classes[place - 1]]", "@half(output[classes[place - 1]])")
 }
 
 /// A string literal of these bytes, whatever character set the compiler reads: everything but letters, digits, spaces and

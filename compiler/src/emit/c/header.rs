@@ -13,6 +13,7 @@ pub(super) fn c_type(dtype: DType) -> Option<&'static str> {
         DType::F32 => Some("float"),
         DType::U8 => Some("uint8_t"),
         DType::I8 => Some("int8_t"),
+        DType::F16 => Some("uint16_t"),
         DType::I64 => Some("int64_t"),
         _ => None,
     }
@@ -45,7 +46,7 @@ pub(super) fn header(plan: &Plan, options: &COptions, prefix: &str, banner: &str
         plan.weights.len(),
         plan.mult_adds()
     );
-    text += &errors(options);
+    text += &errors(options, outputs.ports.iter().all(|port| port.dtype == DType::F16));
     text += &structure(&outputs);
     text += &arena(options, &outputs);
     if options.stage_hooks {
@@ -66,11 +67,12 @@ fn elements(plan: &Plan) -> String {
     format!("/*\n * Elements and axes after all options, the batch included. The input is\n *   {lines}.\n */\n")
 }
 
-fn errors(options: &COptions) -> String {
-    let mut text = String::from(
+fn errors(options: &COptions, halves: bool) -> String {
+    let alignment = if halves { "float16 at an odd address" } else { "floats at an address that is no multiple of 4" };
+    let mut text = format!(
         "#define @@OK 0\n\
          #define @@ERROR_NULL 1       /* a pointer is null */\n\
-         #define @@ERROR_ALIGNMENT 3  /* floats at an address that is no multiple of 4 */\n",
+         #define @@ERROR_ALIGNMENT 3  /* {alignment} */\n",
     );
     if options.weights == WeightStorage::Bin {
         text += "#define @@ERROR_NOT_LOADED 2 /* no weights: call @load first */\n\

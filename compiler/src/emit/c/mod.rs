@@ -160,9 +160,13 @@ fn check(plan: &Plan, options: &COptions) -> Result<(), Error> {
         let problem = || Problem::new(format!("no C code for the {what}'s element type")).expected(known_names, found);
         (!known.contains(&port.dtype)).then(problem)
     };
-    problems.extend(typed("input", &plan.network.input, &[DType::F32, DType::U8, DType::I8]));
+    problems.extend(typed("input", &plan.network.input, &[DType::F32, DType::F16, DType::U8, DType::I8]));
     for port in outputs::Outputs::of(plan).ports {
-        problems.extend(typed(&format!("output {}", port.name), port, &[DType::F32, DType::I64, DType::U8, DType::I8]));
+        problems.extend(typed(
+            &format!("output {}", port.name),
+            port,
+            &[DType::F32, DType::F16, DType::I64, DType::U8, DType::I8],
+        ));
     }
     let gated = |link: &&Link| link.epilogue.gate.is_some() && !matches!(link.op, LinkOp::Elementwise);
     if options.kernels == Kernels::Inline && plan.links().any(|link| gated(&link)) {

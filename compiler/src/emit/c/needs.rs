@@ -47,6 +47,8 @@ pub(super) struct Needs<'a> {
     pub norms: BTreeSet<u32>,
     /// Whether the last of equal ones counts.
     pub arg_maxes: BTreeSet<bool>,
+    /// Whether an array becomes float16.
+    pub halve: bool,
     pub import: Option<ImageSource>,
     pub exports: BTreeSet<&'static str>,
     pub copy: bool,
@@ -131,6 +133,7 @@ impl<'a> Needs<'a> {
             Op::ArgMax { select_last, .. } => {
                 self.arg_maxes.insert(*select_last);
             }
+            Op::Halve { .. } => self.halve = true,
             Op::Copy { .. } => self.copy = true,
             Op::Convert { .. } => {}
             Op::Import { source: Source::Image(image), .. } => self.import = Some(*image),

@@ -84,6 +84,7 @@ fn call(name: &str, step: &Step, input: usize, outputs: &Outputs) -> String {
             let to = place(*output, outer * inner).1;
             ("argmax".into(), format!("{input}, {outer}, {n}, {inner}, {}, {to}", i32::from(*select_last)))
         }
+        Op::Halve { input, n, output } => ("halve".into(), format!("{input}, {}", place(*output, *n).1)),
         Op::Convert { .. } => ("convert".into(), format!("&{name}, &{name}_to, &{name}_codes")),
         Op::Import { source, codes, .. } => {
             let element = source.image().element.name();
@@ -154,7 +155,7 @@ fn constants(name: &str, op: &Op) -> String {
             one_map(name, input) + &one_map(&format!("{name}_to"), output) + &quant(name, *codes)
         }
         Op::Export { input, .. } => one_map(name, input),
-        Op::Softmax { .. } | Op::LpNormalize { .. } | Op::ArgMax { .. } => String::new(),
+        Op::Softmax { .. } | Op::LpNormalize { .. } | Op::ArgMax { .. } | Op::Halve { .. } => String::new(),
     }
 }
 

@@ -5,11 +5,14 @@ use super::source::{kernel, weights_address, weights_declaration};
 use super::text::{expand, float};
 use super::{COptions, SelfTest, WeightStorage, weights};
 use crate::diagnostic::Problem;
-use crate::graph::DType;
+use crate::graph::{DType, half};
 use crate::plan::{Op, Plan, Step, Target};
 
 /// Elements in a row of the embedded input: some tools take time quadratic in the length of a list.
 const ROW: usize = 64;
+
+/// What rounding to float16 may add to a difference: from one number to the next.
+const ROUNDING: &str = "6e-8f + 9.765625e-4f * (expected[i] < 0.0f ? -expected[i] : expected[i])";
 
 /// What keeps a self-test from being one of this plan.
 pub(super) fn check(plan: &Plan, test: &SelfTest) -> Option<Problem> {
@@ -22,6 +25,9 @@ pub(super) fn check(plan: &Plan, test: &SelfTest) -> Option<Problem> {
         return Some(Problem::new("the self-test does not fit the model").expected(expected, found));
     }
     let given = floats(&test.input).filter(|_| plan.network.input.dtype == DType::F32);
+    let halves = test.input.as_chunks().0.iter().map(|&bits| half::f16_to_f32(u16::from_le_bytes(bits)));
+    let halves = halves.filter(|_| plan.network.input.dtype == DType::F16);
+    let given = given.chain(halves);
     let odd = given.chain(test.expected.iter().copied()).find(|x| !x.is_finite())?;
     let problem = Problem::new("the self-test holds a value that can't be compared");
     Some(problem.expected("finite inputs and outputs", odd.to_string()).hint("build without a self-test"))
@@ -32,10 +38,16 @@ pub(super) fn unit(plan: &Plan, test: &SelfTest, options: &COptions, prefix: &st
     text += kernel!("config");
     text += &weights_declaration(plan, options);
     text += kernel!("hash");
+    if plan.network.outputs.iter().any(|output| output.port.dtype == DType::F16) {
+        text += &kernel!("half").replace("%NAME%", "expand");
+    }
     let rows = plan.lengths().0.div_ceil(ROW);
     text += &format!("static const @@INPUT_TYPE @test_input[{rows}][{ROW}] = {{\n");
     text += &match plan.network.input.dtype {
         DType::U8 => rows_of(test.input.iter().map(ToString::to_string)),
+        DType::F16 => {
+            rows_of(test.input.as_chunks().0.iter().map(|&bits| format!("0x{:04x}", u16::from_le_bytes(bits))))
+        }
         DType::I8 => rows_of(test.input.iter().map(|b| b.cast_signed().to_string())),
         _ => rows_of(floats(&test.input).map(float)),
     };
@@ -48,12 +60,18 @@ pub(super) fn unit(plan: &Plan, test: &SelfTest, options: &COptions, prefix: &st
     for port in 0..outputs.ports.len() {
         let (tail, allowed) = tolerance(plan, port);
         let own = if outputs.are_several() { port.to_string() } else { String::new() };
+        let halves = outputs.ports[port].dtype == DType::F16;
+        let (found, allowed) = match halves {
+            true => ("@expand(found[i])", format!("{ROUNDING} + ({allowed})")),
+            false => ("(float)found[i]", allowed.to_string()),
+        };
         compare += &kernel!("compare")
+            .replace("(float)found[i]", found)
             .replace("%FIRST%", &if first > 0 { format!(" + {first}") } else { String::new() })
             .replace("%EACH%", &outputs.each(port).to_string())
             .replace("%TYPE%", &format!("@@OUTPUT{own}_TYPE"))
             .replace("%FOUND%", &outputs.whole(port))
-            .replace("%ALLOWED%", allowed);
+            .replace("%ALLOWED%", &allowed);
         first += outputs.len(port);
         tails = if tails.is_empty() { tail } else { tails };
     }

@@ -13,7 +13,7 @@ use super::tiles::stem_name;
 use super::{COptions, WeightStorage, classes, passes, weights};
 use crate::graph::DType;
 use crate::network::Layout;
-use crate::plan::{Op, Plan};
+use crate::plan::{Element, Op, Plan};
 
 /// A kernel text by name.
 macro_rules! kernel {
@@ -106,6 +106,10 @@ fn types(needs: &Needs, tables: &Tables) -> String {
     if !needs.dense.is_empty() {
         text += kernel!("dense");
     }
+    let image = needs.import.iter().chain(needs.stems.iter().map(|stem| &stem.input));
+    if image.into_iter().any(|image| image.element == Element::F16) {
+        text += &kernel!("half").replace("%NAME%", "half");
+    }
     for stem in &needs.stems {
         text += &kernel!("stem").replace("%NAME%", &stem_name(stem.number)).replace("%STAGE%", &stage_row(stem));
     }
@@ -114,7 +118,12 @@ fn types(needs: &Needs, tables: &Tables) -> String {
         text += kernel!("copy");
     }
     if let Some(input) = &needs.import {
-        text += &kernel!("import").replace("%AT%", index(input.layout));
+        text += &kernel!("import")
+            .replace(
+                "(float)input[%AT%]",
+                if input.element == Element::F16 { "@half(input[%AT%])" } else { "(float)input[%AT%]" },
+            )
+            .replace("%AT%", index(input.layout));
     }
     for layout in [Layout::Nchw, Layout::Nhwc].into_iter().filter(|layout| needs.exports.contains(order(*layout))) {
         text += &kernel!("export").replace("%ORDER%", order(layout)).replace("%AT%", index(layout));
@@ -146,6 +155,9 @@ fn arithmetic(needs: &Needs) -> String {
             _ => ("x[i * stride] * x[i * stride]", "    norm = @root(norm);\n"),
         };
         text += &kernel!("normalise").replace("%P%", &p.to_string()).replace("%TERM%", term).replace("%ROOT%", root);
+    }
+    if needs.halve {
+        text += kernel!("halve");
     }
     for last in &needs.arg_maxes {
         let (suffix, which, above) = if *last { ("_last", "last", ">=") } else { ("", "first", ">") };
@@ -240,14 +252,17 @@ pub(super) fn checked(plan: &Plan, options: &COptions, run: &str) -> String {
         _ => "",
     };
     let outputs = Outputs::of(plan);
+    let halves = outputs.ports.iter().all(|port| port.dtype == DType::F16);
     let aligned = match plan.network.input.dtype {
         DType::F32 => "((uintptr_t)input | (uintptr_t)output)",
+        DType::F16 if halves => "((uintptr_t)input | (uintptr_t)output)",
         _ => "(uintptr_t)output",
     };
     let checked = kernel!("checked")
+        .replace("sizeof(float)", if halves { "sizeof(uint16_t)" } else { "sizeof(float)" })
         .replace("%OUTPUT%", outputs.ty())
         .replace("%ALIGNED%", aligned)
         .replace("%LOADED%", loaded)
         .replace("%RUN%", run);
-    checked + &classes::definitions(plan)
+    checked + &classes::definitions(plan, options)
 }

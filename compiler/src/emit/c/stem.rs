@@ -9,7 +9,7 @@ use super::text::float;
 use super::tiles::{self, StemTaps};
 use crate::graph::Window;
 use crate::network::Layout;
-use crate::plan::ImageSource;
+use crate::plan::{Element, ImageSource};
 use std::fmt::Write;
 
 /// Shape of a stem's staged rows.
@@ -77,9 +77,13 @@ pub(super) fn stage_row(stem: &Stem) -> String {
         );
     }
     let at = if left > 0 { format!("x - {}", left * unit) } else { "x".into() };
+    let from = match stem.input.element {
+        Element::F16 => format!("@half(from[{at}])"),
+        _ => format!("(float)from[{at}]"),
+    };
     let _ = writeln!(
         text,
-        "            for (; x < {}; x++) {{\n                row[x] = (float)from[{at}];\n            }}\n        }}",
+        "            for (; x < {}; x++) {{\n                row[x] = {from};\n            }}\n        }}",
         (left + copied) * unit
     );
     let _ = writeln!(

@@ -123,6 +123,9 @@ impl Calls<'_> {
                 let name = if *select_last { "argmax_last" } else { "argmax" };
                 each(&from, *outer, *n, *inner, |x, i| format!("({to})[{i}] = @{name}({x}, {n}, {inner});"))
             }
+            Op::Halve { input, n, output } => {
+                format!("    @halve(arena + {}, {n}, {});\n", input / 4, outputs.place(*output))
+            }
             Op::Copy { input, output, channel } => {
                 format!("    @copy({}, {}, {channel}, arena);\n", tables.map(input), tables.map(output))
             }

@@ -57,7 +57,7 @@ pub enum Weights {
 /// that scope.
 pub fn expand(plan: &Plan, options: &RustOptions) -> TokenStream {
     let RustOptions { name, visibility, attributes, runtime, tracked, .. } = options;
-    let outputs = Outputs::new(plan);
+    let outputs = Outputs::new(plan, runtime);
     let Stages { items, calls } = Stages::new(plan, &outputs);
     let output = format_ident!("{name}Output");
     let structure = outputs.structure(name, &output, visibility);
@@ -108,9 +108,14 @@ fn summaries(plan: &Plan, name: &Ident) -> [String; 2] {
     let input = shape(&network.input.shape);
     let outputs: Vec<String> =
         network.outputs.iter().map(|output| format!("`[{}]`", shape(&output.port.shape))).collect();
-    let elements = if network.outputs.iter().any(|output| output.port.dtype == DType::I64) { "" } else { "`f32` " };
+    let of = |dtype: DType| network.outputs.iter().all(|output| output.port.dtype == dtype);
+    let elements = match (of(DType::F32), of(DType::F16)) {
+        (true, _) => "`f32` ",
+        (_, true) => "`f16` ",
+        _ => "",
+    };
     let outputs = outputs.join(", ");
-    let input_element = element(network.input.dtype);
+    let input_element = Element::of(network.input.dtype).map_or("f32", Element::name);
     let mult_adds = thousands(plan.mult_adds());
     let type_summary = format!(
         " A compiled model: `{input_element}` `[{input}]` to {elements}{outputs}, {mult_adds} mult-adds for one image."
@@ -146,12 +151,12 @@ fn surface(
     calls: &TokenStream,
 ) -> TokenStream {
     let network = &plan.network;
-    let input = format_ident!("{}", element(network.input.dtype));
+    let input = element(network.input.dtype, runtime);
     let (input_len, output_len) = plan.lengths();
     let surface = Surface {
         name: name.clone(),
         runtime: runtime.clone(),
-        elements: [input.clone(), format_ident!("{}", element(network.outputs[0].port.dtype))],
+        elements: [input.clone(), element(network.outputs[0].port.dtype, runtime)],
         shapes: [network.input.shape.clone(), network.outputs[0].port.shape.clone()],
         layout: network.input.layout,
         pixels: plan.classes.pixels.clone(),
@@ -209,7 +214,11 @@ fn body(plan: &Plan, several: bool, input_len: usize, output_len: usize, calls: 
     }
 }
 
-/// The Rust type of a port's elements.
-fn element(dtype: DType) -> &'static str {
-    Element::of(dtype).map_or("f32", Element::name)
+/// The Rust type of a port's elements, where `runtime` is the path of the runtime crate.
+pub fn element(dtype: DType, runtime: &TokenStream) -> TokenStream {
+    match dtype {
+        DType::F16 => quote!(#runtime::F16),
+        DType::I64 => quote!(i64),
+        dtype => Element::of(dtype).map_or("f32", Element::name).parse().unwrap_or_default(),
+    }
 }

@@ -16,7 +16,8 @@ struct Output {
     field: Ident,
     name: String,
     /// Type of the elements.
-    element: Ident,
+    dtype: DType,
+    element: TokenStream,
     /// The batch included.
     shape: Vec<usize>,
     /// What codes stand for.
@@ -35,7 +36,12 @@ impl Output {
 
     fn zeros(&self) -> TokenStream {
         let len = size(self.len());
-        if self.element == "f32" { quote!([0.0; #len]) } else { quote!([0; #len]) }
+        let element = &self.element;
+        match self.dtype {
+            DType::F32 => quote!([0.0; #len]),
+            DType::F16 => quote!([#element::ZERO; #len]),
+            _ => quote!([0; #len]),
+        }
     }
 
     /// Length and shape, under names that begin with `prefix`.
@@ -57,13 +63,14 @@ impl Output {
 }
 
 impl Outputs {
-    pub(super) fn new(plan: &Plan) -> Self {
+    pub(super) fn new(plan: &Plan, runtime: &TokenStream) -> Self {
         let outputs = &plan.network.outputs;
         let fields = crate::naming::fields(outputs.iter().map(|output| output.port.name.as_str()));
         let ports = outputs.iter().zip(fields).map(|(output, field)| Output {
             field: format_ident!("{field}"),
             name: output.port.name.clone(),
-            element: format_ident!("{}", element(output.port.dtype)),
+            dtype: output.port.dtype,
+            element: super::element(output.port.dtype, runtime),
             shape: output.port.shape.clone(),
             quant: plan.output_quant(output),
         });
@@ -77,7 +84,7 @@ impl Outputs {
 
     /// Whether the type implements `Model`, whose output is one array of floats.
     pub(super) fn are_of_model(&self) -> bool {
-        self.ports.len() == 1 && self.ports[0].element != "i64"
+        self.ports.len() == 1 && self.ports[0].dtype != DType::I64
     }
 
     /// The type of the whole output; `several` is the structure's name.
@@ -120,7 +127,7 @@ impl Outputs {
             Target::Output { port, .. } if element != Element::F32 => self.ports.get(port),
             _ => None,
         };
-        port.map_or_else(|| format_ident!("export"), |port| format_ident!("export_{}", port.element))
+        port.map_or_else(|| format_ident!("export"), |port| format_ident!("export_{}", port.dtype.name()))
     }
 
     /// The structure of several outputs.
@@ -181,11 +188,6 @@ impl Outputs {
         }
     }
 }
-
-fn element(dtype: DType) -> &'static str {
-    if dtype == DType::I64 { "i64" } else { super::element(dtype) }
-}
-
 /// What the codes of a port stand for, as a constant whose name begins with `prefix`.
 pub(super) fn quantization(
     quant: Option<Quant>,

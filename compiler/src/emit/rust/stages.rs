@@ -78,6 +78,12 @@ impl Writer<'_> {
                     |output| quote!(run.argmax(#input, #outer_size, #n, #inner_size, #select_last, #output);),
                 )
             }
+            Op::Halve { input, n, output } => {
+                let from = size(*input);
+                self.outputs
+                    .slice(*output, *n)
+                    .map_or_else(|_| TokenStream::new(), |output| quote!(run.halve(#from, #output);))
+            }
             Op::Convert { input, output, codes } => {
                 let (input, output, codes) = (self.map(input), self.map(output), self.quant(*codes));
                 quote!(run.convert(&#input, &#output, #codes);)

@@ -16,7 +16,7 @@ pub struct Surface {
     /// Path of the runtime crate.
     pub runtime: TokenStream,
     /// Types of the elements of input and output.
-    pub elements: [Ident; 2],
+    pub elements: [TokenStream; 2],
     /// Shapes of input and output, batch included.
     pub shapes: [Vec<usize>; 2],
     /// Order of the input's axes.

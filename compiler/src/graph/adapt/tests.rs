@@ -1,6 +1,6 @@
 use super::adapt;
 use crate::graph::{DType, Graph, Op};
-use crate::options::{ChannelOrder, InputType, Layout, Normalise, Options};
+use crate::options::{ChannelOrder, InputType, Layout, Normalise, Options, PortType};
 use crate::passes::testing::{Builder, ops, rewritten};
 
 const IMAGENET: ([f32; 3], [f32; 3]) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
@@ -209,4 +209,21 @@ fn colours_the_other_way_round_are_read_by_the_first_convolution() {
     let grey =
         adapt(network(Layout::Nchw, 3), &Options { grey: true, normalise: None, ..bgr }).unwrap_err().to_string();
     assert!(grey.contains("found: grey"), "{grey}");
+}
+
+#[test]
+fn ports_of_float16_are_casts() {
+    for own in [Layout::Nchw, Layout::Nhwc] {
+        let options =
+            Options { ports: Some(PortType::F16), normalise: imagenet(), softmax: true, ..Options::default() };
+        let (canonical, found) = left(network(own, 3), &options);
+        let types = [canonical.ty(canonical.input).dtype, canonical.ty(canonical.outputs[0]).dtype];
+        assert_eq!(types, [DType::F16; 2]);
+        assert_eq!((found.first(), found.last()), (Some(&"Cast".to_string()), Some(&"Cast".to_string())), "{found:?}");
+        assert_eq!(found.iter().filter(|op| *op == "Conv").count(), 1);
+        let bytes = Options { input: Some(InputType::U8), ..options };
+        let (canonical, _) = left(network(own, 3), &bytes);
+        let types = [canonical.ty(canonical.input).dtype, canonical.ty(canonical.outputs[0]).dtype];
+        assert_eq!(types, [DType::U8, DType::F16]);
+    }
 }

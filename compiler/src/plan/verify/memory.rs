@@ -91,6 +91,7 @@ impl Memory {
 fn width(element: Element) -> usize {
     match element {
         Element::F32 => size_of::<f32>(),
+        Element::F16 => size_of::<u16>(),
         Element::U8 => size_of::<u8>(),
         Element::I8 => size_of::<i8>(),
     }
@@ -134,7 +135,7 @@ pub(super) fn check_map(map: &Map) -> Result<(), Fault> {
     if bytes > MOST as u128 {
         return fault("a map of more than 2 GiB");
     }
-    if element == Element::I8 {
+    if matches!(element, Element::I8 | Element::F16) {
         return fault("a map that no kernel writes");
     }
     if !offset.is_multiple_of(64) {

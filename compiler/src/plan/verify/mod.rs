@@ -173,6 +173,12 @@ impl<'a> Player<'a> {
                 agree_that(*n == self.elements(port), "an activation over other than the whole output")?;
                 self.finish(step.stage, *at, &Finish::Activate(*activation))
             }
+            Op::Halve { input, n, output } => {
+                let port = self.port_of(Target::Arena(*input))?;
+                agree_that(*output == Target::Output { port, offset: 0 }, "float16 in another output")?;
+                agree_that(*n == self.elements(port), "float16 of other than the whole output")?;
+                self.finish(step.stage, Target::Arena(*input), &Finish::Half)
+            }
             Op::ArgMax { input, outer, n, inner, select_last, output } => {
                 let port = self.port_of(Target::Arena(*input))?;
                 agree_that(*output == Target::Output { port, offset: 0 }, "indices in another output")?;
@@ -340,7 +346,7 @@ impl<'a> Player<'a> {
     }
 
     fn in_arena(&self, port: usize) -> bool {
-        self.network.outputs[port].finish.iter().any(|finish| matches!(finish, Finish::ArgMax { .. }))
+        self.network.outputs[port].finish.iter().any(Finish::converts)
     }
 
     fn elements(&self, port: usize) -> usize {

@@ -133,6 +133,11 @@ fn fields(op: &mut Op, visit: Visit) {
             epilogue(behind, visit);
             target(output, visit);
         }
+        Op::Halve { input, n, output } => {
+            visit("input", Field::Number(input));
+            visit("n", Field::Number(n));
+            target(output, visit);
+        }
         Op::Copy { input, output, channel } => {
             map(input, visit);
             map(output, visit);

@@ -2,6 +2,7 @@
 
 use super::link::Places;
 use super::{Run, StemJob};
+use crate::F16;
 use crate::rt::image::Image;
 use crate::rt::kernel::{View, padded_channels};
 use crate::rt::share::{self, Shared};
@@ -58,6 +59,16 @@ impl Run<'_> {
     /// A chain that ends in a mean, to the caller, from an image of signed bytes.
     pub fn chain_i8_mean_out(&mut self, chain: &Chain, input: &[i8], output: &mut [f32]) {
         self.chain(chain.stem.as_ref(), chain.links, Image::I8(input), Some(output));
+    }
+
+    /// A chain, from an image of float16.
+    pub fn chain_f16(&mut self, chain: &Chain, input: &[F16]) {
+        self.chain(chain.stem.as_ref(), chain.links, Image::F16(input), None);
+    }
+
+    /// A chain that ends in a mean, to the caller, from an image of float16.
+    pub fn chain_f16_mean_out(&mut self, chain: &Chain, input: &[F16], output: &mut [f32]) {
+        self.chain(chain.stem.as_ref(), chain.links, Image::F16(input), Some(output));
     }
 
     pub(crate) fn chain(&mut self, stem: Option<&Stem>, links: &[Link], image: Image, mean: Option<&mut [f32]>) {

@@ -2,6 +2,7 @@
 
 use super::link::Places;
 use super::{Element, Run, chain};
+use crate::F16;
 use crate::rt::image;
 use crate::rt::kernel::codes::{Bounds, Panels, Row, convert, depthwise, elementwise, pointwise, pool};
 use crate::rt::kernel::pool::Pool;
@@ -249,6 +250,11 @@ impl Run<'_> {
 
     /// An image of codes with a sign into a map of codes.
     pub fn import_codes_i8(&mut self, source: &Source, map: &Map, quant: Quant, input: &[i8]) {
+        self.import_codes(source, map, quant, input);
+    }
+
+    /// An image of float16 into a map of codes.
+    pub fn import_codes_f16(&mut self, source: &Source, map: &Map, quant: Quant, input: &[F16]) {
         self.import_codes(source, map, quant, input);
     }
 

@@ -149,6 +149,7 @@ impl Run<'_> {
                         Image::F32(input) => self.stage(job, stem, input, row, to),
                         Image::U8(input) => self.stage(job, stem, input, row, to),
                         Image::I8(input) => self.stage(job, stem, input, row, to),
+                        Image::F16(input) => self.stage(job, stem, input, row, to),
                     }
                 }
             }
