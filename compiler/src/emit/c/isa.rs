@@ -24,6 +24,13 @@ pub(super) enum Form {
     Arrays,
 }
 
+/// How sums of 8-bit products are spelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Codes {
+    /// In C alone, for compilers to make vectors of.
+    Plain,
+}
+
 /// One instruction set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Isa {
@@ -53,6 +60,8 @@ pub(super) struct Isa {
     pub factor: Factor,
     /// How sums are kept.
     pub form: Form,
+    /// How sums of 8-bit products are spelled.
+    pub codes: Codes,
     /// A loop that adds one tap per round, where compilers sort several so that all their factors are alive at once.
     pub rounds: bool,
 }
@@ -71,6 +80,7 @@ pub(super) const AVX512: Isa = Isa {
     prefetches: 2,
     factor: Factor::Splat,
     form: Form::Tiles,
+    codes: Codes::Plain,
     rounds: false,
 };
 
@@ -88,6 +98,7 @@ pub(super) const AVX2: Isa = Isa {
     prefetches: 1,
     factor: Factor::Splat,
     form: Form::Tiles,
+    codes: Codes::Plain,
     rounds: false,
 };
 
@@ -105,6 +116,7 @@ pub(super) const NEON: Isa = Isa {
     prefetches: 1,
     factor: Factor::Lane,
     form: Form::Tiles,
+    codes: Codes::Plain,
     rounds: false,
 };
 
@@ -123,6 +135,7 @@ pub(super) const SSE2: Isa = Isa {
     prefetches: 0,
     factor: Factor::Splat,
     form: Form::Tiles,
+    codes: Codes::Plain,
     rounds: false,
 };
 
@@ -152,6 +165,7 @@ pub(super) const HELIUM: Isa = Isa {
     prefetches: 0,
     factor: Factor::Scalar,
     form: Form::Tiles,
+    codes: Codes::Plain,
     rounds: false,
 };
 
@@ -170,6 +184,7 @@ pub(super) const PLAIN: Isa = Isa {
     prefetches: 0,
     factor: Factor::Splat,
     form: Form::Tiles,
+    codes: Codes::Plain,
     rounds: false,
 };
 

@@ -4,12 +4,14 @@ use super::isa::{Form, Isa};
 use super::links::{self, Kind};
 use super::needs::Needs;
 use super::source::kernel;
-use super::{arrays, passes, tiles};
+use super::{arrays, codes, passes, tiles};
+use crate::plan::Packing;
 use std::fmt::Write;
 
 /// All kernels of an instruction set that the plan needs.
-pub(super) fn kernels(isa: &Isa, needs: &Needs) -> String {
+pub(super) fn kernels(isa: &Isa, needs: &Needs, packing: Packing) -> String {
     let mut text = links::functions(isa, needs);
+    text += &codes::functions(isa, needs, packing);
     text += &passes::functions(needs);
     if !needs.kinds.is_empty() {
         text += &chain(isa, needs);
@@ -24,12 +26,14 @@ pub(super) fn kernels(isa: &Isa, needs: &Needs) -> String {
 fn chain(isa: &Isa, needs: &Needs) -> String {
     let call = |kind: Kind| match kind {
         Kind::Mean => format!("@{}_$I(image, q, q + 1);", kind.name()),
+        Kind::Codes(kind) => kind.call(),
         _ => format!("@{}_$I(s, image, q);", kind.name()),
     };
     let kinds: Vec<_> = needs.kinds.iter().copied().collect();
     let mut body = String::new();
     if needs.begins_sums() {
-        let others = if needs.adds(Kind::Elementwise) { " && s->kind != @@ELEMENTWISE" } else { "" };
+        let own = [Kind::Elementwise, Kind::Codes(codes::Kind::Elementwise)].into_iter().filter(|&kind| needs.adds(kind));
+        let others: String = own.map(|kind| format!(" && s->kind != {}", kind.constant())).collect();
         let _ = write!(body, "    if (s->add != @@NONE{others}) {{\n        @begin_sum(s, image, q);\n    }}\n");
     }
     body += &match kinds[..] {

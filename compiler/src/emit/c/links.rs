@@ -5,7 +5,7 @@ use super::needs::Needs;
 use super::panels::Cases;
 use super::source::kernel;
 use super::stem::stem_kernels;
-use super::{arrays, compact, panels, tiles};
+use super::{arrays, codes, compact, panels, tiles};
 use crate::plan::{Link, LinkOp};
 
 /// Kinds of links that have a function each.
@@ -21,6 +21,8 @@ pub(super) enum Kind {
     AveragePool,
     Elementwise,
     Mean,
+    /// On codes.
+    Codes(codes::Kind),
 }
 
 impl Kind {
@@ -36,11 +38,15 @@ impl Kind {
             Self::AveragePool => "average_pool".into(),
             Self::Elementwise => "elementwise".into(),
             Self::Mean => "mean".into(),
+            Self::Codes(kind) => kind.name(),
         }
     }
 
     /// The kind of a link; of a first convolution, that of this number.
     pub(super) fn of(link: &Link, stem: usize) -> Self {
+        if link.codes.is_some() {
+            return Self::Codes(codes::Kind::of(link, stem));
+        }
         match link.op {
             LinkOp::Stem { .. } => Self::Stem(stem),
             LinkOp::Conv { groups: 1 } => Self::Conv,
@@ -56,7 +62,7 @@ impl Kind {
 
     /// Whether its function reads what the plan says as `groups`.
     pub(super) fn has_groups(self) -> bool {
-        matches!(self, Self::GroupedConv | Self::AveragePool)
+        matches!(self, Self::GroupedConv | Self::AveragePool | Self::Codes(codes::Kind::AveragePool))
     }
 
     /// What its functions for all instruction sets call.
@@ -77,6 +83,7 @@ impl Kind {
             Self::MaxPool | Self::AveragePool => pool(needs, self),
             Self::Elementwise => elementwise(needs),
             Self::Mean => mean(isa, needs),
+            Self::Codes(_) => String::new(),
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod arrays;
 mod classes;
+mod codes;
 mod compact;
 mod header;
 mod integration;
@@ -150,9 +151,6 @@ pub fn emit(plan: &Plan, options: &COptions) -> Result<Files, Error> {
 }
 
 fn check(plan: &Plan, options: &COptions) -> Result<(), Error> {
-    if options.kernels == Kernels::Inline {
-        plan.without_codes()?;
-    }
     let mut problems = Vec::new();
     let typed = |what: &str, port: &Port, known: &[DType]| {
         let found = format!("{:?}", port.dtype);

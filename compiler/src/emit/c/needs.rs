@@ -1,12 +1,13 @@
 //! What a plan asks of the kernels, so that only that is emitted.
 
+use super::codes::{self, CodesNeeds};
 use super::isa::Isa;
 use super::links::Kind;
 use super::passes::Pass;
 use super::tiles::{Row, Tails};
 use crate::graph::Window;
 use crate::network::Layout;
-use crate::plan::{ImageSource, Link, LinkOp, Map, Op, Plan, Reads, Source, Target};
+use crate::plan::{Codes, ImageSource, Link, LinkOp, Map, Op, Plan, Reads, Source, Target};
 use std::collections::BTreeSet;
 
 /// The first convolution with the numbers its loops are spelled with.
@@ -18,6 +19,7 @@ pub(super) struct Stem<'a> {
     pub pad_values: &'a [f32],
     pub scratch: usize,
     pub output: Map,
+    pub codes: Option<Codes>,
 }
 
 /// Kernels, shapes and bounds of one plan.
@@ -64,6 +66,7 @@ pub(super) struct Needs<'a> {
     pub any_window: bool,
     pub kernel_rows: usize,
     pub tails: Tails,
+    pub codes: CodesNeeds,
 }
 
 /// Pixels of a map's groups: full ones and the last.
@@ -134,8 +137,13 @@ impl<'a> Needs<'a> {
                 self.arg_maxes.insert(*select_last);
             }
             Op::Halve { .. } => self.halve = true,
+            Op::Convert { .. } => self.codes.step(op),
+            Op::Copy { input: map, .. } | Op::Import { output: map, .. } | Op::Export { input: map, .. }
+                if codes::is_codes(map) =>
+            {
+                self.codes.step(op);
+            }
             Op::Copy { .. } => self.copy = true,
-            Op::Convert { .. } => {}
             Op::Import { source: Source::Image(image), .. } => self.import = Some(*image),
             Op::Export { layout, .. } => {
                 self.exports.insert(order(*layout));
@@ -146,12 +154,17 @@ impl<'a> Needs<'a> {
     fn link(&mut self, link: &'a Link, whole_mean: bool) {
         let Link { window, epilogue, output, .. } = link;
         let kind = Kind::of(link, self.stems.len());
+        if let (Kind::Codes(kind), Some(codes)) = (kind, &link.codes) {
+            self.codes.link(link, codes, kind);
+        }
         match (&link.op, &link.input) {
             (LinkOp::Stem { source: Source::Image(input), pad_values, scratch, .. }, _) => {
                 let number = self.stems.len();
                 let (input, scratch) = (*input, *scratch);
-                self.stems.push(Stem { number, input, window: *window, pad_values, scratch, output: *output });
+                let (window, output, codes) = (*window, *output, link.codes);
+                self.stems.push(Stem { number, input, window, pad_values, scratch, output, codes });
             }
+            _ if link.codes.is_some() => {}
             (LinkOp::Depthwise, Some(input)) => self.depthwise(window, input, output),
             (LinkOp::Pointwise, Some(input)) => self.product(output, input.channels),
             (LinkOp::Mean { .. }, _) => {
@@ -166,7 +179,7 @@ impl<'a> Needs<'a> {
         if kind != Kind::Mean {
             self.map_passes.extend(Pass::behind(epilogue, output.channels));
         }
-        self.gate |= epilogue.gate.is_some();
+        self.gate |= epilogue.gate.is_some() && link.codes.is_none();
         if epilogue.add.is_some() {
             self.sums.insert(kind);
         }
@@ -190,7 +203,7 @@ impl<'a> Needs<'a> {
 
     /// Whether a link adds to what its own function does not read: a map that is put where its output goes.
     pub(super) fn begins_sums(&self) -> bool {
-        self.sums.iter().any(|&kind| kind != Kind::Elementwise)
+        self.sums.iter().any(|&kind| !matches!(kind, Kind::Elementwise | Kind::Codes(_)))
     }
 
     /// All that follows the clamping of values.
@@ -241,7 +254,7 @@ impl<'a> Needs<'a> {
 
 /// Whether a step is the mean of a map that is there as a whole.
 pub(super) fn is_whole_mean(op: &Op) -> bool {
-    matches!(op.links(), [Link { op: LinkOp::Mean { .. }, .. }])
+    matches!(op.links(), [Link { op: LinkOp::Mean { .. }, codes: None, .. }])
 }
 
 impl Stem<'_> {

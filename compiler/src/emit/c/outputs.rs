@@ -1,5 +1,6 @@
 //! The model's outputs as C sees them: one array, or a structure of several.
 
+use crate::graph::DType;
 use crate::network::Port;
 use crate::plan::{Plan, Target};
 
@@ -62,6 +63,14 @@ impl<'a> Outputs<'a> {
             text += &format!(" + n * {}", self.each(port));
         }
         if offset > 0 { format!("{text} + {offset}") } else { text }
+    }
+
+    /// The elements of the output that a target is in.
+    pub(super) fn dtype(&self, target: Target) -> Option<DType> {
+        match target {
+            Target::Arena(_) => None,
+            Target::Output { port, .. } => self.ports.get(port).map(|port| port.dtype),
+        }
     }
 
     /// Where a vector or an array lives, as an expression of its elements.

@@ -10,7 +10,7 @@ use super::steps::{Calls, run_steps};
 use super::tables::{self, Tables};
 use super::text::{expand, float, instantiate, own_vectors};
 use super::tiles::stem_name;
-use super::{COptions, WeightStorage, classes, passes, weights};
+use super::{COptions, WeightStorage, classes, codes, passes, weights};
 use crate::graph::DType;
 use crate::network::Layout;
 use crate::plan::{Element, Op, Plan};
@@ -37,13 +37,14 @@ pub(super) fn source(plan: &Plan, options: &COptions, prefix: &str, banner: &str
     }
     for (isa, guard) in options.target.isas() {
         let steps_of = run_steps(plan, &calls, options.stage_hooks, isa.form == Form::Compact);
-        let code = instantiate(&(own_vectors(&kernels(&isa, &needs)) + &steps_of), &isa);
+        let code = instantiate(&(own_vectors(&kernels(&isa, &needs, plan.packing)) + &steps_of), &isa);
         steps += &if guard.is_empty() { format!("\n{code}") } else { format!("\n#if {guard}\n\n{code}#endif\n") };
     }
     steps += &entry(plan, options, &outputs);
     let types = used(&types(&needs, &tables), &steps);
     let mut text = String::from("#include \"@h\"\n\n#include <string.h>\n\n");
     text += &overrides(options);
+    text += needs.codes.guard();
     let math = if (types.clone() + &steps).contains("@@INFINITY") { kernel!("vectors/math") } else { "" };
     text += &own_vectors(&options.target.vectors().replace("%MATH%", math));
     text += &weights_access(plan, options);
@@ -76,6 +77,7 @@ fn types(needs: &Needs, tables: &Tables) -> String {
     let mut text = String::from(kernel!("types"));
     let passes = passes::types(needs);
     text += &tables::types(needs);
+    text += codes::types(needs);
     text += &passes;
     let printed = tables.print();
     if text.contains("@@NONE") || printed.contains("@@NONE") {
@@ -110,10 +112,11 @@ fn types(needs: &Needs, tables: &Tables) -> String {
     if image.into_iter().any(|image| image.element == Element::F16) {
         text += &kernel!("half").replace("%NAME%", "half");
     }
-    for stem in &needs.stems {
+    for stem in needs.stems.iter().filter(|stem| stem.codes.is_none()) {
         text += &kernel!("stem").replace("%NAME%", &stem_name(stem.number)).replace("%STAGE%", &stage_row(stem));
     }
     text += &links::common(needs);
+    text += &codes::common(needs);
     if needs.copy {
         text += kernel!("copy");
     }
@@ -211,7 +214,7 @@ fn load(plan: &Plan) -> String {
         .replace("%HASH%", &weights::hash_literal(&plan.weights))
 }
 
-fn index(layout: Layout) -> &'static str {
+pub(super) fn index(layout: Layout) -> &'static str {
     match layout {
         Layout::Nchw => "(c * m->height + y) * m->width + x",
         Layout::Nhwc => "(y * m->width + x) * m->channels + c",

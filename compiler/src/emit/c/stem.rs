@@ -13,16 +13,16 @@ use crate::plan::{Element, ImageSource};
 use std::fmt::Write;
 
 /// Shape of a stem's staged rows.
-struct Staged {
-    span: usize,
-    columns: usize,
+pub(super) struct Staged {
+    pub span: usize,
+    pub columns: usize,
     row: usize,
-    left: usize,
-    copied: usize,
+    pub left: usize,
+    pub copied: usize,
 }
 
 impl Staged {
-    fn of(stem: &Stem) -> Self {
+    pub(super) fn of(stem: &Stem) -> Self {
         let window = &stem.window;
         let columns = (stem.output.width - 1) * window.stride[1] + (window.kernel[1] - 1) * window.dilation[1] + 1;
         let left = pad(window)[1].min(columns);

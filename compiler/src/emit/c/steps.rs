@@ -1,12 +1,14 @@
 //! One image through all steps, as a straight line of calls.
 
+use super::codes;
 use super::names;
 use super::needs::{Needs, order};
 use super::outputs::Outputs;
 use super::passes::Pass;
 use super::tables::Tables;
 use super::text::float;
-use crate::plan::{Chain, Epilogue, Op, Plan, Step, Target};
+use crate::graph::DType;
+use crate::plan::{Chain, Element, Epilogue, Op, Plan, Source, Step, Target};
 use std::fmt::Write;
 
 /// What the calls of the steps refer to.
@@ -127,12 +129,26 @@ impl Calls<'_> {
                 format!("    @halve(arena + {}, {n}, {});\n", input / 4, outputs.place(*output))
             }
             Op::Copy { input, output, channel } => {
-                format!("    @copy({}, {}, {channel}, arena);\n", tables.map(input), tables.map(output))
+                let name = if codes::is_codes(input) { "copy_codes" } else { "copy" };
+                format!("    @{name}({}, {}, {channel}, arena);\n", tables.map(input), tables.map(output))
             }
-            Op::Convert { .. } => String::new(),
+            Op::Convert { input, output, codes: of } => {
+                let name = if codes::is_codes(input) { "numbers" } else { "quantise" };
+                let (from, to) = (tables.map(input), tables.map(output));
+                format!("    @{name}({from}, {to}, {}, arena);\n", codes::quant(of))
+            }
+            Op::Import { source: Source::Image(image), output, codes: Some(of) } => {
+                let quant = if codes::is_number(image) { codes::quant(of) + ", " } else { String::new() };
+                format!("    @import_codes({}, input, {quant}arena);\n", tables.map(output))
+            }
             Op::Import { output, .. } => format!("    @import({}, input, arena);\n", tables.map(output)),
             Op::Export { input, layout, output } => {
                 let to = outputs.place(*output);
+                if codes::is_codes(input) {
+                    let signed = i32::from(outputs.dtype(*output) == Some(DType::I8));
+                    let (order, map) = (order(*layout), tables.map(input));
+                    return format!("    @export_codes_{order}({map}, arena, {signed}, {to});\n");
+                }
                 format!("    @export_{}({}, arena, {to});\n", order(*layout), tables.map(input))
             }
         }
@@ -141,7 +157,7 @@ impl Calls<'_> {
     fn chain(&self, index: usize, chain: &Chain) -> String {
         let (mut text, first) = (String::new(), self.tables.first_link(index));
         let Some(last) = chain.links.last() else { return text };
-        let mean = last.target().map(|to| (self.outputs.place(to), matches!(to, Target::Arena(_))));
+        let mean = last.target().filter(|_| last.codes.is_none()).map(|to| (self.outputs.place(to), matches!(to, Target::Arena(_))));
         if let Some((to, padded)) = &mean {
             let _ = write!(text, "    image.means = {to};\n    image.padding = {};\n", i32::from(*padded));
         }

@@ -1,5 +1,6 @@
 //! What the kernels read about the steps: constant tables of maps, windows, passes and links, which refer to each other by number.
 
+use super::codes;
 use super::links::Kind;
 use super::needs::{Needs, is_whole_mean, tiled};
 use super::passes::{self, Pass};
@@ -47,6 +48,7 @@ pub(super) struct Tables<'a> {
     maps: Table,
     windows: Table,
     passes: Table,
+    codes: Table,
     links: Vec<String>,
     /// The number of each step's first link.
     first: Vec<usize>,
@@ -54,13 +56,13 @@ pub(super) struct Tables<'a> {
 
 impl<'a> Tables<'a> {
     pub(super) fn of(plan: &Plan, needs: &'a Needs<'a>) -> Self {
-        let (maps, windows, passes) = Default::default();
-        let mut tables = Self { needs, maps, windows, passes, links: Vec::new(), first: Vec::new() };
+        let (maps, windows, passes, codes) = Default::default();
+        let mut tables = Self { needs, maps, windows, passes, codes, links: Vec::new(), first: Vec::new() };
         let mut stems = 0;
         for step in &plan.steps {
             tables.first.push(tables.links.len());
             match &step.op {
-                Op::Copy { input, output, .. } => {
+                Op::Copy { input, output, .. } | Op::Convert { input, output, .. } => {
                     tables.maps.add(map(input));
                     tables.maps.add(map(output));
                 }
@@ -117,8 +119,9 @@ impl<'a> Tables<'a> {
         if self.needs.sums() {
             row += &format!(", {}", epilogue.add.map_or_else(none, |add| self.maps.add(map(&add)).to_string()));
         }
-        if self.needs.gate {
-            row += &format!(", {}", epilogue.gate.map_or_else(none, |gate| (gate / 4).to_string()));
+        if has_gate(self.needs) {
+            let unit = if link.codes.is_some() { 1 } else { 4 };
+            row += &format!(", {}", epilogue.gate.map_or_else(none, |gate| (gate / unit).to_string()));
         }
         if has_groups(self.needs) {
             let groups = link.op.traits().groups.unwrap_or(0);
@@ -128,6 +131,10 @@ impl<'a> Tables<'a> {
             let pass = Pass::behind(epilogue, output.channels).filter(|_| kind != Kind::Mean);
             let number = pass.map(|pass| self.passes.add(pass.row(self.needs)));
             row += &format!(", {}", number.map_or_else(none, |number| number.to_string()));
+        }
+        if self.needs.codes.links() {
+            let number = link.codes.as_ref().map_or(0, |of| self.codes.add(codes::row(of)));
+            row += &format!(", {number}");
         }
         row + "}"
     }
@@ -150,6 +157,7 @@ impl<'a> Tables<'a> {
     pub(super) fn print(&self) -> String {
         let mut text = self.maps.print("map", "maps") + &self.windows.print("window", "windows");
         text += &self.passes.print("pass", "passes");
+        text += &self.codes.print("codes", "codes_of");
         if !self.links.is_empty() {
             let rows: String = self.links.iter().map(|row| format!("    {row},\n")).collect();
             let _ = writeln!(text, "static const @link @links[{}] = {{\n{rows}}};\n", self.links.len());
@@ -158,12 +166,17 @@ impl<'a> Tables<'a> {
     }
 }
 
+fn has_gate(needs: &Needs) -> bool {
+    needs.gate || needs.codes.gate
+}
+
 fn has_groups(needs: &Needs) -> bool {
     needs.kinds.iter().any(|kind| kind.has_groups())
 }
 
 fn map(m: &Map) -> String {
-    format!("{{{}, {}, {}, {}, {}, {}}}", m.offset / 4, m.height, m.width, m.channels, m.group, m.ring)
+    let offset = if codes::is_codes(m) { m.offset } else { m.offset / 4 };
+    format!("{{{offset}, {}, {}, {}, {}, {}}}", m.height, m.width, m.channels, m.group, m.ring)
 }
 
 fn window(w: &Window, tiled: bool) -> String {
@@ -189,9 +202,10 @@ pub(super) fn types(needs: &Needs) -> String {
     let mut link = String::new();
     for (there, field) in [
         (needs.sums(), "add;    /* the map that is added, or @@NONE */"),
-        (needs.gate, "gate;   /* where in the arena the factors of its channels are, or @@NONE */"),
+        (has_gate(needs), "gate;   /* where in the arena the factors of its channels are, or @@NONE */"),
         (has_groups(needs), "groups; /* of channels; of an average, whether the border counts */"),
         (!needs.map_passes.is_empty(), "pass;   /* behind all that, or @@NONE */"),
+        (needs.codes.links(), "codes;  /* what codes stand for */"),
     ] {
         if there {
             let _ = writeln!(link, "    size_t {field}");

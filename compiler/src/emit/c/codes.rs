@@ -1,0 +1,424 @@
+//! Links on 8-bit codes: their kinds, their functions, and what they read.
+//!
+//! A panel's columns are summed by one function, `dot`, which each form spells in its own way: sums of a few pixels by 16 columns
+//! over runs of quads. Pointwise layers, convolutions and the first one differ in where the runs are.
+
+use super::isa::{Codes as Form, Isa};
+use super::needs::{Needs, Stem, order};
+use super::source::{index, kernel};
+use super::stem::{Staged, pad};
+use super::text::float;
+use crate::network::Layout;
+use crate::plan::{Codes, Element, ImageSource, Link, LinkOp, Map, Op, Packing, Quant, Source, padded_channels};
+use std::collections::BTreeSet;
+
+/// Kinds of links on codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    /// By its number among all first convolutions.
+    Stem(usize),
+    Conv,
+    Depthwise,
+    Pointwise,
+    MaxPool,
+    AveragePool,
+    Elementwise,
+    Mean,
+}
+
+/// What a plan asks of the functions on codes.
+#[derive(Debug, Default)]
+pub(super) struct CodesNeeds {
+    kinds: BTreeSet<Kind>,
+    /// Weights that need more than 8 bits, of sums over channels.
+    extras: bool,
+    table: bool,
+    sum: bool,
+    product: bool,
+    pub gate: bool,
+    to_numbers: bool,
+    to_codes: bool,
+    copy: bool,
+    /// Port and what it becomes.
+    import: Option<ImageSource>,
+    exports: BTreeSet<&'static str>,
+    /// Blocks of the channels that a layer sums over; taps and rows of a window.
+    blocks: usize,
+    taps: usize,
+    rows: usize,
+}
+
+impl Kind {
+    pub(super) fn of(link: &Link, stem: usize) -> Self {
+        match link.op {
+            LinkOp::Stem { .. } => Self::Stem(stem),
+            LinkOp::Conv { .. } => Self::Conv,
+            LinkOp::Depthwise => Self::Depthwise,
+            LinkOp::Pointwise => Self::Pointwise,
+            LinkOp::MaxPool => Self::MaxPool,
+            LinkOp::AveragePool { .. } => Self::AveragePool,
+            LinkOp::Elementwise => Self::Elementwise,
+            LinkOp::Mean { .. } => Self::Mean,
+        }
+    }
+
+    pub(super) fn name(self) -> String {
+        match self {
+            Self::Stem(number) => stem_name(number),
+            Self::Conv => "codes_conv".into(),
+            Self::Depthwise => "codes_depthwise".into(),
+            Self::Pointwise => "codes_pointwise".into(),
+            Self::MaxPool => "codes_max_pool".into(),
+            Self::AveragePool => "codes_average_pool".into(),
+            Self::Elementwise => "codes_elementwise".into(),
+            Self::Mean => "codes_mean".into(),
+        }
+    }
+
+    /// Its call for group `q` of a link `s`.
+    pub(super) fn call(self) -> String {
+        let name = self.name();
+        match self {
+            Self::Stem(_) | Self::Conv | Self::Depthwise | Self::Pointwise => format!("@{name}_$I(s, image, q);"),
+            Self::AveragePool | Self::Elementwise => format!("@{name}(s, image, q);"),
+            Self::MaxPool => format!("@{name}(image, q);"),
+            Self::Mean => format!("@{name}(s, image);"),
+        }
+    }
+}
+
+fn stem_name(number: usize) -> String {
+    if number == 0 { "codes_stem".into() } else { format!("codes_stem{number}") }
+}
+
+impl CodesNeeds {
+    pub(super) fn link(&mut self, link: &Link, codes: &Codes, kind: Kind) {
+        let Link { input, window, epilogue, .. } = link;
+        self.kinds.insert(kind);
+        let [kh, kw] = window.kernel;
+        let channels = input.as_ref().map_or(0, |map| map.channels);
+        match kind {
+            Kind::Conv | Kind::Pointwise => {
+                self.blocks = self.blocks.max(padded_channels(channels).div_ceil(16) + 1);
+                self.extras |= codes.extras > 0;
+            }
+            Kind::Stem(_) => self.extras |= codes.extras > 0,
+            Kind::Depthwise => {
+                self.taps = self.taps.max((kh * kw).next_multiple_of(2));
+                self.rows = self.rows.max(kh);
+            }
+            Kind::Elementwise => {
+                self.table |= codes.table.is_some();
+                self.sum |= epilogue.add.is_some() && !codes.product;
+                self.product |= epilogue.add.is_some() && codes.product;
+                self.gate |= epilogue.gate.is_some();
+            }
+            Kind::MaxPool | Kind::AveragePool | Kind::Mean => {}
+        }
+    }
+
+    pub(super) fn step(&mut self, op: &Op) {
+        match op {
+            Op::Convert { input, .. } => match input.element {
+                Element::F32 => self.to_codes = true,
+                _ => self.to_numbers = true,
+            },
+            Op::Copy { .. } => self.copy = true,
+            Op::Import { source: Source::Image(image), .. } => self.import = Some(*image),
+            Op::Export { layout, .. } => {
+                self.exports.insert(order(*layout));
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether there are links.
+    pub(super) fn links(&self) -> bool {
+        !self.kinds.is_empty()
+    }
+
+    fn sums(&self) -> bool {
+        self.kinds.iter().any(|kind| matches!(kind, Kind::Stem(_) | Kind::Conv | Kind::Pointwise))
+    }
+
+    fn any(&self) -> bool {
+        self.links() || self.to_codes || self.to_numbers || self.copy || self.import.is_some() || !self.exports.is_empty()
+    }
+
+    /// What the compiler must not be told.
+    pub(super) fn guard(&self) -> &'static str {
+        if self.any() { kernel!("codes/strict") } else { "" }
+    }
+}
+
+/// A row of the table of codes.
+pub(super) fn row(codes: &Codes) -> String {
+    let second = codes.second.unwrap_or(Quant { scale: 0.0, zero: 0 });
+    let all = [codes.input, second, codes.output];
+    let [a, b, c] = all.map(|quant| float(quant.scale));
+    let [x, y, z] = all.map(|quant| quant.zero);
+    let [lo, hi] = codes.clamp;
+    let table = codes.table.map_or("@@NONE".into(), |at| (at / 4).to_string());
+    let product = i32::from(codes.product);
+    format!("{{{{{a}, {b}, {c}}}, {{{x}, {y}, {z}}}, {lo}, {hi}, {}, {table}, {product}}}", codes.extras)
+}
+
+/// Types, in front of the tables.
+pub(super) fn types(needs: &Needs) -> &'static str {
+    if needs.codes.links() { kernel!("codes/types") } else { "" }
+}
+
+/// What all forms share.
+pub(super) fn common(needs: &Needs) -> String {
+    let codes = &needs.codes;
+    if !codes.any() {
+        return String::new();
+    }
+    let mut text = String::from(kernel!("codes/map"));
+    text += kernel!("codes/round");
+    if codes.links() {
+        text += kernel!("codes/code");
+    }
+    text += kernel!("codes/quantise");
+    text += kernel!("codes/number");
+    if codes.sums() {
+        let extra = if codes.extras { kernel!("codes/panel_extras") } else { "" };
+        text += &kernel!("codes/runs").replace("%EXTRA%", extra);
+        text += kernel!("codes/field");
+    }
+    for stem in needs.stems.iter().filter(|stem| stem.codes.is_some()) {
+        text += &stage(stem);
+    }
+    let functions = [
+        (Kind::MaxPool, kernel!("codes/max_pool")),
+        (Kind::AveragePool, kernel!("codes/average_pool")),
+        (Kind::Mean, kernel!("codes/mean")),
+    ];
+    text.extend(functions.iter().filter(|(kind, _)| codes.kinds.contains(kind)).map(|(_, text)| *text));
+    if codes.kinds.contains(&Kind::Elementwise) {
+        text += &elementwise(codes);
+    }
+    if codes.to_numbers {
+        text += kernel!("codes/to_numbers");
+    }
+    if codes.to_codes {
+        text += kernel!("codes/to_codes");
+    }
+    if codes.copy {
+        let copy = kernel!("copy").replace("@copy(", "@copy_codes(").replace("A map into", "A map of codes into");
+        text += &of_codes(&copy);
+    }
+    if let Some(image) = &codes.import {
+        let value = value(image, index(image.layout), "scale", "zero");
+        let scale = if is_number(image) { "float scale, int zero, " } else { "" };
+        text += &kernel!("codes/import").replace("%VALUE%", &value).replace("%SCALE%", scale);
+    }
+    for layout in [Layout::Nchw, Layout::Nhwc].into_iter().filter(|layout| codes.exports.contains(order(*layout))) {
+        text += &kernel!("codes/export").replace("%ORDER%", order(layout)).replace("%AT%", index(layout));
+    }
+    text
+}
+
+/// A text about maps of floats, about maps of codes.
+fn of_codes(text: &str) -> String {
+    text.replace("@row ", "@codes_row ")
+        .replace("@row_at(", "@codes_row_at(")
+        .replace("@row_block(", "@codes_block(")
+        .replace("const float *", "const unsigned char *")
+        .replace("float *const b", "unsigned char *const b")
+}
+
+fn elementwise(codes: &CodesNeeds) -> String {
+    let mut body = String::new();
+    let mut what = Vec::new();
+    if codes.table {
+        body += kernel!("codes/table");
+        what.push("through a table");
+    }
+    let value = match (codes.sum, codes.product) {
+        (true, true) => "(k->product ? x * z : x + z)",
+        (false, true) => "x * z",
+        _ => "(x + z)",
+    };
+    if codes.sum || codes.product {
+        body += &kernel!("codes/with_map").replace("%VALUE%", value);
+        what.push(match (codes.sum, codes.product) {
+            (true, true) => "plus or times another",
+            (true, false) => "plus another",
+            _ => "times another",
+        });
+    }
+    if codes.gate {
+        body += kernel!("codes/with_gate");
+        what.push("times a vector");
+    }
+    kernel!("codes/elementwise").replace("%WHAT%", &what.join(", or ")).replace("%BODY%", &body)
+}
+
+/// An element of the input as a code.
+fn value(image: &ImageSource, at: &str, scale: &str, zero: &str) -> String {
+    match image.element {
+        Element::F32 => format!("@quantised(input[{at}], {scale}, {zero})"),
+        Element::F16 => format!("@quantised(@half(input[{at}]), {scale}, {zero})"),
+        Element::I8 => format!("(unsigned char)(input[{at}] + 128)"),
+        Element::U8 => format!("input[{at}]"),
+    }
+}
+
+fn stem_row(stem: &Stem) -> usize {
+    (Staged::of(stem).columns * stem.input.channels + 4).next_multiple_of(64)
+}
+
+fn stage(stem: &Stem) -> String {
+    let ImageSource { height, width, channels, layout, .. } = stem.input;
+    let Staged { left, copied, .. } = Staged::of(stem);
+    let Quant { scale, zero } = stem.codes.map_or(Quant { scale: 1.0, zero: 0 }, |codes| codes.input);
+    let top = pad(&stem.window)[0];
+    let (inside, line) = match top {
+        0 => (format!("y < {height}"), "y".to_string()),
+        _ => (format!("y >= {top} && y - {top} < {height}"), format!("(y - {top})")),
+    };
+    let (from, at) = match layout {
+        Layout::Nchw => (format!("(c * {height} + {line}) * {width}"), "x".to_string()),
+        Layout::Nhwc => (format!("{line} * {} + c", width * channels), format!("x * {channels}")),
+    };
+    kernel!("codes/stem")
+        .replace("%VALUE%", &value(&stem.input, &at, &float(scale), &zero.to_string()).replace("input[", "from["))
+        .replace("%FROM%", &from)
+        .replace("%NAME%", &stem_name(stem.number))
+        .replace("%ZERO%", &zero.to_string())
+        .replace("%ROW%", &stem_row(stem).to_string())
+        .replace("%INSIDE%", &inside)
+        .replace("%CHANNELS%", &channels.to_string())
+        .replace("%COPIED%", &copied.to_string())
+        .replace("%LEFT%", &left.to_string())
+}
+
+fn stem_group(stem: &Stem) -> String {
+    let Staged { span, .. } = Staged::of(stem);
+    let (w, channels) = (&stem.window, stem.input.channels);
+    let adjacent = w.dilation[1] == 1;
+    let (runs, length) =
+        if adjacent { (w.kernel[0], w.kernel[1] * channels) } else { (w.kernel[0] * w.kernel[1], channels) };
+    let times = |text: &str, by: usize| if by == 1 { text.to_string() } else { format!("{text} * {by}") };
+    let (down, across) = match adjacent {
+        true => (times("i", w.dilation[0]), String::new()),
+        false => {
+            let [_, kw] = w.kernel;
+            (times(&format!("i / {kw}"), w.dilation[0]), format!(" + i % {kw} * {}", w.dilation[1] * channels))
+        }
+    };
+    kernel!("codes/stem_group")
+        .replace("%NAME%", &stem_name(stem.number))
+        .replace("%RUNS%", &runs.to_string())
+        .replace("%QUADS%", &length.div_ceil(4).to_string())
+        .replace("%STEP%", &(w.stride[1] * channels).to_string())
+        .replace("%SCRATCH%", &stem.scratch.to_string())
+        .replace("%SH%", &w.stride[0].to_string())
+        .replace("%SPAN%", &span.to_string())
+        .replace("%ROW%", &stem_row(stem).to_string())
+        .replace("%DOWN%", &down)
+        .replace("%ACROSS%", &across)
+}
+
+/// The functions for one instruction set.
+pub(super) fn functions(isa: &Isa, needs: &Needs, packing: Packing) -> String {
+    let codes = &needs.codes;
+    let mut text = String::new();
+    let form = isa.codes;
+    if codes.sums() {
+        text += &form.dot();
+        text += form.store();
+        let mut sums = kernel!("codes/sums").to_string();
+        let (declare, extra) =
+            if codes.extras { ("    size_t i;\n", kernel!("codes/extras")) } else { ("", "") };
+        sums = sums.replace("%DECLARE%", declare).replace("%EXTRA%", extra);
+        let (head, bias) = match packing {
+            Packing::Any => (64, form.bias()),
+            _ => (32, 0),
+        };
+        let extra = if codes.extras { kernel!("codes/panel_extra") } else { "" };
+        text += &kernel!("codes/panel")
+            .replace("%HEAD%", &head.to_string())
+            .replace("%BIAS%", &bias.to_string())
+            .replace("%MULTIPLIERS%", &(head - 16).to_string())
+            .replace("%EXTRA%", extra);
+        text += &sums;
+        if codes.kinds.iter().any(|kind| matches!(kind, Kind::Stem(_) | Kind::Pointwise)) {
+            text += &kernel!("codes/layer").replace("%PIXELS%", &form.pixels().to_string());
+        }
+    }
+    if codes.kinds.contains(&Kind::Depthwise) {
+        text += form.window();
+        text += &kernel!("codes/depthwise")
+            .replace("%TAPS%", &codes.taps.to_string())
+            .replace("%ROWS%", &codes.rows.to_string());
+    }
+    for stem in needs.stems.iter().filter(|stem| stem.codes.is_some()) {
+        text += &stem_group(stem);
+    }
+    let blocks = codes.blocks.to_string();
+    for (kind, function) in [(Kind::Pointwise, kernel!("codes/pointwise")), (Kind::Conv, kernel!("codes/conv"))] {
+        if codes.kinds.contains(&kind) {
+            text += &function.replace("%BLOCKS%", &blocks);
+        }
+    }
+    text
+}
+
+impl Form {
+    /// What its sums begin with, among the biases of panels that have all.
+    pub(super) fn packing(self) -> Packing {
+        match self {
+            Self::Plain => Packing::Unsigned,
+        }
+    }
+
+    fn bias(self) -> usize {
+        match self.packing() {
+            Packing::Signed => 16,
+            Packing::Xor => 32,
+            _ => 0,
+        }
+    }
+
+    /// Pixels that are summed at a time.
+    fn pixels(self) -> usize {
+        match self {
+            Self::Plain => 4,
+        }
+    }
+
+    fn dot(self) -> String {
+        match self {
+            Self::Plain => kernel!("codes/dot_plain").into(),
+        }
+    }
+
+    fn store(self) -> &'static str {
+        match self {
+            Self::Plain => kernel!("codes/store_plain"),
+        }
+    }
+
+    fn window(self) -> &'static str {
+        match self {
+            Self::Plain => kernel!("codes/window_plain"),
+        }
+    }
+}
+
+/// The number of an operation on a map as an argument.
+pub(super) fn quant(quant: &Quant) -> String {
+    format!("{}, {}", float(quant.scale), quant.zero)
+}
+
+/// Whether a map is one of codes.
+pub(super) fn is_codes(map: &Map) -> bool {
+    map.element != Element::F32
+}
+
+/// Whether elements of the input have to be quantised.
+pub(super) fn is_number(image: &ImageSource) -> bool {
+    matches!(image.element, Element::F32 | Element::F16)
+}

@@ -1,0 +1,9 @@
+/* The code of so many quanta; NaN becomes the lower bound. No compiler contracts a product with the sum behind a choice. */
+static unsigned char @code(float quanta, const @codes *k)
+{
+    const float lo = (float)(k->lo - k->zero[2]), hi = (float)(k->hi - k->zero[2]);
+    quanta = quanta > lo ? quanta : lo;
+    quanta = quanta < hi ? quanta : hi;
+    return (unsigned char)(@rounded(quanta) + k->zero[2]);
+}
+

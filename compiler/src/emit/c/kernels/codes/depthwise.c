@@ -1,0 +1,50 @@
+/* Group q of a depthwise convolution on codes: pixels whose window is inside the map in one go, others one by one. */
+static $T void @codes_depthwise_$I(const @link *s, const @image *image, size_t q)
+{
+    const @map *const in = image->in, *const out = image->out;
+    const @window *const w = image->window;
+    const @codes *const k = &@codes_of[s->codes];
+    const size_t taps = w->kernel[0] * w->kernel[1], pairs = (taps + 1) / 2, rows = @group_rows(out, q), width = out->width;
+    const size_t reach = (w->kernel[1] - 1) * w->dilation[1], pad = w->pad[1], stride = w->stride[1];
+    const size_t begin = (pad + stride - 1) / stride;
+    const size_t most = in->width + pad > reach ? (in->width + pad - reach - 1) / stride + 1 : 0;
+    const size_t end = most < width ? most : width;
+    unsigned char *const group = @codes_at(out, image->arena, q), border[16];
+    const unsigned char *at[%TAPS%];
+    @codes_row lines[%ROWS%];
+    size_t y, c, x, i, j, count;
+    memset(border, k->zero[0], sizeof border);
+    for (y = 0; y < rows; y++) {
+        int inside = 1;
+        for (i = 0; i < w->kernel[0]; i++) {
+            const size_t down = (q * out->group + y) * w->stride[0] + i * w->dilation[0] - w->pad[0]; /* huge above the map */
+            lines[i].group = NULL;
+            if (down < in->height) {
+                lines[i] = @codes_row_at(in, image->arena, down);
+            } else {
+                inside = 0;
+            }
+        }
+        for (c = 0; c < in->channels; c += 16) {
+            const size_t block = @block(in->channels, c);
+            const float *const panel = image->weights + s->weights + c / 16 * (32 + 8 * pairs * (1 + (size_t)k->extras));
+            unsigned char *to = group + c * rows * width + y * width * block;
+            for (x = 0; x < width; x += count, to += count * block) {
+                const unsigned char **tap = at;
+                count = inside && x >= begin && x < end ? end - x : 1;
+                for (i = 0; i < w->kernel[0]; i++) {
+                    const unsigned char *const line = lines[i].group != NULL ? @codes_block(&lines[i], c, block) : NULL;
+                    for (j = 0; j < w->kernel[1]; j++) {
+                        const size_t across = x * stride + j * w->dilation[1] - pad;
+                        *tap++ = line != NULL && across < in->width ? line + across * block : border;
+                    }
+                }
+                if (taps % 2 != 0) {
+                    *tap = tap[-1]; /* its weights are zero */
+                }
+                @window_$I(at, pairs, stride * block, count, panel, k, to, block);
+            }
+        }
+    }
+}
+
