@@ -4,9 +4,8 @@
 use super::{
     Chain, Element, Epilogue, ImageSource, Link, LinkOp, Map, Op, Plan, Reads, Source, Step, Target, padded_channels,
 };
-use crate::diagnostic::{Error, Problem};
 use crate::graph::{self, Activation, DType, Window};
-use crate::network::{Output, Stage};
+use crate::network::Output;
 use std::ops::Range;
 
 impl Element {
@@ -393,22 +392,6 @@ impl Step {
 }
 
 impl Plan {
-    /// That no step is on codes, for which the back ends have no kernels yet.
-    ///
-    /// # Errors
-    ///
-    /// The first stage that is.
-    pub fn without_codes(&self) -> Result<(), Error> {
-        let codes = |stage: &&Stage| self.network.maps[stage.output.0 as usize].quant.is_some();
-        let Some(stage) = self.network.stages.iter().find(codes) else { return Ok(()) };
-        let node = stage.origin.first().unwrap_or(&self.network.input.name);
-        Err(Problem::new("quantised arithmetic")
-            .at(node.clone(), stage.kind.name())
-            .expected("floating-point operators", stage.kind.name())
-            .hint("quantised models can't be compiled yet; use the model's float version")
-            .into())
-    }
-
     /// What the codes of the model's input stand for, where it is codes.
     pub fn input_quant(&self) -> Option<graph::Quant> {
         let map = self.network.maps[self.network.input_map.0 as usize];

@@ -4,6 +4,7 @@
 mod boards;
 mod browser;
 mod c_cmake;
+mod c_codes;
 mod c_forms;
 mod c_links;
 mod c_targets;
@@ -92,11 +93,12 @@ fn main() -> ExitCode {
         c_links::trials(),
         c_targets::trials(),
         classes::trials(),
-        codes::trials(),
+        c_codes::trials(),
         capi::trials(),
         cross::trials(),
         differential::trials(),
         field_networks::trials(),
+        codes::trials(),
         family::trials(),
         hooks::trials(),
         hot_loops::trials(),

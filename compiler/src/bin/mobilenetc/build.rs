@@ -8,7 +8,7 @@ use crate::session::Session;
 use crate::terminal::{Style, Terminal};
 use clap::ValueEnum;
 use mobilenet_compiler::emit::{Files, c, rust};
-use mobilenet_compiler::plan::Plan;
+use mobilenet_compiler::plan::{CostModel, Plan};
 use mobilenet_compiler::report::table::{Table, bytes};
 use mobilenet_compiler::{Problem, naming, text};
 use std::io::Write;
@@ -20,7 +20,9 @@ pub fn build(args: &Build, terminal: &mut Terminal) -> Result<(), Failure> {
     refuse_file(&args.output)?;
     let mut session = Session::open(&args.model, args.batch.batch, args.input.element())?;
     session.classes(&args.classes)?;
-    let plan = session.plan()?;
+    let inline = args.emit == Language::C && args.kernels() == Kernels::Inline;
+    let target = args.target.unwrap_or_default();
+    let plan = session.plan_by(&if inline { target.cost() } else { CostModel::default() })?;
     let files = match args.emit {
         Language::C => emit_c(args, &session, &plan)?,
         Language::Rust => emit_rust(args, &session, &plan)?,

@@ -79,7 +79,12 @@ impl Session {
 
     /// The plan.
     pub fn plan(&self) -> Result<Plan, Failure> {
-        let plan = plan::plan(self.network()?, &CostModel::default());
+        self.plan_by(&CostModel::default())
+    }
+
+    /// The plan for a target.
+    pub fn plan_by(&self, cost: &CostModel) -> Result<Plan, Failure> {
+        let plan = plan::plan(self.network()?, cost);
         let plan = plan.and_then(|plan| plan.with_classes(&self.options)).map_err(|error| self.failure(error))?;
         Ok(plan.of_model(&self.model))
     }

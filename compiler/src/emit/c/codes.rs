@@ -3,6 +3,7 @@
 //! A panel's columns are summed by one function, `dot`, which each form spells in its own way: sums of a few pixels by 16 columns
 //! over runs of quads. Pointwise layers, convolutions and the first one differ in where the runs are.
 
+use super::Target;
 use super::isa::{Codes as Form, Isa};
 use super::needs::{Needs, Stem, order};
 use super::source::{index, kernel};
@@ -142,12 +143,21 @@ impl CodesNeeds {
     }
 
     fn any(&self) -> bool {
-        self.links() || self.to_codes || self.to_numbers || self.copy || self.import.is_some() || !self.exports.is_empty()
+        self.links()
+            || self.to_codes
+            || self.to_numbers
+            || self.copy
+            || self.import.is_some()
+            || !self.exports.is_empty()
     }
 
-    /// What the compiler must not be told.
-    pub(super) fn guard(&self) -> &'static str {
-        if self.any() { kernel!("codes/strict") } else { "" }
+    /// What the compiler must not be told, and how a byte of weights is read: where the order of bytes is not known, from words.
+    pub(super) fn guard(&self, target: Target) -> String {
+        let byte = match target.is_standard() {
+            true => "#define @@WEIGHT(w, i) ((int8_t)((w)[(i) / 4] >> (i) % 4 * 8))\n",
+            false => "#define @@WEIGHT(w, i) (((const int8_t *)(const void *)(w))[i])\n",
+        };
+        if self.any() { kernel!("codes/strict").to_string() + byte } else { String::new() }
     }
 }
 
@@ -330,8 +340,7 @@ pub(super) fn functions(isa: &Isa, needs: &Needs, packing: Packing) -> String {
         text += &form.dot();
         text += form.store();
         let mut sums = kernel!("codes/sums").to_string();
-        let (declare, extra) =
-            if codes.extras { ("    size_t i;\n", kernel!("codes/extras")) } else { ("", "") };
+        let (declare, extra) = if codes.extras { ("    size_t i;\n", kernel!("codes/extras")) } else { ("", "") };
         sums = sums.replace("%DECLARE%", declare).replace("%EXTRA%", extra);
         let (head, bias) = match packing {
             Packing::Any => (64, form.bias()),
@@ -411,6 +420,11 @@ impl Form {
 /// The number of an operation on a map as an argument.
 pub(super) fn quant(quant: &Quant) -> String {
     format!("{}, {}", float(quant.scale), quant.zero)
+}
+
+/// A place of codes in the arena.
+pub(super) fn bytes(constant: &str, offset: usize) -> String {
+    format!("({constant}unsigned char *)arena + {offset}")
 }
 
 /// Whether a map is one of codes.

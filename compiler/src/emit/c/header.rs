@@ -1,9 +1,10 @@
 //! `net.h`.
 
 use super::outputs::Outputs;
-use super::text::expand;
+use super::source::kernel;
+use super::text::{expand, float};
 use super::{COptions, Kernels, WeightStorage, classes, names, steps};
-use crate::graph::DType;
+use crate::graph::{DType, Quant};
 use crate::network::Port;
 use crate::plan::Plan;
 
@@ -38,6 +39,7 @@ pub(super) fn header(plan: &Plan, options: &COptions, prefix: &str, banner: &str
     text += &elements(plan);
     text += &port("INPUT", &plan.network.input, plan.lengths().0);
     text += &output_ports(&outputs);
+    text += &quanta(plan, &outputs);
     text += &format!(
         "#define @@BATCH {}\n#define @@ARENA_BYTES {}\n#define @@WEIGHT_BYTES {}\n\
          /* Multiplications with addition of one image: convolutions and dense layers. */\n#define @@MULT_ADDS {}u\n\n",
@@ -53,6 +55,7 @@ pub(super) fn header(plan: &Plan, options: &COptions, prefix: &str, banner: &str
         text += &stages(plan);
     }
     text += &functions(options, &outputs, prefix);
+    text += &helpers(plan, &outputs);
     text += &classes::declarations(plan);
     text += "\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n";
     format!("{banner}{}", expand(&text, prefix))
@@ -99,6 +102,45 @@ fn output_ports(outputs: &Outputs) -> String {
     let count = format!("#define @@OUTPUTS {}\n\n", outputs.ports.len());
     let ports = outputs.ports.iter().enumerate();
     count + &ports.map(|(i, one)| port(&format!("OUTPUT{i}"), one, outputs.len(i))).collect::<String>()
+}
+
+/// Ports of codes: what their constants and functions are called, and what the codes stand for.
+fn ports_of_codes(plan: &Plan, outputs: &Outputs) -> Vec<(String, Quant)> {
+    let input = plan.input_quant().map(|quant| ("INPUT".to_string(), quant));
+    let several = outputs.are_several();
+    let output = plan.network.outputs.iter().enumerate().filter_map(|(i, output)| {
+        let name = if several { format!("OUTPUT{i}") } else { "OUTPUT".into() };
+        Some((name, plan.output_quant(output)?))
+    });
+    input.into_iter().chain(output).collect()
+}
+
+/// Scales and zero points of ports of codes.
+fn quanta(plan: &Plan, outputs: &Outputs) -> String {
+    let ports = ports_of_codes(plan, outputs);
+    if ports.is_empty() {
+        return String::new();
+    }
+    let lines = ports.iter().map(|(name, quant)| {
+        let (scale, zero) = (float(quant.scale), quant.zero);
+        format!("#define @@{name}_SCALE {scale}\n#define @@{name}_ZERO_POINT ({zero})\n")
+    });
+    format!("/* A code stands for (code - zero point) * scale. */\n{}\n", lines.collect::<String>())
+}
+
+/// Functions between codes and numbers.
+fn helpers(plan: &Plan, outputs: &Outputs) -> String {
+    let function = |(name, quant): &(String, Quant)| {
+        let suffix = match name.as_str() {
+            "INPUT" => kernel!("codes/header_quantise"),
+            _ => kernel!("codes/header_dequantise"),
+        };
+        let number = name.trim_start_matches(|c: char| c.is_ascii_uppercase());
+        let [lo, hi] = quant.range();
+        let text = suffix.replace("%PORT%", name).replace("%NUMBER%", number);
+        text.replace("%LO%", &format!("({lo})")).replace("%HI%", &hi.to_string())
+    };
+    ports_of_codes(plan, outputs).iter().map(function).collect()
 }
 
 /// The structure of several outputs.

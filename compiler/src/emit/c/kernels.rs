@@ -32,7 +32,8 @@ fn chain(isa: &Isa, needs: &Needs) -> String {
     let kinds: Vec<_> = needs.kinds.iter().copied().collect();
     let mut body = String::new();
     if needs.begins_sums() {
-        let own = [Kind::Elementwise, Kind::Codes(codes::Kind::Elementwise)].into_iter().filter(|&kind| needs.adds(kind));
+        let own =
+            [Kind::Elementwise, Kind::Codes(codes::Kind::Elementwise)].into_iter().filter(|&kind| needs.adds(kind));
         let others: String = own.map(|kind| format!(" && s->kind != {}", kind.constant())).collect();
         let _ = write!(body, "    if (s->add != @@NONE{others}) {{\n        @begin_sum(s, image, q);\n    }}\n");
     }

@@ -170,6 +170,7 @@ fn check(plan: &Plan, options: &COptions) -> Result<(), Error> {
     if options.kernels == Kernels::Inline && plan.links().any(|link| gated(&link)) {
         problems.push(Problem::new("no C kernel multiplies by a gate while it computes something else"));
     }
+    problems.extend(target::check(plan, options));
     problems.extend(integration::check(options));
     problems.extend(options.self_test.as_ref().and_then(|test| self_test::check(plan, test)));
     if problems.is_empty() { Ok(()) } else { Err(Error { problems }) }

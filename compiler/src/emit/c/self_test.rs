@@ -91,6 +91,9 @@ pub(super) fn unit(plan: &Plan, test: &SelfTest, options: &COptions, prefix: &st
 /// is wrong with them all.
 fn tolerance(plan: &Plan, port: usize) -> (&'static str, &'static str) {
     let alone = Outputs::of(plan).ports.len() == 1;
+    if Outputs::of(plan).ports.get(port).is_some_and(|port| matches!(port.dtype, DType::U8 | DType::I8)) {
+        return (", codes\n * exactly", "0.0f");
+    }
     let probabilities = |step: &Step| match &step.op {
         Op::Softmax { at: Target::Output { port: of, .. }, log: false, .. } => *of == port,
         Op::Softmax { at: Target::Arena(_), log: false, .. } => alone,

@@ -44,7 +44,7 @@ pub(super) fn source(plan: &Plan, options: &COptions, prefix: &str, banner: &str
     let types = used(&types(&needs, &tables), &steps);
     let mut text = String::from("#include \"@h\"\n\n#include <string.h>\n\n");
     text += &overrides(options);
-    text += needs.codes.guard();
+    text += &needs.codes.guard(options.target);
     let math = if (types.clone() + &steps).contains("@@INFINITY") { kernel!("vectors/math") } else { "" };
     text += &own_vectors(&options.target.vectors().replace("%MATH%", math));
     text += &weights_access(plan, options);

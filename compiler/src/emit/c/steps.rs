@@ -8,7 +8,7 @@ use super::passes::Pass;
 use super::tables::Tables;
 use super::text::float;
 use crate::graph::DType;
-use crate::plan::{Chain, Element, Epilogue, Op, Plan, Source, Step, Target};
+use crate::plan::{Chain, Element, Epilogue, Op, Plan, Source, Step, Target, padded_channels};
 use std::fmt::Write;
 
 /// What the calls of the steps refer to.
@@ -133,9 +133,15 @@ impl Calls<'_> {
                 format!("    @{name}({}, {}, {channel}, arena);\n", tables.map(input), tables.map(output))
             }
             Op::Convert { input, output, codes: of } => {
-                let name = if codes::is_codes(input) { "numbers" } else { "quantise" };
-                let (from, to) = (tables.map(input), tables.map(output));
-                format!("    @{name}({from}, {to}, {}, arena);\n", codes::quant(of))
+                let (name, from, to) = match codes::is_codes(input) {
+                    true => {
+                        ("numbers", codes::bytes("const ", input.offset), outputs.place(Target::Arena(output.offset)))
+                    }
+                    false => ("quantise", outputs.place(Target::Arena(input.offset)), codes::bytes("", output.offset)),
+                };
+                // Both maps are there as a whole, in the same order.
+                let n = input.height * input.width * padded_channels(input.channels);
+                format!("    @{name}({from}, {to}, {n}, {});\n", codes::quant(of))
             }
             Op::Import { source: Source::Image(image), output, codes: Some(of) } => {
                 let quant = if codes::is_number(image) { codes::quant(of) + ", " } else { String::new() };
@@ -157,7 +163,10 @@ impl Calls<'_> {
     fn chain(&self, index: usize, chain: &Chain) -> String {
         let (mut text, first) = (String::new(), self.tables.first_link(index));
         let Some(last) = chain.links.last() else { return text };
-        let mean = last.target().filter(|_| last.codes.is_none()).map(|to| (self.outputs.place(to), matches!(to, Target::Arena(_))));
+        let mean = last
+            .target()
+            .filter(|_| last.codes.is_none())
+            .map(|to| (self.outputs.place(to), matches!(to, Target::Arena(_))));
         if let Some((to, padded)) = &mean {
             let _ = write!(text, "    image.means = {to};\n    image.padding = {};\n", i32::from(*padded));
         }

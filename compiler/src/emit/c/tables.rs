@@ -62,7 +62,8 @@ impl<'a> Tables<'a> {
         for step in &plan.steps {
             tables.first.push(tables.links.len());
             match &step.op {
-                Op::Copy { input, output, .. } | Op::Convert { input, output, .. } => {
+                Op::Convert { .. } => {}
+                Op::Copy { input, output, .. } => {
                     tables.maps.add(map(input));
                     tables.maps.add(map(output));
                 }

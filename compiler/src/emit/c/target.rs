@@ -2,7 +2,25 @@
 
 use super::isa::{self, Isa};
 use super::source::kernel;
+use super::{COptions, Kernels};
+use crate::diagnostic::Problem;
+use crate::plan::{CostModel, Packing, Plan};
 use std::fmt::Write;
+
+/// What keeps code for a target from reading a plan's weights.
+pub(super) fn check(plan: &Plan, options: &COptions) -> Option<Problem> {
+    let wanted = match options.kernels {
+        Kernels::Inline => options.target.packing(),
+        Kernels::Runtime => Packing::Any,
+    };
+    let reads = plan.packing == Packing::Any || plan.packing == wanted;
+    let codes = plan.links().any(|link| link.codes.is_some());
+    let problem = || {
+        let expected = format!("layers on codes packed as {wanted:?}");
+        Problem::new("weights that are packed for another target").expected(expected, format!("{:?}", plan.packing))
+    };
+    (codes && !reads).then(problem)
+}
 
 /// What the code may rely on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -107,6 +125,22 @@ impl Target {
             Self::Riscv64 => "Scalar code for RV64 with F and D",
             Self::Wasm32 => "SIMD128 with -msimd128, scalar code without",
         }
+    }
+
+    /// How layers on codes are packed for it: for its only way to multiply bytes, or for all.
+    pub fn packing(self) -> Packing {
+        let mut all = self.isas().into_iter().map(|(isa, _)| isa.codes.packing());
+        let first = all.next().unwrap_or_default();
+        if all.all(|packing| packing == first) { first } else { Packing::Any }
+    }
+
+    /// What plans for it are ranked by, and how they are packed.
+    pub fn cost(self) -> CostModel {
+        let model = match self {
+            Self::CortexM4 | Self::CortexM33 | Self::CortexM7 | Self::CortexM55 => CostModel::microcontroller(),
+            _ => CostModel::default(),
+        };
+        CostModel { packing: self.packing(), ..model }
     }
 
     fn families(self) -> &'static [Family] {

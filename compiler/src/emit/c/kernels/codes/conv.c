@@ -32,7 +32,7 @@ static $T void @codes_conv_$I(const @link *s, const @image *image, size_t q)
                             @blocks(&f, at, border, 0, in->channels, 0, 0);
                         }
                         f.first = (i * w->kernel[1] + j) * quads;
-                        @sums_$I(&f, 0, 1, &panel, start, 0, sums);
+                        @sums_$I(&f, 0, 1, &panel, block, start, 0, sums);
                     }
                 }
                 @store_$I(sums, 1, panel.multipliers, k, to, block);

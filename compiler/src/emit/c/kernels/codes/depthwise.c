@@ -42,7 +42,7 @@ static $T void @codes_depthwise_$I(const @link *s, const @image *image, size_t q
                 if (taps % 2 != 0) {
                     *tap = tap[-1]; /* its weights are zero */
                 }
-                @window_$I(at, pairs, stride * block, count, panel, k, to, block);
+                @window_$I(at, taps, stride * block, count, panel, k, to, block);
             }
         }
     }

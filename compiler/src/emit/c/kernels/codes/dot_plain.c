@@ -2,9 +2,11 @@
     (sum) + (uint32_t)(x##0 * @@WEIGHT(b, 4 * (v)) + x##1 * @@WEIGHT(b, 4 * (v) + 1) + x##2 * @@WEIGHT(b, 4 * (v) + 2) + x##3 * @@WEIGHT(b, 4 * (v) + 3))
 
 /* Sums of a run's products, a quad by 16 columns at a time, of two pixels, and of the last. They wrap. */
-static @@NOINLINE void @dot_$I(const @runs *r, size_t m, size_t pixels, const uint32_t *quads, const int32_t *start, size_t next, int32_t *sums)
+static @@NOINLINE void @dot_$I(const @runs *r, size_t m, size_t pixels, const uint32_t *quads, size_t columns, const int32_t *start,
+                       size_t next, int32_t *sums)
 {
     size_t i, k, v;
+    (void)columns; /* all: loops of known length become vectors */
     for (; pixels > 1; pixels -= 2, m += 2, start += 2 * next, sums += 32) {
         uint32_t c[16], d[16];
         const uint32_t *b = quads;

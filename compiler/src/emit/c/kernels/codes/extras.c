@@ -9,6 +9,6 @@
             one.at = &begin;
             one.count = one.quads = 1;
             one.step = of->step;
-            @dot_$I(&one, m, pixels, panel->more + i * 16, sums, 16, sums);
+            @dot_$I(&one, m, pixels, panel->more + i * 16, columns, sums, 16, sums);
         }
     }

@@ -12,7 +12,7 @@ static $T void @layer_$I(const @link *s, const @image *image, const @field *f, s
         unsigned char *const out = group + c * all + first * block;
         for (m = 0; m < pixels; m += %PIXELS%) {
             const size_t count = pixels - m < %PIXELS% ? pixels - m : %PIXELS%;
-            @sums_$I(f, m, count, &panel, panel.bias, 0, sums);
+            @sums_$I(f, m, count, &panel, block, panel.bias, 0, sums);
             @store_$I(sums, count, panel.multipliers, k, out + m * block, block);
         }
     }
