@@ -41,12 +41,14 @@ pub(super) struct CodesNeeds {
     to_codes: bool,
     copy: bool,
     /// Port and what it becomes.
-    import: Option<ImageSource>,
+    pub import: Option<ImageSource>,
     exports: BTreeSet<&'static str>,
     /// Blocks of the channels that a layer sums over; taps and rows of a window.
     blocks: usize,
     taps: usize,
     rows: usize,
+    /// Quads under a filter that are summed in one go.
+    quads: usize,
 }
 
 impl Kind {
@@ -101,6 +103,7 @@ impl CodesNeeds {
         match kind {
             Kind::Conv | Kind::Pointwise => {
                 self.blocks = self.blocks.max(padded_channels(channels).div_ceil(16) + 1);
+                self.quads = self.quads.max(padded_channels(channels) / 4);
                 self.extras |= codes.extras > 0;
             }
             Kind::Stem(_) => self.extras |= codes.extras > 0,
@@ -304,12 +307,18 @@ fn stage(stem: &Stem) -> String {
         .replace("%LEFT%", &left.to_string())
 }
 
+/// Runs under a first convolution's filter, and quads of each.
+fn stem_runs(stem: &Stem) -> [usize; 2] {
+    let ([kh, kw], channels) = (stem.window.kernel, stem.input.channels);
+    let [runs, bytes] = if stem.window.dilation[1] == 1 { [kh, kw * channels] } else { [kh * kw, channels] };
+    [runs, bytes.div_ceil(4)]
+}
+
 fn stem_group(stem: &Stem) -> String {
     let Staged { span, .. } = Staged::of(stem);
     let (w, channels) = (&stem.window, stem.input.channels);
     let adjacent = w.dilation[1] == 1;
-    let (runs, length) =
-        if adjacent { (w.kernel[0], w.kernel[1] * channels) } else { (w.kernel[0] * w.kernel[1], channels) };
+    let [runs, quads] = stem_runs(stem);
     let times = |text: &str, by: usize| if by == 1 { text.to_string() } else { format!("{text} * {by}") };
     let (down, across) = match adjacent {
         true => (times("i", w.dilation[0]), String::new()),
@@ -321,7 +330,7 @@ fn stem_group(stem: &Stem) -> String {
     kernel!("codes/stem_group")
         .replace("%NAME%", &stem_name(stem.number))
         .replace("%RUNS%", &runs.to_string())
-        .replace("%QUADS%", &length.div_ceil(4).to_string())
+        .replace("%QUADS%", &quads.to_string())
         .replace("%STEP%", &(w.stride[1] * channels).to_string())
         .replace("%SCRATCH%", &stem.scratch.to_string())
         .replace("%SH%", &w.stride[0].to_string())
@@ -334,31 +343,14 @@ fn stem_group(stem: &Stem) -> String {
 /// The functions for one instruction set.
 pub(super) fn functions(isa: &Isa, needs: &Needs, packing: Packing) -> String {
     let codes = &needs.codes;
-    let mut text = String::new();
-    let form = isa.codes;
-    if codes.sums() {
-        text += &form.dot();
-        text += form.store();
-        let mut sums = kernel!("codes/sums").to_string();
-        let (declare, extra) = if codes.extras { ("    size_t i;\n", kernel!("codes/extras")) } else { ("", "") };
-        sums = sums.replace("%DECLARE%", declare).replace("%EXTRA%", extra);
-        let (head, bias) = match packing {
-            Packing::Any => (64, form.bias()),
-            _ => (32, 0),
-        };
-        let extra = if codes.extras { kernel!("codes/panel_extra") } else { "" };
-        text += &kernel!("codes/panel")
-            .replace("%HEAD%", &head.to_string())
-            .replace("%BIAS%", &bias.to_string())
-            .replace("%MULTIPLIERS%", &(head - 16).to_string())
-            .replace("%EXTRA%", extra);
-        text += &sums;
-        if codes.kinds.iter().any(|kind| matches!(kind, Kind::Stem(_) | Kind::Pointwise)) {
-            text += &kernel!("codes/layer").replace("%PIXELS%", &form.pixels().to_string());
+    let mut text = match isa.codes.condition() {
+        None => spelled(isa.codes, needs, packing),
+        Some(condition) => {
+            let [own, plain] = [isa.codes, Form::Plain].map(|form| spelled(form, needs, packing));
+            if own.is_empty() { own } else { format!("#if {condition}\n{own}#else\n{plain}#endif\n\n") }
         }
-    }
+    };
     if codes.kinds.contains(&Kind::Depthwise) {
-        text += form.window();
         text += &kernel!("codes/depthwise")
             .replace("%TAPS%", &codes.taps.to_string())
             .replace("%ROWS%", &codes.rows.to_string());
@@ -375,14 +367,61 @@ pub(super) fn functions(isa: &Isa, needs: &Needs, packing: Packing) -> String {
     text
 }
 
+/// What differs from form to form.
+fn spelled(form: Form, needs: &Needs, packing: Packing) -> String {
+    let codes = &needs.codes;
+    let depthwise = codes.kinds.contains(&Kind::Depthwise);
+    let mut text = String::new();
+    if codes.sums() || depthwise {
+        text += form.common();
+    }
+    if codes.sums() {
+        let (head, bias) = match packing {
+            Packing::Any => (64, form.bias()),
+            _ => (32, 0),
+        };
+        let extra = if codes.extras { kernel!("codes/panel_extra") } else { "" };
+        text += form.dot();
+        text += form.store();
+        text += &kernel!("codes/panel")
+            .replace("%HEAD%", &head.to_string())
+            .replace("%BIAS%", &bias.to_string())
+            .replace("%MULTIPLIERS%", &(head - 16).to_string())
+            .replace("%EXTRA%", extra);
+        let layer = codes.kinds.iter().any(|kind| matches!(kind, Kind::Stem(_) | Kind::Pointwise));
+        let [sums, of_layer] = form.sums(codes.extras);
+        if form == Form::Plain || codes.kinds.contains(&Kind::Conv) {
+            text += &sums;
+        }
+        if layer {
+            text += &of_layer;
+        }
+        let quads = needs.stems.iter().filter(|stem| stem.codes.is_some()).map(|stem| {
+            let [runs, quads] = stem_runs(stem);
+            runs * quads
+        });
+        let quads = quads.fold(codes.quads, usize::max);
+        // Behind a quad whole vectors are read.
+        let bytes = form.pixels() * (4 * quads).next_multiple_of(16) + 16;
+        text = text.replace("%QUADS%", &quads.to_string()).replace("%BYTES%", &bytes.to_string());
+        text = text.replace("%PIXELS%", &form.pixels().to_string());
+    }
+    if depthwise {
+        text += form.window();
+    }
+    text
+}
+
 impl Form {
-    /// What its sums begin with, among the biases of panels that have all.
+    /// The packing of what its sums begin with.
     pub(super) fn packing(self) -> Packing {
         match self {
-            Self::Plain => Packing::Unsigned,
+            Self::Plain | Self::Dsp => Packing::Unsigned,
+            Self::Helium => Packing::Signed,
         }
     }
 
+    /// Where its biases are, in panels that have all.
     fn bias(self) -> usize {
         match self.packing() {
             Packing::Signed => 16,
@@ -391,28 +430,90 @@ impl Form {
         }
     }
 
-    /// Pixels that are summed at a time.
-    fn pixels(self) -> usize {
+    /// Where its instructions are, if not everywhere; C alone does elsewhere.
+    fn condition(self) -> Option<&'static str> {
         match self {
-            Self::Plain => 4,
+            Self::Dsp => {
+                Some("defined(__GNUC__) && defined(__ARM_FEATURE_DSP) && defined(__ARM_FP) && defined(__thumb2__)")
+            }
+            Self::Plain | Self::Helium => None,
         }
     }
 
-    fn dot(self) -> String {
+    /// Pixels that are summed at a time.
+    fn pixels(self) -> usize {
         match self {
-            Self::Plain => kernel!("codes/dot_plain").into(),
+            Self::Dsp => 3,
+            Self::Plain | Self::Helium => 4,
+        }
+    }
+
+    /// What its other functions call.
+    fn common(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Dsp => kernel!("codes/dsp"),
+            Self::Helium => kernel!("codes/store_helium"),
+        }
+    }
+
+    fn dot(self) -> &'static str {
+        match self {
+            Self::Plain => kernel!("codes/dot_plain"),
+            Self::Dsp => kernel!("codes/dot_dsp"),
+            Self::Helium => kernel!("codes/dot_helium"),
         }
     }
 
     fn store(self) -> &'static str {
         match self {
             Self::Plain => kernel!("codes/store_plain"),
+            Self::Dsp => kernel!("codes/store_dsp"),
+            Self::Helium => kernel!("codes/store4_helium"),
         }
     }
 
     fn window(self) -> &'static str {
         match self {
             Self::Plain => kernel!("codes/window_plain"),
+            Self::Dsp => kernel!("codes/window_dsp"),
+            Self::Helium => kernel!("codes/window_helium"),
+        }
+    }
+
+    /// Sums of pixels of any convolution, and the loops of layers whose pixels follow each other.
+    fn sums(self, extras: bool) -> [String; 2] {
+        let with = |text: &str, more: [&str; 2]| {
+            let [declare, extra] = if extras { more } else { ["", ""] };
+            text.replace("%DECLARE%", declare).replace("%EXTRA%", extra)
+        };
+        let spread = |codes: &str, how: &str, length: &str| {
+            let more = ["            size_t i;\n", kernel!("codes/layer_extras")];
+            let text = with(kernel!("codes/layer_spread"), more).replace("%CODES%", codes);
+            text.replace("%SPREAD%", how).replace("%LENGTH%", length)
+        };
+        match self {
+            Self::Plain => {
+                let more = ["    size_t i;\n", kernel!("codes/extras")];
+                [with(kernel!("codes/sums"), more), kernel!("codes/layer").into()]
+            }
+            Self::Dsp => {
+                let more = ["    size_t i;\n", kernel!("codes/extras_spread")];
+                let layer = spread(
+                    "uint32_t codes[6 * %QUADS%]",
+                    "(void)@spread(&f->narrow, m, count, @spread(&f->wide, m, count, codes))",
+                    "",
+                );
+                [with(kernel!("codes/sums_dsp"), more), layer]
+                    .map(|text| text.replace("%QUAD%", "6").replace("%ONE%", ""))
+            }
+            Self::Helium => {
+                let more = ["    size_t i;\n", kernel!("codes/extras_spread")];
+                let layer =
+                    spread("int8_t codes[%BYTES%]", "const size_t bytes = @spread(f, m, count, codes)", "bytes, ");
+                [with(kernel!("codes/sums_helium"), more), layer]
+                    .map(|text| text.replace("%QUAD%", "4").replace("%ONE%", "bytes, "))
+            }
         }
     }
 }

@@ -29,6 +29,10 @@ pub(super) enum Form {
 pub(super) enum Codes {
     /// In C alone, for compilers to make vectors of.
     Plain,
+    /// Multiply-adds of two halves of Cortex-M.
+    Dsp,
+    /// Sums of sixteen products of Helium.
+    Helium,
 }
 
 /// One instruction set.
@@ -165,7 +169,7 @@ pub(super) const HELIUM: Isa = Isa {
     prefetches: 0,
     factor: Factor::Scalar,
     form: Form::Tiles,
-    codes: Codes::Plain,
+    codes: Codes::Helium,
     rounds: false,
 };
 
@@ -189,7 +193,8 @@ pub(super) const PLAIN: Isa = Isa {
 };
 
 /// C alone in few bytes: four pixels by four channels, which the loads of eight floats feed.
-pub(super) const COMPACT: Isa = Isa { rows16: 4, rows8: 4, columns: 4, pixels: 4, form: Form::Compact, ..PLAIN };
+pub(super) const COMPACT: Isa =
+    Isa { rows16: 4, rows8: 4, columns: 4, pixels: 4, form: Form::Compact, codes: Codes::Dsp, ..PLAIN };
 
 /// C alone, made into vectors by the compiler.
 pub(super) const ARRAYS: Isa = Isa { rows16: 4, rows8: 4, columns: 16, pixels: 4, form: Form::Arrays, ..PLAIN };

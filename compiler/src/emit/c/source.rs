@@ -108,7 +108,7 @@ fn types(needs: &Needs, tables: &Tables) -> String {
     if !needs.dense.is_empty() {
         text += kernel!("dense");
     }
-    let image = needs.import.iter().chain(needs.stems.iter().map(|stem| &stem.input));
+    let image = needs.import.iter().chain(&needs.codes.import).chain(needs.stems.iter().map(|stem| &stem.input));
     if image.into_iter().any(|image| image.element == Element::F16) {
         text += &kernel!("half").replace("%NAME%", "half");
     }

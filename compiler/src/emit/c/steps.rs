@@ -8,7 +8,7 @@ use super::passes::Pass;
 use super::tables::Tables;
 use super::text::float;
 use crate::graph::DType;
-use crate::plan::{Chain, Element, Epilogue, Op, Plan, Source, Step, Target, padded_channels};
+use crate::plan::{Chain, Epilogue, Op, Plan, Source, Step, Target, padded_channels};
 use std::fmt::Write;
 
 /// What the calls of the steps refer to.
