@@ -390,7 +390,7 @@ fn spelled(form: Form, needs: &Needs, packing: Packing) -> String {
             .replace("%EXTRA%", extra);
         let layer = codes.kinds.iter().any(|kind| matches!(kind, Kind::Stem(_) | Kind::Pointwise));
         let [sums, of_layer] = form.sums(codes.extras);
-        if form == Form::Plain || codes.kinds.contains(&Kind::Conv) {
+        if !form.spreads() || codes.kinds.contains(&Kind::Conv) {
             text += &sums;
         }
         if layer {
@@ -417,7 +417,8 @@ impl Form {
     pub(super) fn packing(self) -> Packing {
         match self {
             Self::Plain | Self::Dsp => Packing::Unsigned,
-            Self::Helium => Packing::Signed,
+            Self::Helium | Self::Neon => Packing::Signed,
+            Self::Avx2 => Packing::Xor,
         }
     }
 
@@ -436,15 +437,20 @@ impl Form {
             Self::Dsp => {
                 Some("defined(__GNUC__) && defined(__ARM_FEATURE_DSP) && defined(__ARM_FP) && defined(__thumb2__)")
             }
-            Self::Plain | Self::Helium => None,
+            Self::Plain | Self::Helium | Self::Avx2 | Self::Neon => None,
         }
+    }
+
+    /// Whether layers have loops of their own, around codes that are prepared once.
+    fn spreads(self) -> bool {
+        matches!(self, Self::Dsp | Self::Helium)
     }
 
     /// Pixels that are summed at a time.
     fn pixels(self) -> usize {
         match self {
             Self::Dsp => 3,
-            Self::Plain | Self::Helium => 4,
+            Self::Plain | Self::Helium | Self::Avx2 | Self::Neon => 4,
         }
     }
 
@@ -454,6 +460,8 @@ impl Form {
             Self::Plain => "",
             Self::Dsp => kernel!("codes/dsp"),
             Self::Helium => kernel!("codes/store_helium"),
+            Self::Avx2 => kernel!("codes/store_avx2"),
+            Self::Neon => kernel!("codes/store_neon"),
         }
     }
 
@@ -462,6 +470,8 @@ impl Form {
             Self::Plain => kernel!("codes/dot_plain"),
             Self::Dsp => kernel!("codes/dot_dsp"),
             Self::Helium => kernel!("codes/dot_helium"),
+            Self::Avx2 => kernel!("codes/dot_avx2"),
+            Self::Neon => kernel!("codes/dot_neon"),
         }
     }
 
@@ -470,6 +480,8 @@ impl Form {
             Self::Plain => kernel!("codes/store_plain"),
             Self::Dsp => kernel!("codes/store_dsp"),
             Self::Helium => kernel!("codes/store4_helium"),
+            Self::Avx2 => kernel!("codes/store8_avx2"),
+            Self::Neon => kernel!("codes/store8_neon"),
         }
     }
 
@@ -478,6 +490,8 @@ impl Form {
             Self::Plain => kernel!("codes/window_plain"),
             Self::Dsp => kernel!("codes/window_dsp"),
             Self::Helium => kernel!("codes/window_helium"),
+            Self::Avx2 => kernel!("codes/window_avx2"),
+            Self::Neon => kernel!("codes/window_neon"),
         }
     }
 
@@ -493,7 +507,7 @@ impl Form {
             text.replace("%SPREAD%", how).replace("%LENGTH%", length)
         };
         match self {
-            Self::Plain => {
+            Self::Plain | Self::Avx2 | Self::Neon => {
                 let more = ["    size_t i;\n", kernel!("codes/extras")];
                 [with(kernel!("codes/sums"), more), kernel!("codes/layer").into()]
             }

@@ -33,6 +33,10 @@ pub(super) enum Codes {
     Dsp,
     /// Sums of sixteen products of Helium.
     Helium,
+    /// Sums of two products of bytes, in 16 bits, of AVX2.
+    Avx2,
+    /// Products of bytes of NEON, or sums of four.
+    Neon,
 }
 
 /// One instruction set.
@@ -84,7 +88,7 @@ pub(super) const AVX512: Isa = Isa {
     prefetches: 2,
     factor: Factor::Splat,
     form: Form::Tiles,
-    codes: Codes::Plain,
+    codes: Codes::Avx2,
     rounds: false,
 };
 
@@ -102,7 +106,7 @@ pub(super) const AVX2: Isa = Isa {
     prefetches: 1,
     factor: Factor::Splat,
     form: Form::Tiles,
-    codes: Codes::Plain,
+    codes: Codes::Avx2,
     rounds: false,
 };
 
@@ -120,7 +124,7 @@ pub(super) const NEON: Isa = Isa {
     prefetches: 1,
     factor: Factor::Lane,
     form: Form::Tiles,
-    codes: Codes::Plain,
+    codes: Codes::Neon,
     rounds: false,
 };
 
