@@ -404,6 +404,7 @@ fn spelled(form: Form, needs: &Needs, packing: Packing) -> String {
         // Behind a quad whole vectors are read.
         let bytes = form.pixels() * (4 * quads).next_multiple_of(16) + 16;
         text = text.replace("%QUADS%", &quads.to_string()).replace("%BYTES%", &bytes.to_string());
+        text = text.replace("%LINE%", &(4 * quads + 16).next_multiple_of(16).to_string());
         text = text.replace("%PIXELS%", &form.pixels().to_string());
     }
     if depthwise {
@@ -501,10 +502,10 @@ impl Form {
             let [declare, extra] = if extras { more } else { ["", ""] };
             text.replace("%DECLARE%", declare).replace("%EXTRA%", extra)
         };
-        let spread = |codes: &str, how: &str, length: &str| {
+        let spread = |codes: &str, how: &str| {
             let more = ["            size_t i;\n", kernel!("codes/layer_extras")];
             let text = with(kernel!("codes/layer_spread"), more).replace("%CODES%", codes);
-            text.replace("%SPREAD%", how).replace("%LENGTH%", length)
+            text.replace("%SPREAD%", how)
         };
         match self {
             Self::Plain | Self::Avx2 | Self::Neon => {
@@ -516,17 +517,14 @@ impl Form {
                 let layer = spread(
                     "uint32_t codes[6 * %QUADS%]",
                     "(void)@spread(&f->narrow, m, count, @spread(&f->wide, m, count, codes))",
-                    "",
                 );
-                [with(kernel!("codes/sums_dsp"), more), layer]
-                    .map(|text| text.replace("%QUAD%", "6").replace("%ONE%", ""))
+                [with(kernel!("codes/sums_dsp"), more), layer].map(|text| text.replace("%AT%", "6 * quad"))
             }
             Self::Helium => {
                 let more = ["    size_t i;\n", kernel!("codes/extras_spread")];
-                let layer =
-                    spread("int8_t codes[%BYTES%]", "const size_t bytes = @spread(f, m, count, codes)", "bytes, ");
+                let layer = spread("int8_t codes[%BYTES%]", "@spread(f, m, count, codes)");
                 [with(kernel!("codes/sums_helium"), more), layer]
-                    .map(|text| text.replace("%QUAD%", "4").replace("%ONE%", "bytes, "))
+                    .map(|text| text.replace("%AT%", "quad / 4 * 64 + quad % 4 * 4"))
             }
         }
     }

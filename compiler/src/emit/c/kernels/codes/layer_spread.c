@@ -13,7 +13,7 @@ static void @layer_$I(const @link *s, const @image *image, const @field *f, size
         for (c = 0; c < n; c += 16) {
             const size_t block = @block(n, c);
             const @columns panel = @columns_$I(s, image, c / 16, quads);
-%DECLARE%            @dot_$I(codes, %LENGTH%quads, panel.quads, block, panel.bias, 0, sums);
+%DECLARE%            @dot_$I(codes, quads, panel.quads, block, panel.bias, 0, sums);
 %EXTRA%            @store_$I(sums, count, panel.multipliers, k, group + c * all + (first + m) * block, block);
         }
     }

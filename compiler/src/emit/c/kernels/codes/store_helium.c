@@ -1,10 +1,7 @@
-/* Codes of four sums of columns. */
-static inline int32x4_t @codes4(int32x4_t sums, float32x4_t multipliers, const @codes *k)
+/* Codes of four sums of columns: bounds are those of quanta, and become what is not a number. */
+static inline int32x4_t @codes4(int32x4_t sums, float32x4_t multipliers, float32x4_t lo, float32x4_t hi, int32_t zero)
 {
-    const int32_t zero = k->zero[2];
-    float32x4_t quanta = vmulq_f32(vcvtq_f32_s32(sums), multipliers);
-    quanta = vmaxnmq_f32(quanta, vdupq_n_f32((float)(k->lo - zero))); /* the bound, if it is NaN */
-    quanta = vminnmq_f32(quanta, vdupq_n_f32((float)(k->hi - zero)));
-    return vaddq_n_s32(vcvtnq_s32_f32(quanta), zero);
+    const float32x4_t quanta = vmaxnmq_f32(vmulq_f32(vcvtq_f32_s32(sums), multipliers), lo);
+    return vaddq_n_s32(vcvtnq_s32_f32(vminnmq_f32(quanta, hi)), zero);
 }
 
