@@ -282,6 +282,9 @@ fn attribute(
         0 => guess_kind(proto),
         kind => kind,
     };
+    if values(proto).into_iter().any(|(of, given)| given && of != kind) {
+        return Err("it holds values of several types: which is meant can't be told".into());
+    }
     let text = |bytes: &Bytes| match std::str::from_utf8(bytes) {
         Ok(text) => Ok(printable(text).into_owned()),
         Err(_) => Err(Refusal::from("not UTF-8")),
@@ -306,6 +309,20 @@ fn attribute(
         8 => Attribute::Strings(proto.strings.iter().map(text).collect::<Result<_, _>>()?),
         _ => Attribute::Other,
     })
+}
+
+/// The types of an attribute whose values are there and more than a default.
+fn values(proto: &AttributeProto) -> [(i32, bool); 8] {
+    [
+        (1, proto.f.is_some_and(|f| f != 0.0)),
+        (2, proto.i.is_some_and(|i| i != 0)),
+        (3, proto.s.as_ref().is_some_and(|s| !s.is_empty())),
+        (4, proto.t.is_some()),
+        (5, proto.g.is_some()),
+        (6, !proto.floats.is_empty()),
+        (7, !proto.ints.is_empty()),
+        (8, !proto.strings.is_empty()),
+    ]
 }
 
 /// Files of the first IR version do not say what kind an attribute is.

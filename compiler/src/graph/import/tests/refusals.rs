@@ -207,3 +207,16 @@ fn contradictions_of_attributes_are_refused() {
     import(&split(18, Some(2)));
     import(&split(13, None));
 }
+
+/// As onnxruntime refuses it: "type field and data field mismatch".
+#[test]
+fn an_attribute_of_two_types_is_refused() {
+    let mut author = one(13, &[1, 2], Node::new("Softmax", ["x"], ["y"]).name("n").int("axis", 1), &[]);
+    let attribute = &mut author.message().graph.mut_or_insert_default().node[0].attribute[0];
+    attribute.f = 7.0;
+    let said = Model::decode(author.to_bytes(), None).unwrap_err().to_string();
+    assert!(
+        said.contains("node \"n\" (Softmax)") && said.contains("\"axis\": it holds values of several types"),
+        "{said}"
+    );
+}
