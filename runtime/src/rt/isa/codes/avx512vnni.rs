@@ -8,6 +8,11 @@ use core::arch::x86_64::*;
 #[derive(Clone, Copy)]
 pub(crate) struct Avx512Vnni(());
 
+/// Which four bytes each four come from. Read as volatile: LLVM makes ten shuffles of these two, where it knows both.
+#[repr(align(64))]
+struct Parts([i32; 16]);
+static PARTS: Parts = Parts([0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15]);
+
 impl Dot for Avx512Vnni {
     type Sums = __m512i;
     type Lanes = __m512i;
@@ -18,6 +23,7 @@ impl Dot for Avx512Vnni {
     const PARTS: usize = 1;
     const BIAS: usize = 0;
     const PREFETCHES: usize = 2;
+    const FOURS: bool = true;
     const PIXELS: usize = 4;
 
     #[inline(always)]
@@ -89,6 +95,22 @@ impl Dot for Avx512Vnni {
     unsafe fn pairs(self, sums: __m512i, codes: __m512i, w: *const i32) -> __m512i {
         // SAFETY: the token proves VNNI; the caller promises 16 numbers.
         unsafe { _mm512_dpwssd_epi32(sums, codes, _mm512_loadu_si512(w.cast())) }
+    }
+    #[inline(always)]
+    unsafe fn columns(self, p: *const u8, inside: u16, border: u8) -> __m512i {
+        // SAFETY: the token proves AVX-512; the caller promises what is not masked.
+        unsafe {
+            // Four channels of each column to a part of 16 bytes, then the columns of each channel beside each other.
+            let codes = _mm512_mask_loadu_epi32(_mm512_set1_epi8(border as i8), inside, p.cast());
+            let codes = _mm512_permutexvar_epi32((&raw const PARTS.0).cast::<__m512i>().read_volatile(), codes);
+            let bytes = _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+            _mm512_shuffle_epi8(codes, _mm512_broadcast_i32x4(bytes))
+        }
+    }
+    #[inline(always)]
+    unsafe fn fours(self, sums: __m512i, codes: __m512i, w: *const i32) -> __m512i {
+        // SAFETY: the token proves VNNI; the caller promises 16 numbers.
+        unsafe { _mm512_dpbusd_epi32(sums, codes, _mm512_loadu_si512(w.cast())) }
     }
     #[inline(always)]
     unsafe fn store<const P: usize, const W: usize>(

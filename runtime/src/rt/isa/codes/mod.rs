@@ -33,6 +33,8 @@ pub(crate) trait Dot: Copy {
     const BIAS: usize;
     /// Prefetches per four quads of a pointwise tile.
     const PREFETCHES: usize;
+    /// Whether depthwise kernels take columns by fours: only with panels of one part.
+    const FOURS: bool = false;
     /// Pixels of a depthwise tile: 2 or 4.
     const PIXELS: usize;
 
@@ -84,6 +86,21 @@ pub(crate) trait Dot: Copy {
     /// # Safety
     /// `w` must be readable for a part's channels.
     unsafe fn pairs(self, sums: Self::Lanes, codes: Self::Pair, w: *const i32) -> Self::Lanes;
+    /// Codes of 16 channels in four columns, of which four at a time are `border` where a bit of `inside` is 0.
+    ///
+    /// # Safety
+    /// `p` must be readable for the others.
+    unsafe fn columns(self, p: *const u8, _inside: u16, _border: u8) -> Self::Pair {
+        // SAFETY: as for this function.
+        unsafe { self.row::<8>(p) }
+    }
+    /// Adds the products of four columns and of the bytes of each number at `w`, which have signs; where [`Self::FOURS`] is set.
+    ///
+    /// # Safety
+    /// `w` must be readable for 16 channels.
+    unsafe fn fours(self, sums: Self::Lanes, _: Self::Pair, _: *const i32) -> Self::Lanes {
+        sums
+    }
     /// Requantises pixels that lie `W` bytes apart: channels of a part, or 8 where `W` is 8.
     ///
     /// # Safety

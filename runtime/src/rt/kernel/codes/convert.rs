@@ -2,7 +2,25 @@
 
 use super::Bounds;
 use crate::rt::spec::Quant;
-use core::array::from_fn;
+
+/// Values that are taken at a time.
+pub(super) const SOME: usize = 64;
+
+/// Copies `count` values, [`SOME`] of them at most.
+///
+/// # Safety
+/// As for `copy_nonoverlapping`.
+#[inline(always)]
+pub(super) unsafe fn copy<T>(from: *const T, to: *mut T, count: usize) {
+    // SAFETY: as for this function.
+    unsafe {
+        if count == SOME {
+            to.copy_from_nonoverlapping(from, SOME);
+        } else {
+            to.copy_from_nonoverlapping(from, count);
+        }
+    }
+}
 
 /// Consecutive values.
 pub(crate) struct Job {
@@ -31,14 +49,16 @@ fn number(code: u8, quant: Quant) -> f32 {
 #[inline(always)]
 pub(crate) unsafe fn quantise(job: &Job) {
     let Job { codes, floats, count, quant } = *job;
-    // SAFETY: as for this function.
-    unsafe {
-        for i in 0..count / 16 {
-            let some = floats.add(i * 16).cast::<[f32; 16]>().read();
-            codes.add(i * 16).cast::<[u8; 16]>().write(from_fn(|c| code(some[c], quant)));
-        }
-        for i in count / 16 * 16..count {
-            codes.add(i).write(code(floats.add(i).read(), quant));
+    let (mut from, mut to) = ([0.0f32; SOME], [0u8; SOME]);
+    for first in (0..count).step_by(SOME) {
+        let some = SOME.min(count - first);
+        // SAFETY: as for this function.
+        unsafe {
+            copy(floats.add(first), from.as_mut_ptr(), some);
+            for c in 0..SOME {
+                to[c] = code(from[c], quant);
+            }
+            copy(to.as_ptr(), codes.add(first), some);
         }
     }
 }
@@ -50,14 +70,16 @@ pub(crate) unsafe fn quantise(job: &Job) {
 #[inline(always)]
 pub(crate) unsafe fn dequantise(job: &Job) {
     let Job { codes, floats, count, quant } = *job;
-    // SAFETY: as for this function.
-    unsafe {
-        for i in 0..count / 16 {
-            let some = codes.add(i * 16).cast::<[u8; 16]>().read();
-            floats.add(i * 16).cast::<[f32; 16]>().write(from_fn(|c| number(some[c], quant)));
-        }
-        for i in count / 16 * 16..count {
-            floats.add(i).write(number(codes.add(i).read(), quant));
+    let (mut from, mut to) = ([0u8; SOME], [0.0f32; SOME]);
+    for first in (0..count).step_by(SOME) {
+        let some = SOME.min(count - first);
+        // SAFETY: as for this function.
+        unsafe {
+            copy(codes.add(first), from.as_mut_ptr(), some);
+            for c in 0..SOME {
+                to[c] = number(from[c], quant);
+            }
+            copy(to.as_ptr(), floats.add(first), some);
         }
     }
 }

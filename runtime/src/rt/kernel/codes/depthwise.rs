@@ -5,8 +5,9 @@
 //! pairs of 16-bit weights one above the other, which are made of those once per block of channels: what two rows hold in a
 //! column serves all pixels whose windows have it.
 //!
-//! Windows of 3x3 and 5x5 run in tiles of a few pixels, others pixel by pixel. Columns and rows beyond the map are read from a line
-//! of the border's codes.
+//! Windows of 3x3 and 5x5 run in tiles of a few pixels, others pixel by pixel. Rows beyond the map are read from a line of the border's
+//! codes; what lies under a tile at the edges is copied first, with the border beside it. Where the instruction set sums four
+//! products of bytes, 3x3 windows take the columns of a row by fours instead.
 
 use super::Bounds;
 use crate::rt::Window;
@@ -83,13 +84,11 @@ struct Panel {
     /// Taps, and the parts of weights.
     taps: usize,
     rounds: usize,
-    /// Channels of the part.
-    lanes: usize,
 }
 
 impl Panel {
     #[inline(always)]
-    fn new<D: Dot>(job: &Job, block: usize, part: usize) -> Self {
+    fn new(job: &Job, block: usize, part: usize) -> Self {
         let taps = job.window.kernel[0] * job.window.kernel[1];
         let base = job.panels.wrapping_add(block * panel(taps, job.extras));
         let first = part * 8;
@@ -99,8 +98,33 @@ impl Panel {
             pairs: base.wrapping_add(128).cast::<[i8; 2]>().wrapping_add(first),
             taps,
             rounds: 1 + job.extras,
-            lanes: 16 / D::PARTS,
         }
+    }
+
+    /// Weights of a tap for each of the part's channels.
+    ///
+    /// # Safety
+    /// The tap exists.
+    #[inline(always)]
+    unsafe fn tap<D: Dot>(&self, tap: usize) -> [i32; 16] {
+        let mut weights = [0; 16];
+        for round in 0..self.rounds {
+            let pairs = self.pairs.wrapping_add((round * self.taps.div_ceil(2) + tap / 2) * 16);
+            let mut words = [0i16; 16];
+            // SAFETY: as for this function.
+            unsafe { words.as_mut_ptr().copy_from_nonoverlapping(pairs.cast(), 16 / D::PARTS) };
+            // Loops apart: compilers make vectors of these.
+            if tap % 2 == 0 {
+                for c in 0..16 {
+                    weights[c] += i32::from(i16::from_le(words[c]) << 8 >> 8);
+                }
+            } else {
+                for c in 0..16 {
+                    weights[c] += i32::from(i16::from_le(words[c]) >> 8);
+                }
+            }
+        }
+        weights
     }
 
     /// Weights of two taps for each of the part's channels, or of `upper` alone.
@@ -108,29 +132,40 @@ impl Panel {
     /// # Safety
     /// The taps exist.
     #[inline(always)]
-    unsafe fn pair(&self, upper: usize, lower: Option<usize>) -> [i32; 16] {
-        let tap = |tap: usize| {
-            let mut weights = [0; 16];
-            for round in 0..self.rounds {
-                let pairs = self.pairs.wrapping_add((round * self.taps.div_ceil(2) + tap / 2) * 16);
-                for (c, weight) in weights[..self.lanes].iter_mut().enumerate() {
-                    // SAFETY: as for this function.
-                    let [even, odd] = unsafe { pairs.wrapping_add(c).read() };
-                    *weight += i32::from(if tap % 2 == 0 { even } else { odd });
-                }
-            }
-            weights
-        };
-        let upper = tap(upper);
-        match lower {
-            None => upper.map(|w| w & 0xffff),
-            Some(lower) => {
-                let lower = tap(lower);
-                from_fn(|c| upper[c] & 0xffff | lower[c] << 16)
+    unsafe fn pair<D: Dot>(&self, upper: usize, lower: Option<usize>) -> [i32; 16] {
+        // SAFETY: as for this function.
+        let mut weights = unsafe { self.tap::<D>(upper) };
+        for c in 0..16 {
+            weights[c] &= 0xffff;
+        }
+        if let Some(lower) = lower {
+            // SAFETY: as for this function.
+            let lower = unsafe { self.tap::<D>(lower) };
+            for c in 0..16 {
+                weights[c] |= lower[c] << 16;
             }
         }
+        weights
+    }
+
+    /// Three taps from `first` on for each of the channels as bytes, behind so many zeros.
+    ///
+    /// # Safety
+    /// The taps exist, their weights have one part.
+    #[inline(always)]
+    unsafe fn four<D: Dot>(&self, first: usize, zeros: usize) -> [i32; 16] {
+        // SAFETY: as for this function.
+        let [x, y, z] = unsafe { [self.tap::<D>(first), self.tap::<D>(first + 1), self.tap::<D>(first + 2)] };
+        let mut weights = [0; 16];
+        for c in 0..16 {
+            weights[c] = (x[c] & 0xff | (y[c] & 0xff) << 8 | (z[c] & 0xff) << 16) << (8 * zeros);
+        }
+        weights
     }
 }
+
+/// Columns under a tile at most: four pixels of 5x5 windows and stride 2.
+const COLUMNS: usize = 11;
 
 /// Windows of `K` x `K` with stride `ST` between columns; `PAIRS` is half of `K`, rounded up.
 #[cfg_attr(not(unoptimised), inline(always))]
@@ -141,16 +176,25 @@ unsafe fn square<D: Dot, const W: usize, const K: usize, const ST: usize, const 
     block: usize,
     part: usize,
 ) {
-    let panel = Panel::new::<D>(job, block, part);
+    let panel = Panel::new(job, block, part);
     let mut weights = [[[0; 16]; K]; PAIRS];
+    let by_fours = D::FOURS && K == 3 && W == 16 && panel.rounds == 1;
     for (r, row) in weights.iter_mut().enumerate() {
         for (kx, weights) in row.iter_mut().enumerate() {
-            let (upper, lower) = (2 * r * K + kx, (2 * r + 1) * K + kx);
             // SAFETY: the taps exist.
-            *weights = unsafe { panel.pair(upper, (lower < K * K).then_some(lower)) };
+            *weights = unsafe {
+                if by_fours {
+                    // Of each row two: without the fourth column, and without the first.
+                    let index = r * K + kx;
+                    panel.four::<D>(index / 2 * K, index % 2)
+                } else {
+                    let (upper, lower) = (2 * r * K + kx, (2 * r + 1) * K + kx);
+                    panel.pair::<D>(upper, (lower < K * K).then_some(lower))
+                }
+            };
         }
     }
-    let border = [job.border; 16];
+    let border = [[job.border; 16]; COLUMNS];
     let Window { stride, pad, .. } = job.window;
     for y in 0..job.rows {
         let top = ((job.first + y) * stride[0]) as isize - pad[0] as isize;
@@ -161,11 +205,11 @@ unsafe fn square<D: Dot, const W: usize, const K: usize, const ST: usize, const 
                 // SAFETY: the row lies in the map, and the block exists.
                 (unsafe { inputs.get(ky).block(block, W) }.cast_const().wrapping_add(part * 8), W)
             } else {
-                (border.as_ptr(), 0)
+                (border.as_ptr().cast(), 0)
             }
         });
         let out = job.out.wrapping_add(block * 16 * job.rows * job.width + y * job.width * W + part * 8);
-        let strip = Strip { job, panel: &panel, weights: &weights, lines, border: border.as_ptr(), out };
+        let strip = Strip { job, panel: &panel, weights: &weights, by_fours, lines, out };
         // SAFETY: the tiles' pixels lie in the row.
         unsafe {
             match D::PIXELS {
@@ -182,8 +226,8 @@ struct Strip<'a, const K: usize, const PAIRS: usize> {
     job: &'a Job,
     panel: &'a Panel,
     weights: &'a [[[i32; 16]; K]; PAIRS],
+    by_fours: bool,
     lines: [(*const u8, usize); K],
-    border: *const u8,
     out: *mut u8,
 }
 
@@ -192,37 +236,67 @@ impl<const K: usize, const PAIRS: usize> Strip<'_, K, PAIRS> {
     #[cfg_attr(not(unoptimised), inline(always))]
     #[cfg_attr(unoptimised, inline(never))]
     unsafe fn tiles<D: Dot, const W: usize, const ST: usize, const P: usize>(&self, d: D) {
-        let mut x = 0;
-        while x < self.job.width {
-            x = x.min(self.job.width - P);
-            // SAFETY: the tile's pixels lie in the row.
-            unsafe { self.tile::<D, W, ST, P>(d, x) };
+        let (job, mut x) = (self.job, 0);
+        let columns = (P - 1) * ST + K;
+        let mut beside = [[[job.border; 16]; COLUMNS]; K];
+        while x < job.width {
+            x = x.min(job.width - P);
+            let left = (x * ST) as isize - job.window.pad[1] as isize;
+            let mut lines = [core::ptr::null(); K];
+            for (line, (p, step)) in lines.iter_mut().zip(self.lines) {
+                *line = p.wrapping_offset(left * step as isize);
+            }
+            // SAFETY: the tile's pixels lie in the row; what is read, under it or in the copy.
+            unsafe {
+                let sums = if D::FOURS && K == 3 && W == 16 && self.by_fours {
+                    self.fours::<D, ST, P>(d, lines, left)
+                } else {
+                    if left < 0 || left as usize + columns > job.input.width {
+                        for (line, row) in lines.iter_mut().zip(&mut beside) {
+                            for (q, codes) in row.as_flattened_mut().chunks_exact_mut(W).enumerate().take(columns) {
+                                let column = left + q as isize;
+                                if column >= 0 && (column as usize) < job.input.width {
+                                    // Of a row of the border, any part is as good.
+                                    let width = (16 / D::PARTS).min(W);
+                                    codes.as_mut_ptr().copy_from_nonoverlapping(line.wrapping_add(q * W), width);
+                                } else {
+                                    codes.fill(job.border);
+                                }
+                            }
+                            *line = row.as_ptr().cast();
+                        }
+                    }
+                    self.tile::<D, W, ST, P>(d, lines)
+                };
+                d.store::<P, W>(&sums, self.panel.multiplier, job.bounds, self.out.add(x * W));
+            }
             x += P;
         }
     }
 
+    /// Sums of a tile, by pairs of rows.
     #[cfg_attr(not(unoptimised), inline(always))]
     #[cfg_attr(unoptimised, inline(never))]
-    unsafe fn tile<D: Dot, const W: usize, const ST: usize, const P: usize>(&self, d: D, x: usize) {
+    unsafe fn tile<D: Dot, const W: usize, const ST: usize, const P: usize>(
+        &self,
+        d: D,
+        lines: [*const u8; K],
+    ) -> [D::Lanes; P] {
         let columns = (P - 1) * ST + K;
-        let left = (x * ST) as isize - self.job.window.pad[1] as isize;
-        let whole = left >= 0 && left as usize + columns <= self.job.input.width;
-        // SAFETY: the caller vouches for the tile; columns outside the map are read from the border.
+        // SAFETY: the caller vouches for the columns under the tile.
         unsafe {
             let mut sums = [d.lanes(self.panel.bias); P];
             // Spelled out: a loop this long would not be unrolled, and its sums not stay in registers.
             macro_rules! columns {
                 ($($q:literal)*) => {$(
                     if $q < columns {
-                        let column = left + $q;
-                        let at = |row: usize| {
-                            let (p, step) = self.lines[row];
-                            let inside = whole || (column >= 0 && (column as usize) < self.job.input.width);
-                            if inside { p.wrapping_offset(column * step as isize) } else { self.border }
-                        };
                         for r in 0..PAIRS {
-                            let upper = at(2 * r);
-                            let pair = if 2 * r + 1 < K { d.rows::<W>(upper, at(2 * r + 1)) } else { d.row::<W>(upper) };
+                            let upper = lines[2 * r].add($q * W);
+                            let pair = if 2 * r + 1 < K {
+                                d.rows::<W>(upper, lines[2 * r + 1].add($q * W))
+                            } else {
+                                d.row::<W>(upper)
+                            };
                             for i in 0..P {
                                 let kx = usize::wrapping_sub($q, i * ST);
                                 if kx < K {
@@ -234,7 +308,42 @@ impl<const K: usize, const PAIRS: usize> Strip<'_, K, PAIRS> {
                 )*};
             }
             columns!(0 1 2 3 4 5 6 7 8 9 10);
-            d.store::<P, W>(&sums, self.panel.multiplier, self.job.bounds, self.out.add(x * W));
+            sums
+        }
+    }
+
+    /// Sums of a tile, by four columns of a row, the first of them `left` of the map; codes beyond it are not read.
+    #[cfg_attr(not(unoptimised), inline(always))]
+    #[cfg_attr(unoptimised, inline(never))]
+    unsafe fn fours<D: Dot, const ST: usize, const P: usize>(
+        &self,
+        d: D,
+        lines: [*const u8; K],
+        left: isize,
+    ) -> [D::Lanes; P] {
+        // A bit for each four channels of the columns that lie in the map.
+        let end = (self.job.input.width as isize - left).clamp(0, 15);
+        let inside = (1u64 << (4 * end)) - 1 & !0 << (4 * (-left).clamp(0, 15));
+        // SAFETY: the caller vouches for the columns in the map.
+        unsafe {
+            let mut sums = [d.lanes(self.panel.bias); P];
+            for (ky, line) in lines.iter().enumerate() {
+                let [first, second] = [2 * ky, 2 * ky + 1].map(|index| self.weights[index / K][index % K].as_ptr());
+                let columns =
+                    |q: usize| d.columns(line.wrapping_add(q * 16), (inside >> (4 * q)) as u16, self.job.border);
+                if ST == 1 && P.is_multiple_of(2) {
+                    for i in (0..P).step_by(2) {
+                        let codes = columns(i);
+                        sums[i] = d.fours(sums[i], codes, first);
+                        sums[i + 1] = d.fours(sums[i + 1], codes, second);
+                    }
+                } else {
+                    for i in 0..P {
+                        sums[i] = d.fours(sums[i], columns(i * ST), first);
+                    }
+                }
+            }
+            sums
         }
     }
 }
@@ -244,10 +353,11 @@ impl<const K: usize, const PAIRS: usize> Strip<'_, K, PAIRS> {
 #[cfg_attr(unoptimised, inline(never))]
 unsafe fn general<D: Dot, const W: usize>(d: D, job: &Job, block: usize, part: usize) {
     let Window { kernel, stride, dilation, pad } = job.window;
-    let panel = Panel::new::<D>(job, block, part);
+    let panel = Panel::new(job, block, part);
     let border = [job.border; 16];
     // SAFETY: the taps exist.
-    let pair = |index: usize| unsafe { panel.pair(2 * index, Some(2 * index + 1).filter(|&tap| tap < panel.taps)) };
+    let pair =
+        |index: usize| unsafe { panel.pair::<D>(2 * index, Some(2 * index + 1).filter(|&tap| tap < panel.taps)) };
     // Those of windows up to 7x7 are made once.
     let mut known = [[0; 16]; 25];
     for (index, weights) in known.iter_mut().enumerate().take(panel.taps.div_ceil(2)) {

@@ -1,8 +1,8 @@
 //! Single codes: tables, sums and products, over pixels of one channel block.
 
 use super::Bounds;
+use super::convert::{SOME, copy};
 use crate::rt::spec::Quant;
-use core::array::from_fn;
 
 /// Consecutive pixels of a channel block.
 #[derive(Clone, Copy)]
@@ -53,34 +53,34 @@ pub(crate) unsafe fn pass(job: &Job) {
     }
 }
 
-/// Both codes to numbers, `f` of these in quanta of the output, stored; the other's pixels are `step` bytes apart.
+/// Both codes to numbers, `f` of these in quanta of the output, stored; `other` is as long as the pixels, or, with a `step` of 0, one of
+/// them.
 #[inline(always)]
 unsafe fn pairs(job: &Job, other: *const u8, step: usize, f: impl Fn(f32, f32) -> f32, quant: Quant) {
     let Job { from, to, pixels, width, input, output, bounds, .. } = *job;
     let number = |code: u8, of: Quant| (i32::from(code) - of.zero) as f32 * of.scale;
-    let code = |a: u8, b: u8| bounds.store(f(number(a, input), number(b, quant)) / output.scale);
+    let count = pixels * width;
+    let [mut a, mut b, mut codes] = [[0u8; SOME]; 3];
     // SAFETY: the caller vouches for the pixels.
     unsafe {
-        // Two pixels of 8 bytes are as one of 16, but for a vector.
-        let (count, bytes, step) = match width {
-            8 if step > 0 => (pixels / 2, 16, 16),
-            _ => (pixels, width, step),
-        };
-        if bytes == 16 {
-            for i in 0..count {
-                let a = from.add(i * 16).cast::<[u8; 16]>().read();
-                let b = other.add(i * step).cast::<[u8; 16]>().read();
-                to.add(i * 16).cast::<[u8; 16]>().write(from_fn(|c| code(a[c], b[c])));
-            }
-        } else {
-            for i in 0..count {
-                let a = from.add(i * 8).cast::<[u8; 8]>().read();
-                let b = other.add(i * step).cast::<[u8; 8]>().read();
-                to.add(i * 8).cast::<[u8; 8]>().write(from_fn(|c| code(a[c], b[c])));
+        if step == 0 {
+            for some in b.chunks_exact_mut(width) {
+                some.as_mut_ptr().copy_from_nonoverlapping(other, width);
             }
         }
-        for i in count * bytes..pixels * width {
-            to.add(i).write(code(from.add(i).read(), other.add(i).read()));
+        let mut i = 0;
+        while i < count {
+            // Copied, so that compilers see what overlaps: nothing.
+            let some = SOME.min(count - i);
+            copy(from.add(i), a.as_mut_ptr(), some);
+            if step > 0 {
+                copy(other.add(i), b.as_mut_ptr(), some);
+            }
+            for c in 0..SOME {
+                codes[c] = bounds.store(f(number(a[c], input), number(b[c], quant)) / output.scale);
+            }
+            copy(codes.as_ptr(), to.add(i), some);
+            i += some;
         }
     }
 }
