@@ -2,11 +2,12 @@
 
 use super::{Compiled, Compiler};
 use crate::emit::c::{COptions, Target, WeightStorage, emit};
-use crate::graph::DType;
+use crate::graph::{DType, Tensor, Type};
 use crate::network::naive::evaluate;
-use crate::network::{Layout, Network};
-use crate::plan::testing::{Random, mobilenet_v1, random_network};
+use crate::network::{Layout, Network, Stage, StageKind};
+use crate::plan::testing::{Random, mobilenet_v1, on_codes, random_network};
 use crate::plan::{Choice, CostModel, Plan, plan, plan_as};
+use crate::quant;
 
 /// What emitted C must pass silently.
 const STRICT: [&str; 5] = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"];
@@ -119,6 +120,49 @@ fn random_networks_compute_what_they_say() {
         let separable = [Choice::Auto, Choice::Always, Choice::Never][seed as usize % 3];
         let cost = CostModel { separable, ..CostModel::default() };
         check(network, &cost, seed as usize, &format!("seed {seed}"), &["-O1"]);
+    }
+}
+
+/// Convolutions, pools, sums, products, tables, weights of 9 bits: by the rules, in each form that this machine runs.
+#[test]
+fn random_networks_on_codes_are_exact() {
+    let compilers = compilers();
+    for seed in 0..6 {
+        let network = on_codes(&random_network(seed), seed);
+        for target in [Target::Auto, Target::X86_64V3, Target::Generic] {
+            let Some(compiler) = compilers.get(seed as usize % compilers.len().max(1)) else { return };
+            let here = cfg!(target_arch = "x86_64");
+            if target == Target::X86_64V3 && !here {
+                continue;
+            }
+            let plan = plan(network.clone(), &target.cost()).unwrap();
+            let files = emit(&plan, &COptions { name: "net".into(), target, ..COptions::default() }).unwrap();
+            let levels: &[&str] = if target == Target::Auto && here { &["avx2", "portable"] } else { &["portable"] };
+            for level in levels {
+                let compiler = compiler.clone().flags(STRICT.iter().chain(&["-O2"]).copied()).isa("net", level);
+                let mut compiled = compiler.build(&files, "net", &plan).unwrap();
+                let (bytes, values) = input(&network, seed);
+                let ty = Type::new(network.input.dtype, network.input.shape.clone());
+                let expected = quant::run(&network, &Tensor::from_f64(&ty, values)).unwrap();
+                let found = compiled.run(&bytes).unwrap();
+                for (port, (found, expected)) in found.iter().zip(&expected).enumerate() {
+                    let what = format!("seed {seed}, {target:?}, {level}, {}, output {port}", compiler.name());
+                    exact(&network, port, found, &expected.to_f64(), &what);
+                }
+            }
+        }
+    }
+}
+
+/// To the bit, but for what a softmax or a norm makes of numbers.
+fn exact(network: &Network, port: usize, found: &[f32], expected: &[f64], what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    let floats = |stage: &Stage| matches!(stage.kind, StageKind::Softmax { .. } | StageKind::LpNormalize { .. });
+    let rounded = !network.outputs[port].finish.is_empty() || network.stages.iter().any(floats);
+    let allowed = if rounded { 1e-5 } else { 0.0 };
+    for (i, (&found, &expected)) in found.iter().zip(expected).enumerate() {
+        let apart = (f64::from(found) - expected).abs();
+        assert!(apart <= allowed, "{what}: element {i} is {found}, not {expected}");
     }
 }
 

@@ -55,7 +55,15 @@ impl Converter {
         self.network.stages.push(Stage { kind, inputs, output, epilogue, origin, note: String::new() });
     }
 
-    fn integer(&mut self, kind: IntegerKind, clamp: Option<[i32; 2]>, inputs: Vec<MapId>, output: MapId) {
+    fn integer(&mut self, mut kind: IntegerKind, clamp: Option<[i32; 2]>, inputs: Vec<MapId>, output: MapId) {
+        if let IntegerKind::Conv { weights, .. }
+        | IntegerKind::Depthwise { weights, .. }
+        | IntegerKind::Pointwise(weights)
+        | IntegerKind::Dense(weights) = &mut kind
+        {
+            let [x, y] = [inputs[0], output].map(|id| self.of(id).quant.map_or(1.0, |quant| quant.scale));
+            weights.multipliers = weights.scales.iter().map(|&scale| x * scale / y).collect();
+        }
         let clamp = clamp.unwrap_or_else(|| self.of(output).quant.map_or([0, 255], Quant::range));
         self.push(StageKind::Integer(Integer { kind, clamp }), inputs, output);
     }
@@ -211,7 +219,7 @@ impl Converter {
         let scales: Arc<[f32]> =
             (0..columns).map(|_| y / x / (40.0 + self.random.within(0, 99) as f32) / taps.sqrt()).collect();
         let bias = (0..columns).map(|_| self.random.within(0, 20_000) as i32 - 10_000).collect();
-        let multipliers = scales.iter().map(|&scale| x * scale / y).collect();
+        let multipliers = scales.clone();
         IntegerWeights { element, codes, zeros, scales, bias, multipliers }
     }
 }
