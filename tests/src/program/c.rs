@@ -2,7 +2,7 @@
 
 use super::board::{self, Board};
 use super::runtime::Library;
-use super::{Io, Program, check};
+use super::{Io, Program, check, isas};
 use mobilenet_compiler::emit::Files;
 pub use mobilenet_compiler::host::installed;
 use mobilenet_compiler::host::wasm;
@@ -37,6 +37,9 @@ pub struct Toolchain {
     pub world: World,
     /// What the models are linked with.
     pub runtime: Option<Library>,
+    /// Models of [`Target::Auto`](mobilenet_compiler::emit::c::Target) take turns with the kernels of the levels that this machine has,
+    /// the first one those of this level, in place of all taking the best. The rest of their kernels falls away when compiled.
+    pub turns: Option<usize>,
 }
 
 /// What surrounds the models in a program.
@@ -68,6 +71,7 @@ impl Toolchain {
             through: Vec::new(),
             world: World::Hosted,
             runtime: None,
+            turns: None,
         }
     }
 
@@ -133,8 +137,8 @@ impl Toolchain {
     /// What the compiler said.
     pub fn build_with_objects(&self, folder: &Path, modules: &[Module]) -> Result<(Program, Vec<PathBuf>), String> {
         let (ours, emitted) = self.write(folder, modules).map_err(|e| format!("{}: {e}", folder.display()))?;
-        let sections = self.sections(modules);
-        let flags: Vec<&str> = STRICT.into_iter().chain(sections.iter().map(String::as_str)).collect();
+        let own = [self.sections(modules), self.levels(modules)].concat();
+        let flags: Vec<&str> = STRICT.into_iter().chain(own.iter().map(String::as_str)).collect();
         let emitted = self.compile(&emitted, &flags, folder)?;
         // Some of it is memcpy, which must not become a call of itself.
         let ours = self.compile(&ours, &["-std=gnu99", "-fno-builtin"], folder)?;
@@ -168,6 +172,15 @@ impl Toolchain {
             format!("-D{}_WEIGHTS_SECTION=__attribute__((section(\".weights\")))", module.prefix.to_uppercase())
         };
         modules.iter().map(section).collect()
+    }
+
+    /// Flags that have the models take turns with the levels.
+    fn levels(&self, modules: &[Module]) -> Vec<String> {
+        let Some(first) = self.turns else { return Vec::new() };
+        let count = isas().len();
+        let level =
+            |(i, module): (usize, &Module)| format!("-D{}_LEVEL={}", module.prefix.to_uppercase(), (first + i) % count);
+        modules.iter().enumerate().map(level).collect()
     }
 
     /// Returns the sources of this crate and those of the models.
