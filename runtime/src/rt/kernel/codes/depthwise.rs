@@ -12,7 +12,7 @@
 use super::Bounds;
 use crate::rt::Window;
 use crate::rt::isa::Dot;
-use crate::rt::kernel::view::{Rows, View};
+use crate::rt::kernel::view::{RowView, Rows, View, inside};
 use core::array::from_fn;
 use core::ops::Range;
 
@@ -44,33 +44,52 @@ pub(crate) const fn panel(taps: usize, extras: usize) -> usize {
 #[inline(always)]
 pub(crate) unsafe fn rows<D: Dot>(d: D, job: &Job) {
     let (wide, _) = job.input.blocks();
+    let mut known = [[None; 5]; KNOWN];
+    for (y, known) in known.iter_mut().enumerate().take(job.rows) {
+        *known = under(job, y);
+    }
     for block in job.blocks.clone() {
         for part in 0..D::PARTS {
             // SAFETY: the block exists.
             unsafe {
                 if block < wide {
-                    width::<D, 16>(d, job, block, part);
+                    width::<D, 16>(d, job, &known, block, part);
                 } else if part == 0 {
-                    width::<D, 8>(d, job, block, part);
+                    width::<D, 8>(d, job, &known, block, part);
                 }
             }
         }
     }
 }
 
+/// Output rows whose input rows are looked up once for all blocks.
+const KNOWN: usize = 8;
+
+/// The input rows under the first five rows of the window, as far as there are any, for a window that is not dilated.
+type Under = [Option<RowView<u8>>; 5];
+
+// One copy for all instruction sets.
+#[inline(never)]
+fn under(job: &Job, y: usize) -> Under {
+    let top = ((job.first + y) * job.window.stride[0]) as isize - job.window.pad[0] as isize;
+    let (first, end) = inside(top, job.window.kernel[0], 1, job.input.height);
+    // SAFETY: `inside` returns rows of the map.
+    from_fn(|ky| (first..end).contains(&ky).then(|| unsafe { job.input.row((top + ky as isize) as usize) }))
+}
+
 /// Picks the tiles.
 #[cfg_attr(not(unoptimised), inline(always))]
 #[cfg_attr(unoptimised, inline(never))]
-unsafe fn width<D: Dot, const W: usize>(d: D, job: &Job, block: usize, part: usize) {
+unsafe fn width<D: Dot, const W: usize>(d: D, job: &Job, rows: &[Under; KNOWN], block: usize, part: usize) {
     let Window { kernel, stride, dilation, .. } = job.window;
     let known = kernel[0] == kernel[1] && dilation == [1, 1] && (1..=2).contains(&stride[1]);
     // SAFETY: as for `rows`.
     unsafe {
         match (kernel[0], stride[1]) {
-            (3, 1) if known => square::<D, W, 3, 1, 2>(d, job, block, part),
-            (3, _) if known => square::<D, W, 3, 2, 2>(d, job, block, part),
-            (5, 1) if known => square::<D, W, 5, 1, 3>(d, job, block, part),
-            (5, _) if known => square::<D, W, 5, 2, 3>(d, job, block, part),
+            (3, 1) if known => square::<D, W, 3, 1, 2>(d, job, rows, block, part),
+            (3, _) if known => square::<D, W, 3, 2, 2>(d, job, rows, block, part),
+            (5, 1) if known => square::<D, W, 5, 1, 3>(d, job, rows, block, part),
+            (5, _) if known => square::<D, W, 5, 2, 3>(d, job, rows, block, part),
             _ => general::<D, W>(d, job, block, part),
         }
     }
@@ -173,6 +192,7 @@ const COLUMNS: usize = 11;
 unsafe fn square<D: Dot, const W: usize, const K: usize, const ST: usize, const PAIRS: usize>(
     d: D,
     job: &Job,
+    rows: &[Under; KNOWN],
     block: usize,
     part: usize,
 ) {
@@ -195,17 +215,15 @@ unsafe fn square<D: Dot, const W: usize, const K: usize, const ST: usize, const 
         }
     }
     let border = [[job.border; 16]; COLUMNS];
-    let Window { stride, pad, .. } = job.window;
+    let mut beside = [[[job.border; 16]; COLUMNS]; K];
     for y in 0..job.rows {
-        let top = ((job.first + y) * stride[0]) as isize - pad[0] as isize;
-        let inputs = Rows::new(job.input, top, K, 1);
+        let inputs = rows.get(y).copied().unwrap_or_else(|| under(job, y));
         // Where each row begins, and bytes from column to column: none where it is border.
         let lines: [(*const u8, usize); K] = from_fn(|ky| {
-            if (inputs.first..inputs.end).contains(&ky) {
+            match inputs[ky] {
                 // SAFETY: the row lies in the map, and the block exists.
-                (unsafe { inputs.get(ky).block(block, W) }.cast_const().wrapping_add(part * 8), W)
-            } else {
-                (border.as_ptr().cast(), 0)
+                Some(row) => (unsafe { row.block(block, W) }.cast_const().wrapping_add(part * 8), W),
+                None => (border.as_ptr().cast(), 0),
             }
         });
         let out = job.out.wrapping_add(block * 16 * job.rows * job.width + y * job.width * W + part * 8);
@@ -213,9 +231,9 @@ unsafe fn square<D: Dot, const W: usize, const K: usize, const ST: usize, const 
         // SAFETY: the tiles' pixels lie in the row.
         unsafe {
             match D::PIXELS {
-                4 if job.width >= 4 => strip.tiles::<D, W, ST, 4>(d),
-                2 if job.width >= 2 => strip.tiles::<D, W, ST, 2>(d),
-                _ => strip.tiles::<D, W, ST, 1>(d),
+                4 if job.width >= 4 => strip.tiles::<D, W, ST, 4>(d, &mut beside),
+                2 if job.width >= 2 => strip.tiles::<D, W, ST, 2>(d, &mut beside),
+                _ => strip.tiles::<D, W, ST, 1>(d, &mut beside),
             }
         }
     }
@@ -232,13 +250,17 @@ struct Strip<'a, const K: usize, const PAIRS: usize> {
 }
 
 impl<const K: usize, const PAIRS: usize> Strip<'_, K, PAIRS> {
-    /// The row in tiles of `P` pixels, which it has; the last one moves left to end with it.
+    /// The row in tiles of `P` pixels, which it has; the last one moves left to end with it. What lies under a tile at the edges goes
+    /// to `beside`.
     #[cfg_attr(not(unoptimised), inline(always))]
     #[cfg_attr(unoptimised, inline(never))]
-    unsafe fn tiles<D: Dot, const W: usize, const ST: usize, const P: usize>(&self, d: D) {
+    unsafe fn tiles<D: Dot, const W: usize, const ST: usize, const P: usize>(
+        &self,
+        d: D,
+        beside: &mut [[[u8; 16]; COLUMNS]; K],
+    ) {
         let (job, mut x) = (self.job, 0);
         let columns = (P - 1) * ST + K;
-        let mut beside = [[[job.border; 16]; COLUMNS]; K];
         while x < job.width {
             x = x.min(job.width - P);
             let left = (x * ST) as isize - job.window.pad[1] as isize;
@@ -252,7 +274,7 @@ impl<const K: usize, const PAIRS: usize> Strip<'_, K, PAIRS> {
                     self.fours::<D, ST, P>(d, lines, left)
                 } else {
                     if left < 0 || left as usize + columns > job.input.width {
-                        for (line, row) in lines.iter_mut().zip(&mut beside) {
+                        for (line, row) in lines.iter_mut().zip(beside.iter_mut()) {
                             for (q, codes) in row.as_flattened_mut().chunks_exact_mut(W).enumerate().take(columns) {
                                 let column = left + q as isize;
                                 if column >= 0 && (column as usize) < job.input.width {
