@@ -133,7 +133,7 @@ impl Panel {
             // SAFETY: as for this function.
             unsafe { words.as_mut_ptr().copy_from_nonoverlapping(pairs.cast(), 16 / D::PARTS) };
             // Loops apart: compilers make vectors of these.
-            if tap % 2 == 0 {
+            if tap.is_multiple_of(2) {
                 for c in 0..16 {
                     weights[c] += i32::from(i16::from_le(words[c]) << 8 >> 8);
                 }
@@ -345,7 +345,7 @@ impl<const K: usize, const PAIRS: usize> Strip<'_, K, PAIRS> {
     ) -> [D::Lanes; P] {
         // A bit for each four channels of the columns that lie in the map.
         let end = (self.job.input.width as isize - left).clamp(0, 15);
-        let inside = (1u64 << (4 * end)) - 1 & !0 << (4 * (-left).clamp(0, 15));
+        let inside = ((1u64 << (4 * end)) - 1) & (!0 << (4 * (-left).clamp(0, 15)));
         // SAFETY: the caller vouches for the columns in the map.
         unsafe {
             let mut sums = [d.lanes(self.panel.bias); P];
