@@ -66,7 +66,7 @@ fn follower(network: &Network, check: &Check, stages: &[usize]) -> Option<usize>
         _ => false,
     };
     // What follows a sum begins anew, with a ring of its own expansion.
-    let alone = !(sum && on_codes) && !check.is_vector(network, last.output);
+    let alone = !(check.is_vector(network, last.output) || sum && on_codes);
     (joins && alone && reader.inputs.first() == Some(&last.output)).then_some(next)
 }
 
