@@ -21,10 +21,13 @@ import numpy as np
 image = np.fromfile(input_path, np.float32).reshape(1, channels, height, width)
 
 
-def onnxruntime():
+def onnxruntime(exact=False):
     import onnxruntime as ort
 
     options = ort.SessionOptions()
+    if exact:
+        # Without VNNI, products of bytes are otherwise added with saturation.
+        options.add_session_config_entry("session.x64quantprecision", "1")
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
@@ -122,6 +125,7 @@ def mnn():
 
 run, read = {
     "onnxruntime": onnxruntime,
+    "onnxruntime_exact": lambda: onnxruntime(exact=True),
     "openvino": openvino,
     "litert": litert,
     "ncnn": ncnn,

@@ -37,6 +37,8 @@ pub struct Site<'a> {
     pub core: usize,
     /// Names of the only peers to run, by substring; all when empty.
     pub only: &'a [String],
+    /// Whether the network computes in 8-bit integers.
+    pub quantised: bool,
 }
 
 impl Site<'_> {
@@ -83,6 +85,10 @@ impl Site<'_> {
 
     /// The forms that peers read instead of ONNX.
     fn convert(&self, python: &Path) {
+        if self.quantised {
+            // These read floats.
+            return;
+        }
         let forms = [
             ("XNNPACK (LiteRT)", "tflite", "tflite"),
             ("ncnn", "ncnn", "ncnn.param"),
@@ -115,6 +121,7 @@ impl Site<'_> {
         let stem = self.folder.join("converted");
         [
             ("onnxruntime", "onnxruntime", self.folder.join("net.onnx")),
+            ("onnxruntime, exact", "onnxruntime_exact", self.folder.join("net.onnx")),
             ("OpenVINO", "openvino", self.folder.join("net.onnx")),
             ("XNNPACK (LiteRT)", "litert", stem.with_extension("tflite")),
             ("ncnn", "ncnn", stem.with_extension("ncnn")),
@@ -122,6 +129,9 @@ impl Site<'_> {
         ]
         .into_iter()
         .filter(|(name, ..)| self.wanted(name))
+        .filter(|(_, key, model)| {
+            (self.quantised || *key != "onnxruntime_exact") && (!self.quantised || model.ends_with("net.onnx"))
+        })
         .map(|(name, key, model)| {
             let output = self.folder.join(format!("{key}.f32"));
             let [h, w, c] = self.network.image;

@@ -8,8 +8,9 @@ use mobilenet_compiler::Options;
 use mobilenet_compiler::emit::c::{COptions, Target};
 use mobilenet_compiler::emit::{self, Provenance};
 use mobilenet_compiler::graph::{self, Tensor};
+use mobilenet_compiler::network::StageKind;
 use mobilenet_compiler::plan::Plan;
-use mobilenet_compiler::{compile_file, onnx, reference};
+use mobilenet_compiler::{compile_file, onnx, quant, recognise, reference};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -59,9 +60,21 @@ pub fn reference(model: &Path, folder: &Path) -> Result<Vec<f32>> {
     if let Ok(saved) = std::fs::read(&saved) {
         return Ok(floats(&saved));
     }
-    let output = reference::run(&graph, &Tensor::f32(shape.clone(), input))?[0].to_f32().to_vec();
+    let input = Tensor::f32(shape.clone(), input);
+    let outputs = match quantum(model)? {
+        Some(_) => quant::run(&recognise(&onnx::Model::read(model)?, &Options::default())?, &input)?,
+        None => reference::run(&graph, &input)?,
+    };
+    let output = outputs[0].to_f32().to_vec();
     std::fs::write(saved, bytes(&output))?;
     Ok(output)
+}
+
+/// What a code of a quantised model's output counts; nothing of a model on numbers.
+pub fn quantum(model: &Path) -> Result<Option<f32>> {
+    let network = recognise(&onnx::Model::read(model)?, &Options::default())?;
+    let last = network.stages.iter().rev().find(|stage| matches!(stage.kind, StageKind::Dequantise));
+    Ok(last.and_then(|stage| network.maps[stage.inputs[0].0 as usize].quant).map(|quant| quant.scale))
 }
 
 /// Compiles the network in `folder` to a shared library that exports `run`.
@@ -152,6 +165,7 @@ fn c(plan: &Plan, folder: &Path, compiler: &str, target: Target) -> Result<PathB
     let isa = std::env::var("MOBILENET_ISA").unwrap_or_default();
     let project = folder.join(format!("c-{compiler}-{}{isa}", target.name()));
     let library = project.join("net.so");
+    let on_codes = plan.links().any(|link| link.codes.is_some());
     let mut files = emit::c::emit(plan, &COptions { name: "net".into(), target, ..COptions::default() })?;
     files.insert(
         "run.c",
@@ -167,7 +181,12 @@ fn c(plan: &Plan, folder: &Path, compiler: &str, target: Target) -> Result<PathB
         Command::new(compiler)
             .args(["-O3", "-shared", "-fPIC", "run.c", "net.c", "net_weights.c", "-o", "net.so"])
             .args((isa == "avx2").then_some("-DNET_LEVEL=1"))
-            .args((target == Target::Generic).then_some(GENERIC).into_iter().flatten())
+            // Rounding to codes does not survive -ffast-math.
+            .args((target == Target::Generic).then_some(GENERIC).into_iter().flatten().take(if on_codes {
+                1
+            } else {
+                2
+            }))
             .current_dir(&project),
     )
     .context("the emitted C")?;

@@ -80,8 +80,17 @@ fn one_model(spec: &models::Spec, arguments: &Arguments, python: Option<&Path>) 
         std::fs::write(&model, &network.onnx)?;
     }
     let expected = ours::reference(&model, &folder)?;
+    let quantum = ours::quantum(&model)?;
     let Arguments { threads, core, .. } = *arguments;
-    let site = Site { network: &network, folder: &folder, python, threads, core, only: &arguments.only };
+    let site = Site {
+        network: &network,
+        folder: &folder,
+        python,
+        threads,
+        core,
+        only: &arguments.only,
+        quantised: quantum.is_some(),
+    };
     let (contenders, mut rows) = site.contenders();
     let mut live = Vec::new();
     for contender in contenders {
@@ -89,6 +98,12 @@ fn one_model(spec: &models::Spec, arguments: &Arguments, python: Option<&Path>) 
         match Live::start(contender, arguments.slice_ms) {
             Ok(mut contender) => {
                 contender.row.error = difference(&contender.output, &expected)?;
+                if let Some(quantum) = quantum {
+                    let largest = expected.iter().fold(0.0f64, |m, &v| m.max(f64::from(v.abs())));
+                    let quanta = contender.row.error * largest / f64::from(quantum);
+                    contender.row.note =
+                        format!("{} quanta off {}", quanta.round(), contender.row.note).trim_end().into();
+                }
                 live.push(contender);
             }
             Err(error) => rows.push(Row::missing(&name, side, &error)),
