@@ -2,7 +2,7 @@
 
 use crate::random::{Act, Axes, Block, Entry, Gate, Head, POINT, Span, Spec};
 use crate::weights::Noise;
-use mobilenet_compiler::graph::{DType, Tensor};
+use mobilenet_compiler::graph::{DType, Tensor, Type};
 use mobilenet_compiler::onnx::author::{Author, Dim, Node, Storage};
 
 /// A network under construction: the ONNX file so far and the value at its end.
@@ -14,6 +14,18 @@ pub struct Draft {
     names: usize,
     value: String,
     shape: [usize; 4],
+    codes: Option<Codes>,
+}
+
+/// How a quantised network is spelled.
+#[derive(Debug)]
+struct Codes {
+    /// Type of the codes of maps.
+    maps: DType,
+    /// Type of the codes of weights.
+    weights: DType,
+    /// The value at the end stands for codes.
+    coded: bool,
 }
 
 /// A value of a network.
@@ -27,7 +39,7 @@ impl Draft {
     /// An empty network whose weights follow from a seed.
     pub fn new(name: &str, opset: i64, seed: u64) -> Self {
         let author = Author::new(name, opset);
-        Self { author, noise: Noise::new(seed), opset, names: 0, value: String::new(), shape: [0; 4] }
+        Self { author, noise: Noise::new(seed), opset, names: 0, value: String::new(), shape: [0; 4], codes: None }
     }
 
     /// Declares the input `x` of `[N, C, H, W]`, in the order of `axes`.
@@ -52,6 +64,82 @@ impl Draft {
         let node = attributes(Node::new(op, inputs, [output.as_str()]).name(format!("{op}_{}", self.names)));
         self.edit(|author| author.node(node));
         self.value = output;
+        if let Some(codes) = &mut self.codes {
+            codes.coded = false;
+        }
+    }
+
+    /// Spells what follows with codes of random types.
+    fn quantised(&mut self) {
+        let pick = |at: usize| [DType::U8, DType::I8, DType::I8][at % 3];
+        let maps = pick(self.noise.bytes(1)[0].into());
+        let weights = pick(self.noise.bytes(1)[0].into());
+        self.codes = Some(Codes { maps, weights, coded: false });
+    }
+
+    /// Puts the value at the end through codes, in a quantised network.
+    fn through_codes(&mut self) {
+        let Some(Codes { maps, coded: false, .. }) = self.codes else { return };
+        let scale = self.noise.vector(1, 0.015, 0.05);
+        let drawn = self.noise.bytes(2);
+        let zero = if drawn[0] < 128 { 0 } else { 64 + drawn[1] / 2 };
+        let [scale, zero] = self.codes_of(maps, &[], scale, vec![zero.into()]);
+        self.node("QuantizeLinear", &[scale.clone(), zero.clone()], |node| node);
+        self.node("DequantizeLinear", &[scale, zero], |node| node);
+        self.coded();
+    }
+
+    fn coded(&mut self) {
+        if let Some(codes) = &mut self.codes {
+            codes.coded = true;
+        }
+    }
+
+    /// A scale and a zero point, which counts from the smallest code.
+    fn codes_of(&mut self, dtype: DType, shape: &[usize], scales: Vec<f32>, zeros: Vec<f64>) -> [String; 2] {
+        let scale = self.constant(shape, scales);
+        [scale, self.integers(dtype, shape, zeros)]
+    }
+
+    /// An initialiser of codes, which count from the smallest.
+    fn integers(&mut self, dtype: DType, shape: &[usize], codes: Vec<f64>) -> String {
+        let lowest = if dtype == DType::I8 { -128.0 } else { 0.0 };
+        self.names += 1;
+        let name = format!("c{}", self.names);
+        let codes = codes.iter().map(|code| code + lowest).collect();
+        let tensor = Tensor::from_f64(&Type::new(dtype, shape.to_vec()), codes);
+        self.edit(|author| author.initializer(&name, &tensor, Storage::Raw));
+        name
+    }
+
+    /// Weights, in a quantised network as codes: signed ones per channel, unsigned ones with a zero point.
+    fn weights(&mut self, shape: &[usize], values: Vec<f32>) -> String {
+        let Some(Codes { weights: dtype, .. }) = self.codes else { return self.constant(shape, values) };
+        let taps = values.len() / shape[0];
+        let ends = |values: &[f32]| values.iter().fold([0.0f32; 2], |[lo, hi], &w| [lo.min(w), hi.max(w)]);
+        let (scales, zero, axis) = match dtype {
+            DType::I8 => {
+                let scale = |row: &[f32]| ends(row).into_iter().fold(1e-3, |most: f32, w| most.max(w.abs())) / 127.0;
+                (values.chunks(taps).map(scale).collect::<Vec<f32>>(), 128.0, vec![shape[0]])
+            }
+            _ => {
+                let [lo, hi] = ends(&values);
+                let scale = (hi - lo).max(1e-3) / 255.0;
+                (vec![scale], f64::from((-lo / scale).round()), vec![])
+            }
+        };
+        let scale = |at: usize| f64::from(scales[if scales.len() == 1 { 0 } else { at / taps }]);
+        let code = |(at, &w): (usize, &f32)| (f64::from(w) / scale(at) + zero).round().clamp(0.0, 255.0);
+        let codes = values.iter().enumerate().map(code).collect();
+        let zeros = vec![zero; scales.len()];
+        let codes = self.integers(dtype, shape, codes);
+        let [scale, zeros] = self.codes_of(dtype, &axis, scales, zeros);
+        self.names += 1;
+        let name = format!("v{}", self.names);
+        let node = Node::new("DequantizeLinear", [codes.as_str(), &scale, &zeros], [name.as_str()]);
+        let node = node.name(format!("DequantizeLinear_{}", self.names)).int("axis", 0);
+        self.edit(|author| author.node(node));
+        name
     }
 
     /// The value at the end.
@@ -94,7 +182,7 @@ impl Draft {
         let [kh, kw] = span.kernel;
         let fan_in = per_group * kh * kw;
         let weights = self.noise.weights(channels * fan_in, fan_in);
-        let mut inputs = vec![self.constant(&[channels, per_group, kh, kw], weights)];
+        let mut inputs = vec![self.weights(&[channels, per_group, kh, kw], weights)];
         if bias {
             let values = self.noise.vector(channels, -0.3, 0.3);
             inputs.push(self.constant(&[channels], values));
@@ -129,6 +217,15 @@ impl Draft {
 
     /// An activation in its spelling.
     pub fn act(&mut self, act: Act) {
+        let clamps = matches!(act, Act::None | Act::Relu | Act::Relu6 | Act::ReluMin);
+        if !clamps {
+            self.through_codes();
+        }
+        self.spell(act);
+        self.through_codes();
+    }
+
+    fn spell(&mut self, act: Act) {
         match act {
             Act::None => {}
             Act::Relu => self.node("Relu", &[], |node| node),
@@ -150,7 +247,7 @@ impl Draft {
             Act::Sigmoid => self.node("Sigmoid", &[], |node| node),
             Act::HardSwish | Act::Swish => {
                 let factor = self.place();
-                self.act(if act == Act::Swish { Act::Sigmoid } else { Act::HardSigmoid });
+                self.spell(if act == Act::Swish { Act::Sigmoid } else { Act::HardSigmoid });
                 self.join("Mul", factor, false);
             }
         }
@@ -161,18 +258,22 @@ impl Draft {
         let second = self.go(first);
         self.node("Concat", &[second.value], |node| node.int("axis", 1));
         self.shape[1] += second.shape[1];
+        self.through_codes();
     }
 
     /// Squeeze and excitation of the map at the end.
     pub fn gate(&mut self, gate: Gate) {
+        self.through_codes();
         let map = self.place();
         self.node("GlobalAveragePool", &[], |node| node);
         self.shape[2..].fill(1);
+        self.through_codes();
         self.conv(gate.squeezed, 1, POINT, true);
         self.act(Act::Relu);
         self.conv(map.shape[1], 1, POINT, true);
         self.act(gate.act);
         self.join("Mul", map, gate.swapped);
+        self.through_codes();
     }
 
     /// The largest or the mean of each window.
@@ -185,13 +286,16 @@ impl Draft {
         });
         let [h, w] = span.output(self.size()).unwrap_or_default();
         self.shape[2..].copy_from_slice(&[h, w]);
+        self.through_codes();
     }
 
     /// `GlobalAveragePool` and `Flatten`.
     pub fn pool(&mut self) {
         self.node("GlobalAveragePool", &[], |node| node);
+        self.through_codes();
         self.node("Flatten", &[], |node| node.int("axis", 1));
         self.shape = [self.shape[0], self.shape[1], 1, 1];
+        self.coded();
     }
 
     /// A dense layer.
@@ -199,9 +303,10 @@ impl Draft {
         let k = self.shape[1];
         let weights = self.noise.weights(classes * k, k);
         let bias = self.noise.vector(classes, -0.3, 0.3);
-        let inputs = [self.constant(&[classes, k], weights), self.constant(&[classes], bias)];
+        let inputs = [self.weights(&[classes, k], weights), self.constant(&[classes], bias)];
         self.node("Gemm", &inputs, |node| node.int("transB", 1));
         self.shape[1] = classes;
+        self.through_codes();
     }
 
     /// Softmax over the classes.
@@ -239,6 +344,9 @@ impl Draft {
 /// A random network as an ONNX model.
 pub fn author(spec: &Spec) -> Author {
     let mut draft = Draft::new("random", spec.opset, spec.weights);
+    if spec.quantised {
+        draft.quantised();
+    }
     enter(&mut draft, spec);
     draft.conv(spec.stem_channels, 1, spec.stem.fitted(spec.size), !spec.stem_norm);
     if spec.stem_norm {
@@ -261,11 +369,19 @@ fn enter(draft: &mut Draft, spec: &Spec) {
     let [h, w] = spec.size;
     let dtype = if spec.entry == Entry::Bytes { DType::U8 } else { DType::F32 };
     draft.input(dtype, [spec.batch, spec.channels, h, w], spec.axes);
-    if spec.entry == Entry::Bytes {
-        draft.node("Cast", &[], |node| node.int("to", 1));
+    match spec.entry {
+        Entry::Bytes if spec.quantised => {
+            let [scale, zero] = draft.codes_of(DType::U8, &[], vec![1.0 / 127.5], vec![128.0]);
+            draft.node("DequantizeLinear", &[scale, zero], |node| node);
+        }
+        Entry::Bytes => draft.node("Cast", &[], |node| node.int("to", 1)),
+        _ => draft.through_codes(),
     }
     if spec.axes == Axes::Nhwc {
         draft.transpose([0, 3, 1, 2]);
+    }
+    if spec.quantised {
+        return draft.coded();
     }
     match spec.entry {
         Entry::Float => {}
@@ -354,6 +470,7 @@ fn inverted(draft: &mut Draft, block: &Block) {
         draft.gate(gate);
     }
     convolved(draft, if residual.is_some() { narrow } else { channels }, 1, POINT);
+    draft.through_codes();
     if let Some(residual) = residual {
         draft.join("Add", input, residual.swapped);
         draft.act(residual.act);

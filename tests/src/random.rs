@@ -200,6 +200,8 @@ pub enum Head {
 pub struct Spec {
     /// Seed of the weights and inputs.
     pub weights: u64,
+    /// Whether every operator stands between a quantisation and its inverse.
+    pub quantised: bool,
     /// Version of the operator set.
     pub opset: i64,
     /// Images per inference.
@@ -240,6 +242,25 @@ pub fn draw(seed: u64) -> Spec {
     network().new_tree(&mut runner).expect("no filter can reject").current()
 }
 
+/// The quantised network of one seed.
+///
+/// # Panics
+/// As [`draw`].
+pub fn draw_quantised(seed: u64) -> Spec {
+    let mut spec = draw(seed);
+    // Scales per channel have been there since operator set 13, and batch norms are gone before a network is quantised.
+    (spec.quantised, spec.opset, spec.stem_norm) = (true, spec.opset.max(13), false);
+    if spec.entry == Entry::Normalised {
+        spec.entry = Entry::Float;
+    }
+    for block in &mut spec.blocks {
+        if let Block::Separable { norm, .. } | Block::Inverted { norm, .. } = block {
+            *norm = false;
+        }
+    }
+    spec
+}
+
 /// Random networks.
 pub fn network() -> impl Strategy<Value = Spec> {
     let input = (1..=3usize, [1..=33usize, 1..=33], channels(), axes(), entry());
@@ -249,6 +270,7 @@ pub fn network() -> impl Strategy<Value = Spec> {
     (any::<u64>(), batch, input, stem, prop::collection::vec(block(), 0..5), (inner, head())).prop_map(
         |(weights, batch, (few, size, many, axes, entry), stem, blocks, (inner, head))| Spec {
             weights,
+            quantised: false,
             opset: [9, 11, 13, 18][(weights >> 32) as usize % 4],
             batch,
             size,

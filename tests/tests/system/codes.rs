@@ -14,9 +14,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub fn trials() -> Vec<Trial> {
-    let mut trials: Vec<Trial> =
-        isas().into_iter().map(|isa| trial(format!("codes::rust_{isa}"), move || agree(&rust()?, Some(isa)))).collect();
-    trials
+    isas().into_iter().map(|isa| trial(format!("codes::rust_{isa}"), move || agree(&rust()?, Some(isa)))).collect()
 }
 
 /// A model with inputs and what must come out.

@@ -1,10 +1,11 @@
-//! Random separable networks through the reference, emitted Rust and emitted C: all must agree.
+//! Random separable networks through the reference, emitted Rust and emitted C: all must agree, those on codes bit for bit.
 //!
 //! `MOBILENET_SEED` sets the first of the seeds, `MOBILENET_SEEDS` how many there are.
 
 use crate::{Stop, scratch, trial};
 use libtest_mimic::Trial;
 use mobilenet_compiler::emit::c::Target;
+use mobilenet_compiler::network::{Stage, StageKind};
 use mobilenet_compiler::plan::{Choice, CostModel};
 use mobilenet_tests::case::Case;
 use mobilenet_tests::compare::within;
@@ -13,7 +14,7 @@ use mobilenet_tests::program::board;
 use mobilenet_tests::program::c::{Toolchain, World};
 use mobilenet_tests::program::rust::{self, Profile};
 use mobilenet_tests::program::{Program, Request, isas};
-use mobilenet_tests::random::{Spec, draw};
+use mobilenet_tests::random::{Head, Spec, draw, draw_quantised};
 use std::sync::LazyLock;
 
 /// Inferences per network.
@@ -28,6 +29,13 @@ pub fn trials() -> Vec<Trial> {
             })
         })
         .collect();
+    for isa in isas() {
+        trials.push(trial(format!("differential::codes_rust_{isa}"), move || {
+            let program = CODES_RUST.as_ref().map_err(|message| failed(message))?;
+            let all = all_of(&CODES)?;
+            compare(all, &run(program, Some(isa), all)?)
+        }));
+    }
     trials.push(trial("differential::rust_release", || agrees(&crate_of_all(Profile::Release)?, None)));
     trials.push(trial("differential::rust_plain_debug", plain));
     trials.push(trial("differential::rust_aarch64", rust_aarch64));
@@ -63,21 +71,49 @@ pub struct Drawn {
 }
 
 pub static ALL: LazyLock<Result<Vec<Drawn>, String>> = LazyLock::new(|| {
-    let number = |name, default| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
-    let (first, count): (u64, u64) = (number("MOBILENET_SEED", 1), number("MOBILENET_SEEDS", 64));
+    let (first, count) = seeds();
     eprintln!("seeds {first} to {}", first + count.saturating_sub(1));
-    (first..first + count).map(compile).collect()
+    (first..first + count).map(|seed| compile(seed, draw(seed))).collect()
 });
+
+/// As many on codes.
+static CODES: LazyLock<Result<Vec<Drawn>, String>> = LazyLock::new(|| {
+    let (first, count) = seeds();
+    (first..first + count).map(|seed| compile(seed, draw_quantised(seed))).collect()
+});
+
+static CODES_RUST: LazyLock<Result<Program, String>> = LazyLock::new(|| {
+    let built = || -> Result<Program, Stop> {
+        let modules = all_of(&CODES)?.iter().map(|drawn| drawn.case.rust()).collect::<Result<Vec<_>, _>>()?;
+        let (folder, target) = (scratch().join("differential-codes"), scratch().join("target"));
+        Ok(rust::build(&folder, &target, &modules, Profile::Debug)?)
+    };
+    built().map_err(Stop::message)
+});
+
+fn all_of(all: &'static LazyLock<Result<Vec<Drawn>, String>>) -> Result<&'static [Drawn], Stop> {
+    all.as_ref().map(|all| &all[..]).map_err(|message| failed(message))
+}
+
+fn seeds() -> (u64, u64) {
+    let number = |name, default| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
+    (number("MOBILENET_SEED", 1), number("MOBILENET_SEEDS", 64))
+}
 
 pub static RUST: LazyLock<Result<Program, String>> =
     LazyLock::new(|| crate_of_all(Profile::Debug).map_err(|stop| stop.message()));
 
-fn compile(seed: u64) -> Result<Drawn, String> {
-    let spec = draw(seed);
+fn compile(seed: u64, spec: Spec) -> Result<Drawn, String> {
     let choice = |n| [Choice::Auto, Choice::Always, Choice::Never][(n % 3) as usize];
     let cost = CostModel { stream: choice(seed), separable: choice(seed / 3), ..CostModel::default() };
     let said = |e: mobilenet_compiler::Error| format!("seed {seed}: {e}\n{spec:?}");
     let case = Case::authored(&format!("net{seed}"), &draft::author(&spec), &cost).map_err(said)?;
+    let float = |stage: &Stage| {
+        stage.kind.name() == "Stem" || matches!(stage.kind, StageKind::Pointwise(_) | StageKind::Dense(_))
+    };
+    if spec.quantised && case.plan.network.stages.iter().any(float) {
+        return Err(format!("seed {seed} runs in float\n{spec:?}\n{}", case.plan.network));
+    }
     let inputs: Vec<_> = (0..INPUTS).map(|i| draft::input(&spec, seed * INPUTS + i)).collect();
     let expected = inputs.iter().map(|input| case.reference(input)).collect::<Result<_, _>>().map_err(said)?;
     Ok(Drawn { seed, case, inputs, expected, spec })
@@ -148,11 +184,22 @@ fn run(program: &Program, isa: Option<&str>, networks: &[Drawn]) -> Result<Vec<V
     Ok(program.run(&requests, isa)?)
 }
 
+fn same(expected: &[f64], found: &[f64]) -> Result<(), String> {
+    let differs = expected.iter().zip(found).position(|(a, b)| a != b);
+    match (expected.len() == found.len(), differs) {
+        (true, None) => Ok(()),
+        (true, Some(at)) => Err(format!("element {at} is {}, not {}", found[at], expected[at])),
+        (false, _) => Err(format!("{} elements, not {}", found.len(), expected.len())),
+    }
+}
+
 fn compare(networks: &[Drawn], outputs: &[Vec<Vec<f64>>]) -> Result<(), Stop> {
     let mut wrong = Vec::new();
     for (drawn, found) in networks.iter().zip(outputs) {
         for (expected, found) in drawn.expected.iter().zip(found) {
-            if let Err(message) = within(expected, found) {
+            let exact = drawn.spec.quantised && !matches!(drawn.spec.head, Head::Dense { softmax: true, .. });
+            let agrees = if exact { same(expected, found) } else { within(expected, found) };
+            if let Err(message) = agrees {
                 wrong.push(format!("seed {}: {message}\n{:?}\n{}", drawn.seed, drawn.spec, drawn.case.plan));
             }
         }

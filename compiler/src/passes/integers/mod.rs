@@ -153,11 +153,8 @@ impl Place {
     /// be codes.
     fn peel(&mut self, sweep: &Sweep, mut x: ValueId) -> ValueId {
         let mut bounds = Vec::new();
-        while let Some(Node { op: Op::Unary(Unary::Act(Activation::Clamp { lo, hi })), inputs, origin, .. }) =
-            sweep.producer(x)
-            && let Some(&Some(inner)) = inputs.first()
-        {
-            bounds.push([*lo, *hi].map(|bound| rules::quantize(bound, self.to) as i32));
+        while let Some((inner, clamp, origin)) = clamped(sweep, x) {
+            bounds.push(clamp.map(|bound| rules::quantize(bound, self.to) as i32));
             self.node.origin = join(origin, &self.node.origin);
             x = inner;
         }
@@ -176,6 +173,25 @@ impl Place {
         sweep.emit(Node { op: Op::Integer(Box::new(integer)), inputs, ..self.node.clone() });
         Some(())
     }
+}
+
+/// The value that a clamp, a minimum or a maximum bounds, and its bounds.
+fn clamped<'a>(sweep: &'a Sweep, x: ValueId) -> Option<(ValueId, [f32; 2], &'a [String])> {
+    let Node { op, inputs, origin, .. } = sweep.producer(x)?;
+    let (inner, bounds) = match (op, &inputs[..]) {
+        (&Op::Unary(Unary::Act(Activation::Clamp { lo, hi })), &[Some(inner)]) => (inner, [lo, hi]),
+        (Op::Binary(of @ (Binary::Min | Binary::Max)), &[Some(a), Some(b)]) => {
+            let bound = |id| match sweep.constant(Some(id))?.to_f32()[..] {
+                [bound] => Some(bound),
+                _ => None,
+            };
+            let (inner, bound) = bound(b).map(|bound| (a, bound)).or_else(|| bound(a).map(|bound| (b, bound)))?;
+            let least = *of == Binary::Max;
+            (inner, if least { [bound, f32::INFINITY] } else { [f32::NEG_INFINITY, bound] })
+        }
+        _ => return None,
+    };
+    Some((inner, bounds, origin))
 }
 
 fn requantised(sweep: &mut Sweep, node: &Node, codes: Codes, to: Quant) -> Option<()> {
