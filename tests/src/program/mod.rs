@@ -153,3 +153,19 @@ pub fn isas() -> Vec<&'static str> {
     isas.push("neon");
     isas
 }
+
+/// The same for networks on codes, which know more instruction sets.
+pub fn isas_of_codes() -> Vec<&'static str> {
+    #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut))]
+    let mut isas = isas();
+    #[cfg(target_arch = "x86_64")]
+    {
+        if std::arch::is_x86_feature_detected!("avxvnni") {
+            isas.push("avxvnni");
+        }
+        if std::arch::is_x86_feature_detected!("avx512vnni") {
+            isas.push("avx512vnni");
+        }
+    }
+    isas
+}

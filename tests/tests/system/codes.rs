@@ -7,14 +7,15 @@ use mobilenet_compiler::network::StageKind;
 use mobilenet_tests::case::Case;
 use mobilenet_tests::given::{Fate, family};
 use mobilenet_tests::program::rust::{self, Profile};
-use mobilenet_tests::program::{Program, Request, isas};
+use mobilenet_tests::program::{Program, Request, isas_of_codes};
 use mobilenet_tests::shared::models;
 use mobilenet_tests::weights::Noise;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub fn trials() -> Vec<Trial> {
-    isas().into_iter().map(|isa| trial(format!("codes::rust_{isa}"), move || agree(&rust()?, Some(isa)))).collect()
+    let lane = |isa| trial(format!("codes::rust_{isa}"), move || agree(&rust()?, Some(isa)));
+    isas_of_codes().into_iter().map(lane).collect()
 }
 
 /// A model with inputs and what must come out.

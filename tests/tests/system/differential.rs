@@ -13,7 +13,7 @@ use mobilenet_tests::draft;
 use mobilenet_tests::program::board;
 use mobilenet_tests::program::c::{Toolchain, World};
 use mobilenet_tests::program::rust::{self, Profile};
-use mobilenet_tests::program::{Program, Request, isas};
+use mobilenet_tests::program::{Program, Request, isas, isas_of_codes};
 use mobilenet_tests::random::{Head, Spec, draw, draw_quantised};
 use std::sync::LazyLock;
 
@@ -29,7 +29,7 @@ pub fn trials() -> Vec<Trial> {
             })
         })
         .collect();
-    for isa in isas() {
+    for isa in isas_of_codes() {
         trials.push(trial(format!("differential::codes_rust_{isa}"), move || {
             let program = CODES_RUST.as_ref().map_err(|message| failed(message))?;
             let all = all_of(&CODES)?;
@@ -43,8 +43,12 @@ pub fn trials() -> Vec<Trial> {
         for target in [Target::Auto, Target::Generic] {
             let name = format!("differential::c_{}_{compiler}", target.name());
             let turns = (target == Target::Auto).then_some(turn);
-            trials.push(trial(name, move || by(&Toolchain { turns, ..Toolchain::host(compiler) }, target)));
+            trials.push(trial(name, move || by(&Toolchain { turns, ..Toolchain::host(compiler) }, target, &ALL)));
         }
+    }
+    for (name, compiler, target) in [("gcc", "gcc", Target::Auto), ("clang", "clang", Target::Generic)] {
+        let name = format!("differential::codes_c_{name}");
+        trials.push(trial(name, move || by(&Toolchain::host(compiler), target, &CODES)));
     }
     let small = |board| Toolchain { level: "s", ..Toolchain::board(board) };
     let linux = Toolchain::linux;
@@ -55,7 +59,11 @@ pub fn trials() -> Vec<Trial> {
         (Target::CortexM55, small(board::M55)),
         (Target::Wasm32, Toolchain::wasm(true)),
     ] {
-        trials.push(trial(format!("differential::c_{}", target.name()), move || by(&toolchain, target)));
+        if !matches!(target, Target::Riscv64 | Target::Wasm32) {
+            let codes = toolchain.clone();
+            trials.push(trial(format!("differential::codes_c_{}", target.name()), move || by(&codes, target, &CODES)));
+        }
+        trials.push(trial(format!("differential::c_{}", target.name()), move || by(&toolchain, target, &ALL)));
     }
     trials
 }
@@ -70,14 +78,17 @@ pub struct Drawn {
     expected: Vec<Vec<f64>>,
 }
 
-pub static ALL: LazyLock<Result<Vec<Drawn>, String>> = LazyLock::new(|| {
+/// Networks that are compiled when they are first asked for.
+type Networks = LazyLock<Result<Vec<Drawn>, String>>;
+
+pub static ALL: Networks = LazyLock::new(|| {
     let (first, count) = seeds();
     eprintln!("seeds {first} to {}", first + count.saturating_sub(1));
     (first..first + count).map(|seed| compile(seed, draw(seed))).collect()
 });
 
 /// As many on codes.
-static CODES: LazyLock<Result<Vec<Drawn>, String>> = LazyLock::new(|| {
+static CODES: Networks = LazyLock::new(|| {
     let (first, count) = seeds();
     (first..first + count).map(|seed| compile(seed, draw_quantised(seed))).collect()
 });
@@ -91,7 +102,7 @@ static CODES_RUST: LazyLock<Result<Program, String>> = LazyLock::new(|| {
     built().map_err(Stop::message)
 });
 
-fn all_of(all: &'static LazyLock<Result<Vec<Drawn>, String>>) -> Result<&'static [Drawn], Stop> {
+fn all_of(all: &'static Networks) -> Result<&'static [Drawn], Stop> {
     all.as_ref().map(|all| &all[..]).map_err(|message| failed(message))
 }
 
@@ -153,13 +164,14 @@ fn modules<T>(emit: impl Fn(&Case) -> Result<T, mobilenet_compiler::Error>) -> R
 }
 
 /// Few networks at a time, as a board has not room for all.
-fn by(toolchain: &Toolchain, target: Target) -> Result<(), Stop> {
+fn by(toolchain: &Toolchain, target: Target, all: &'static Networks) -> Result<(), Stop> {
     toolchain.present().map_err(Stop::Absent)?;
-    let all = ALL.as_ref().map_err(|message| failed(message))?;
+    let all = all_of(all)?;
     let at_once = if matches!(toolchain.world, World::Board(_)) { 16 } else { all.len() };
     for drawn in all.chunks(at_once.max(1)) {
         let modules = drawn.iter().map(|drawn| drawn.case.c_for(target)).collect::<Result<Vec<_>, _>>()?;
-        let folder = format!("differential-{}-{}", target.name(), toolchain.compiler);
+        let kind = if drawn[0].spec.quantised { "codes-" } else { "" };
+        let folder = format!("differential-{kind}{}-{}", target.name(), toolchain.compiler);
         let program = toolchain.build(&scratch().join(folder), &modules)?;
         compare(drawn, &run(&program, None, drawn)?)?;
     }

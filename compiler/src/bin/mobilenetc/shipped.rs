@@ -56,7 +56,12 @@ pub fn verify(
     let mut table = Table::new(&["target", "built and run by", ">max abs", ">max relative", ">top-1 agrees"]);
     let (mut left_out, mut rows, mut agrees) = (Vec::new(), Vec::new(), true);
     for lane in lanes {
-        let (tool, found) = match lane.run(args, plan, &bytes) {
+        // As `build` plans for the target.
+        let shipped = match lane.via {
+            Via::C => &session.plan_by(&lane.target.cost())?,
+            Via::Rust => plan,
+        };
+        let (tool, found) = match lane.run(args, shipped, &bytes) {
             Ok(answers) => answers,
             Err(Absent::LeftOut(reason)) if asked == Asked::All => {
                 left_out.push((lane.name(), reason));
