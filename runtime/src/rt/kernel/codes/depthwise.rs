@@ -82,14 +82,13 @@ fn under(job: &Job, y: usize) -> Under {
 #[cfg_attr(unoptimised, inline(never))]
 unsafe fn width<D: Dot, const W: usize>(d: D, job: &Job, rows: &[Under; KNOWN], block: usize, part: usize) {
     let Window { kernel, stride, dilation, .. } = job.window;
-    let known = kernel[0] == kernel[1] && dilation == [1, 1] && (1..=2).contains(&stride[1]);
+    // Tiles take long to compile: there are those of rows as wide, and of the family's usual window.
+    let known = kernel[0] == kernel[1] && dilation == [1, 1] && (1..=2).contains(&stride[1]) && job.width >= D::PIXELS;
     // SAFETY: as for `rows`.
     unsafe {
         match (kernel[0], stride[1]) {
             (3, 1) if known => square::<D, W, 3, 1, 2>(d, job, rows, block, part),
             (3, _) if known => square::<D, W, 3, 2, 2>(d, job, rows, block, part),
-            (5, 1) if known => square::<D, W, 5, 1, 3>(d, job, rows, block, part),
-            (5, _) if known => square::<D, W, 5, 2, 3>(d, job, rows, block, part),
             _ => general::<D, W>(d, job, block, part),
         }
     }
@@ -228,12 +227,11 @@ unsafe fn square<D: Dot, const W: usize, const K: usize, const ST: usize, const 
         });
         let out = job.out.wrapping_add(block * 16 * job.rows * job.width + y * job.width * W + part * 8);
         let strip = Strip { job, panel: &panel, weights: &weights, by_fours, lines, out };
-        // SAFETY: the tiles' pixels lie in the row.
+        // SAFETY: the tiles' pixels lie in the row, which has as many.
         unsafe {
             match D::PIXELS {
-                4 if job.width >= 4 => strip.tiles::<D, W, ST, 4>(d, &mut beside),
-                2 if job.width >= 2 => strip.tiles::<D, W, ST, 2>(d, &mut beside),
-                _ => strip.tiles::<D, W, ST, 1>(d, &mut beside),
+                4 => strip.tiles::<D, W, ST, 4>(d, &mut beside),
+                _ => strip.tiles::<D, W, ST, 2>(d, &mut beside),
             }
         }
     }
