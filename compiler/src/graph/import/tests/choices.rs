@@ -24,7 +24,8 @@ fn choice(relation: [&str; 3], branches: [&str; 2]) -> Author {
 fn choices_by_a_comparison_are_activations() {
     let relu = |x: f32| x.max(0.0);
     let leaky = |x: f32| if x > 0.0 { x } else { 0.125 * x };
-    let cases: [([&str; 3], [&str; 2], &dyn Fn(f32) -> f32); 7] = [
+    type Case<'a> = ([&'a str; 3], [&'a str; 2], &'a dyn Fn(f32) -> f32);
+    let cases: [Case; 7] = [
         (["Greater", "x", "zero"], ["x", "zero"], &relu),
         (["GreaterOrEqual", "x", "zero"], ["x", "none"], &relu),
         (["Less", "x", "zero"], ["none", "x"], &relu),
