@@ -33,11 +33,12 @@ def onnxruntime(exact=False):
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    # A shape that the file declares may hold names.
-    first = session.run([session.get_outputs()[0].name], {session.get_inputs()[0].name: image})[0]
+    # The input is in the model's own order; a shape that the file declares may hold names.
+    own = image.reshape([size if isinstance(size, int) else 1 for size in session.get_inputs()[0].shape])
+    first = session.run([session.get_outputs()[0].name], {session.get_inputs()[0].name: own})[0]
     result = ort.OrtValue.ortvalue_from_numpy(np.zeros(first.shape, np.float32))
     binding = session.io_binding()
-    binding.bind_ortvalue_input(session.get_inputs()[0].name, ort.OrtValue.ortvalue_from_numpy(image))
+    binding.bind_ortvalue_input(session.get_inputs()[0].name, ort.OrtValue.ortvalue_from_numpy(own))
     binding.bind_ortvalue_output(session.get_outputs()[0].name, result)
     return lambda: session.run_with_iobinding(binding), lambda: result.numpy()
 
@@ -46,8 +47,10 @@ def openvino():
     import openvino as ov
 
     core = ov.Core()
+    network = core.read_model(model)
+    own = [size.get_length() if size.is_static else 1 for size in network.input(0).partial_shape]
     compiled = core.compile_model(
-        core.read_model(model),
+        network,
         "CPU",
         {
             "INFERENCE_NUM_THREADS": threads,
@@ -58,7 +61,7 @@ def openvino():
         },
     )
     request = compiled.create_infer_request()
-    tensor = ov.Tensor(image)
+    tensor = ov.Tensor(image.reshape(own))
     request.set_input_tensor(tensor)
 
     def run(tensor=tensor):

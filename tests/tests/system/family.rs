@@ -134,9 +134,9 @@ fn refused() -> Result<(), Stop> {
         };
         let causes: Vec<Option<&str>> = error.causes().iter().map(|cause| cause.problem.op.as_deref()).collect();
         let named = error.problems.iter().all(|problem| problem.node.is_some() && problem.op.is_some());
-        let Fate::Refused(end) = given.fate else { continue };
+        let Fate::Refused(ops) = given.fate else { continue };
         // The first place of it may have another hint than the rest: where to end the network instead.
-        let expected = !causes.is_empty() && causes.iter().all(|cause| cause.is_some_and(|op| op.ends_with(end)));
+        let expected = !causes.is_empty() && causes.iter().all(|cause| cause.is_some_and(|op| ops.contains(&op)));
         if !named || !expected {
             return Err(Stop::Failed(format!("{}: {error}", given.name)));
         }
