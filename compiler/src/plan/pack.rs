@@ -24,7 +24,7 @@ pub(super) enum Section<'a> {
 
 impl<'a> Section<'a> {
     /// Filters of so many taps each, of a kernel in so many channels where these are the product of both.
-    /// Nothing of codes, which no link reads.
+    /// Nothing of codes, which are packed before any plan is drawn.
     pub fn filters(filters: &Filters<'a>, kernel: [usize; 2], taps: usize, layout: Layout) -> Option<Self> {
         let Values::Floats { weights, bias } = filters.values else { return None };
         Some(match (filters.over, kernel[0] * kernel[1]) {
