@@ -1,7 +1,8 @@
 //! What can't be compiled, said so that the model's author knows why and what to do.
 
 use crate::diagnostic::Problem;
-use crate::graph::{Graph, Node, Op, Unary, ValueId};
+use crate::graph::{Binary, Graph, Node, Op, Unary, ValueId};
+use crate::passes::numbers::per_channel;
 
 /// Who computes and who reads each value of a graph.
 pub(super) struct Links {
@@ -107,11 +108,19 @@ pub(super) fn operator(graph: &Graph, links: &Links, node: &Node) -> Problem {
 fn affine_hint(graph: &Graph, links: &Links, node: &Node) -> &'static str {
     let reader = links.readers(node.output).first.and_then(|at| graph.nodes.get(at));
     match reader.map(|reader| &reader.op) {
-        Some(Op::Conv(conv)) if conv.window.pads != [0; 4] => {
+        Some(Op::Conv(conv)) if conv.window.pads != [0; 4] && is_per_channel(graph, node) => {
             "the convolution that reads it pads its result; only a border of zeros, or that of the image itself, can be kept"
         }
         _ => "have it exported as part of the convolution beside it, or end the model in front of it",
     }
+}
+
+/// Whether a node scales or offsets its data by one number per channel.
+fn is_per_channel(graph: &Graph, node: &Node) -> bool {
+    let arithmetic = matches!(node.op, Op::Binary(Binary::Add | Binary::Sub | Binary::Mul | Binary::Div));
+    let constant = node.inputs.iter().flatten().find_map(|&id| graph[id].constant.as_ref());
+    let fits = |constant| per_channel(constant, &graph[node.output].ty.shape, 1).is_some();
+    matches!(node.op, Op::BatchNorm { .. }) || (arithmetic && constant.is_some_and(fits))
 }
 
 /// Who reads a node's result, in words.

@@ -86,3 +86,22 @@ fn batch_norm(sweep: &Sweep, node: &Node, epsilon: f64, channels: usize) -> Opti
     let shift = beta.iter().zip(&mean).zip(&scale).map(|((b, m), s)| b - m * s).collect();
     Some(Affine { scale, shift })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Builder, ops, rewritten};
+    use crate::graph::{DType, Op};
+
+    /// Batch norm goes along axis 1, even where as many images or rows as channels are averaged around.
+    #[test]
+    fn batch_norm_of_a_square_goes_along_channels() {
+        for (shape, axes) in [(&[3, 3][..], vec![1]), (&[3, 3, 3, 3], vec![1, 2]), (&[1, 3, 3, 3], vec![1, 3])] {
+            let mut b = Builder::new(1, DType::F32, shape);
+            let x = b.clamp(b.input(), -1.0, 1.0);
+            let x = b.batch_norm(x);
+            let x = b.node(Op::ReduceMean { axes, keep_dims: true }, &[x]);
+            let graph = b.finish(x);
+            assert!(ops(&rewritten(&graph)).contains(&"BatchNorm"));
+        }
+    }
+}

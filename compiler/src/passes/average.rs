@@ -45,6 +45,7 @@ fn commutes(sweep: &Sweep, node: &Node, x: ValueId) -> bool {
     }
     let scalar = || match inner.op {
         Op::Binary(_) => inner.inputs.iter().any(|&id| sweep.constant(id).is_some_and(|k| uniform(k).is_some())),
+        Op::BatchNorm { .. } => false,
         _ => true,
     };
     let along = |axis: usize| Affine::of(sweep, inner, axis).is_some();

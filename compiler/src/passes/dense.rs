@@ -2,7 +2,7 @@
 
 use super::numbers::{f32s, from_f64, per_channel, permuted};
 use super::sweep::Sweep;
-use crate::graph::{Activation, DType, Data, Node, Op, Tensor, Type, ValueId};
+use crate::graph::{Activation, Conv, DType, Data, Node, Op, Tensor, Type, ValueId, Window};
 
 pub(super) fn rewrite(sweep: &mut Sweep, node: Node) {
     let rewritten = match &node.op {
@@ -77,6 +77,10 @@ fn mat_mul(sweep: &mut Sweep, node: &Node) -> Option<()> {
     let batch = match shape {
         [_] => 1,
         [batch, between @ .., _] if between.iter().all(|&n| n == 1) => *batch,
+        &[n, height, width, channels] => {
+            return on_a_map(sweep, node, x, weights.clone(), [n, height, width, channels]);
+        }
+        &[n, pixels, channels] => return on_a_map(sweep, node, x, weights.clone(), [n, 1, pixels, channels]),
         _ => return None,
     };
     let weights = permuted(weights, &[1, 0]);
@@ -84,6 +88,29 @@ fn mat_mul(sweep: &mut Sweep, node: &Node) -> Option<()> {
     sweep.note(node, "a product by a constant matrix is a fully connected layer");
     let w = sweep.add_constant(w, weights);
     between_views(sweep, node, canonical(Activation::NONE), vec![Some(x), Some(w)], flat, vec![batch, outputs]);
+    Some(())
+}
+
+/// A product of every pixel's channels, `[N, H, W, C]`, is a 1x1 convolution between transposes.
+fn on_a_map(sweep: &mut Sweep, node: &Node, x: ValueId, weights: Tensor, shape: [usize; 4]) -> Option<()> {
+    let ([n, height, width, channels], &[inputs, outputs]) = (shape, &weights.shape[..]) else { return None };
+    if inputs != channels || shape.contains(&0) || sweep.ty(x).dtype != DType::F32 {
+        return None;
+    }
+    let weights = permuted(&weights, &[1, 0]).reshaped([outputs, inputs, 1, 1])?;
+    sweep.note(node, "a product of every pixel by a constant matrix is a 1x1 convolution");
+    let w = sweep.add_constant(node.output, weights);
+    let mut emit = |op: Op, inputs: Vec<Option<ValueId>>, shape: [usize; 4]| {
+        let output = sweep.add_value(node.output, Type { dtype: DType::F32, shape: shape.to_vec() });
+        sweep.emit(Node { op, inputs, output, origin: node.origin.clone() });
+        output
+    };
+    let conv = Conv { window: Window::ONE, group: 1, activation: Activation::NONE, pad_values: vec![] };
+    let image = emit(Op::Reshape, vec![Some(x)], shape);
+    let planes = emit(Op::Transpose { perm: vec![0, 3, 1, 2] }, vec![Some(image)], [n, channels, height, width]);
+    let product = emit(Op::Conv(conv), vec![Some(planes), Some(w)], [n, outputs, height, width]);
+    let pixels = emit(Op::Transpose { perm: vec![0, 2, 3, 1] }, vec![Some(product)], [n, height, width, outputs]);
+    sweep.emit(Node { op: Op::Reshape, inputs: vec![Some(pixels)], output: node.output, origin: node.origin.clone() });
     Some(())
 }
 

@@ -10,6 +10,7 @@ mod affine;
 mod affine_after;
 mod affine_before;
 mod average;
+mod border;
 mod channels;
 mod clamp;
 mod colours;
@@ -68,7 +69,7 @@ impl fmt::Display for Applied {
     }
 }
 
-const LIST: [Pass; 28] = [
+const LIST: [Pass; 29] = [
     Pass {
         name: "fold-constants",
         rationale: "a node whose value is known, or whose value nobody reads, need not run",
@@ -174,6 +175,11 @@ const LIST: [Pass; 28] = [
         name: "fuse-activations",
         rationale: "an activation is applied by the operator that computes its argument, before the result is stored",
         rewrite: activation::rewrite,
+    },
+    Pass {
+        name: "move-paddings",
+        rationale: "a border of another value is one of zeros around a shifted map; activations move in front of it, pools take it over",
+        rewrite: border::rewrite,
     },
     Pass {
         name: "fold-pads",

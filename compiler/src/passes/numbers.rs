@@ -31,7 +31,7 @@ pub(super) fn uniform(tensor: &Tensor) -> Option<f64> {
 }
 
 /// The values per index of `axis` of a constant that broadcasts to `shape` and varies along `axis` only.
-pub(super) fn per_channel(tensor: &Tensor, shape: &[usize], axis: usize) -> Option<Vec<f64>> {
+pub(crate) fn per_channel(tensor: &Tensor, shape: &[usize], axis: usize) -> Option<Vec<f64>> {
     let channels = *shape.get(axis)?;
     if tensor.shape.len() > shape.len() {
         return None;

@@ -38,25 +38,44 @@ fn spelled(sweep: &Sweep, node: &Node) -> Option<(ValueId, Tensor, Vec<String>)>
     let subtracts = node.op == Op::Binary(Binary::Sub);
     let orders: &[(ValueId, ValueId)] = if subtracts { &[(a, b)] } else { &[(a, b), (b, a)] };
     orders.iter().find_map(|&(plain, scaled)| {
-        let product = sweep.producer(scaled)?;
-        let (Op::Binary(Binary::Mul), &[Some(p), Some(q)]) = (&product.op, &product.inputs[..]) else { return None };
-        let (slopes, g) = match (sweep.constant(Some(p)), sweep.constant(Some(q))) {
-            (Some(slopes), None) => (slopes, q),
-            (None, Some(slopes)) => (slopes, p),
-            _ => return None,
-        };
+        let (slopes, factor, g, origin) = product(sweep, scaled)?;
         let factors = slopes.as_f32().filter(|_| slopes.dtype == DType::F32)?;
         let source = sweep.producer(plain)?.inputs.first().copied()??;
-        let mut walk = Walk { sweep, source, left: 2 * MAX_NODES, origin: product.origin.clone() };
+        let mut walk = Walk { sweep, source, left: 2 * MAX_NODES, origin };
         let (f, g) = (walk.value(plain)?.hinge()?, walk.value(g)?.hinge()?);
         let sign = if subtracts { -1.0 } else { 1.0 };
         if f[1] != 1.0 || g[1] != 0.0 || sweep.ty(source) != sweep.ty(node.output) {
             return None;
         }
-        let below: Vec<f32> = factors.iter().map(|&k| (f[0] + sign * f64::from(k) * g[0]) as f32).collect();
+        let below: Vec<f32> = factors.iter().map(|&k| (f[0] + sign * factor * f64::from(k) * g[0]) as f32).collect();
         let tensor = Tensor { data: Data::F32(below.into()), ..slopes.clone() };
         Some((source, tensor, walk.origin))
     })
+}
+
+/// The slopes that a value is multiplied by, a factor of all, what is multiplied, and the names of the products.
+fn product<'s>(sweep: &'s Sweep, mut at: ValueId) -> Option<(&'s Tensor, f64, ValueId, Vec<String>)> {
+    let (mut slopes, mut factor, mut origin) = (None, 1.0, Vec::new());
+    while let Some(Node { op: Op::Binary(op @ (Binary::Mul | Binary::Div)), inputs, origin: names, .. }) =
+        sweep.producer(at)
+    {
+        let &[Some(p), Some(q)] = &inputs[..] else { return None };
+        let (constant, x) = match (op, sweep.constant(Some(p)), sweep.constant(Some(q))) {
+            (_, None, Some(constant)) => (constant, p),
+            (Binary::Mul, Some(constant), None) => (constant, q),
+            _ => break,
+        };
+        match (op, uniform(constant)) {
+            (Binary::Div, Some(k)) => factor /= k,
+            (Binary::Div, None) => break,
+            (_, Some(k)) if slopes.is_some() || constant.len() == 1 => factor *= k,
+            _ if slopes.is_some() => return None,
+            _ => slopes = Some(constant),
+        }
+        origin = join(names, &origin);
+        at = x;
+    }
+    Some((slopes?, factor, at, origin))
 }
 
 #[cfg(test)]
@@ -72,6 +91,27 @@ mod tests {
         let y = b.node(Op::PRelu, &[x, slope]);
         let graph = b.finish(y);
         assert_eq!(ops(&fires(&graph, "recognise-prelu")), ["Softmax", "LeakyRelu"]);
+    }
+
+    /// `relu(x) + slope * (x - |x|) * 0.5`, as Keras and Caffe write it.
+    #[test]
+    fn slopes_of_a_difference_by_the_absolute_value() {
+        for halved_last in [false, true] {
+            let mut b = Builder::new(1, DType::F32, &[1, 3, 4, 4]);
+            let x = b.input();
+            let positive = b.clamp(x, 0.0, f32::INFINITY);
+            let negative = b.node(Op::Unary(Unary::Neg), &[x]);
+            let absolute = b.node(Op::Binary(Binary::Max), &[x, negative]);
+            let twice = b.node(Op::Binary(Binary::Sub), &[x, absolute]);
+            let slope = b.constant(&[3, 1, 1], &[0.25, -0.5, 0.0]);
+            let half = b.scalar(0.5);
+            let [first, second] = if halved_last { [slope, half] } else { [half, slope] };
+            let y = b.node(Op::Binary(Binary::Mul), &[first, twice]);
+            let y = b.node(Op::Binary(Binary::Mul), &[y, second]);
+            let y = b.node(Op::Binary(Binary::Add), &[positive, y]);
+            let graph = b.finish(y);
+            assert_eq!(ops(&fires(&graph, "recognise-prelu")), ["PRelu"]);
+        }
     }
 
     #[test]

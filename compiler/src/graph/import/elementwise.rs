@@ -94,7 +94,15 @@ pub(super) fn clip(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> 
     let (lo, hi) = if call.opset < 11 {
         (call.float("min", f32::NEG_INFINITY)?, call.float("max", f32::INFINITY)?)
     } else {
-        let bound = |i, what| Ok::<_, Problem>(lowering.optional_scalar(call, i, what)?.map(|v| v as f32));
+        let bound = |i, what| {
+            let other = call.optional(i).map(|id| lowering.ty(id).dtype).filter(|&dtype| dtype != lowering.ty(x).dtype);
+            if let Some(dtype) = other {
+                return Err(Problem::new(format!("{what} is not of the type of what it bounds"))
+                    .expected(lowering.ty(x).dtype.to_string(), dtype.to_string())
+                    .of_file());
+            }
+            Ok::<_, Problem>(lowering.optional_scalar(call, i, what)?.map(|v| v as f32))
+        };
         (
             bound(1, "the lower bound")?.unwrap_or(f32::NEG_INFINITY),
             bound(2, "the upper bound")?.unwrap_or(f32::INFINITY),
