@@ -5,3 +5,4 @@ static float @number(int codes, float scale)
     const float number = (float)codes;
     return number == 0.0f ? 0.0f : number * scale;
 }
+
