@@ -9,7 +9,7 @@ use crate::emit::{Provenance, rust};
 use crate::locate::locate;
 use crate::naming::{check_type_name, type_name};
 use crate::onnx::Model;
-use crate::options::{ChannelOrder, InputType, Labels, Layout, Normalise, Options, PortType};
+use crate::options::{ChannelOrder, InputType, Labels, Layout, Normalise, Optimise, Options, PortType};
 use crate::text::printable;
 
 /// Compiles a model in a build script, for crates that would rather not use the macro.
@@ -138,6 +138,26 @@ impl Build {
     #[must_use]
     pub fn top_k(mut self, k: usize) -> Self {
         self.options.top_k = Some(k);
+        self
+    }
+
+    /// What is preferred where memory and time can't both be had.
+    #[must_use]
+    pub fn optimise(mut self, optimise: Optimise) -> Self {
+        self.options.optimise = Some(optimise);
+        self
+    }
+
+    /// As [`optimise`](Self::optimise).
+    #[must_use]
+    pub fn optimize(self, optimise: Optimise) -> Self {
+        self.optimise(optimise)
+    }
+
+    /// Bytes of the arena at most. A model that needs more is refused, with the least that it needs.
+    #[must_use]
+    pub fn max_arena(mut self, bytes: usize) -> Self {
+        self.options.max_arena = Some(bytes);
         self
     }
 

@@ -37,7 +37,8 @@ use std::path::Path;
 ///
 /// Everything that keeps the model from being compiled, together.
 pub fn compile(model: &onnx::Model, options: &Options) -> Result<Plan, Error> {
-    let plan = |network| Ok(plan::plan(network, &CostModel::default())?.with_classes(options)?.of_model(model));
+    let cost = CostModel { goal: options.goal(), ..CostModel::default() };
+    let plan = |network| Ok(plan::plan(network, &cost)?.with_classes(options)?.of_model(model));
     stages(model, options).and_then(plan).map_err(|error| tail::advise(model, options, error))
 }
 

@@ -4,9 +4,11 @@ mod labels;
 mod normalise;
 
 pub use crate::network::Layout;
+pub use crate::plan::Optimise;
 pub use labels::Labels;
 pub use normalise::{MOST_MEAN, MOST_STD, Normalise};
 
+use crate::plan::Goal;
 use std::fmt;
 
 /// What the user may choose; everything else follows from the model.
@@ -41,6 +43,17 @@ pub struct Options {
     pub labels: Option<Labels>,
     /// How many classes the emitted ranking returns; none is emitted by default.
     pub top_k: Option<usize>,
+    /// What is preferred where memory and time can't both be had; balanced by default.
+    pub optimise: Option<Optimise>,
+    /// Bytes of the arena at most.
+    pub max_arena: Option<usize>,
+}
+
+impl Options {
+    /// What is asked of the plan.
+    pub fn goal(&self) -> Goal {
+        Goal { optimise: self.optimise.unwrap_or_default(), max_arena: self.max_arena }
+    }
 }
 
 /// Element types that an input may be given.
@@ -119,6 +132,8 @@ impl fmt::Display for Options {
             },
             self.labels.as_ref().map(|labels| format!("labels = {:?}", labels.file)),
             self.top_k.map(|k| format!("top_k = {k}")),
+            self.optimise.map(|optimise| format!("optimise = {optimise}")),
+            self.max_arena.map(|bytes| format!("max_arena = {bytes}")),
         ];
         f.write_str(&chosen.into_iter().flatten().collect::<Vec<_>>().join(", "))
     }
@@ -147,10 +162,12 @@ mod tests {
             output: vec!["a b".into(), "c".into()],
             labels: Some(Labels { file: "labels.txt".into(), names: vec![] }),
             top_k: Some(5),
+            optimise: Some(Optimise::Memory),
+            max_arena: Some(65_536),
             ..Options::default()
         };
         let text = "input = u8, normalise = (0.5, [0.25, 1.0, 2.0]), input_layout = nhwc, channel_order = bgr, grey, ports = f16, softmax, \
-                    output = [\"a b\", \"c\"], labels = \"labels.txt\", top_k = 5";
+                    output = [\"a b\", \"c\"], labels = \"labels.txt\", top_k = 5, optimise = memory, max_arena = 65536";
         assert_eq!(options.to_string(), text);
     }
 }

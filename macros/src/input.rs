@@ -5,7 +5,7 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Expr, Ident, LitStr, Token, Visibility};
 
-use crate::values::{channel_order, count, element, layout, names, normalise, path, ports, resolution};
+use crate::values::{channel_order, count, element, layout, names, normalise, optimise, path, ports, resolution};
 
 /// `runtime; "path", #[attributes] visibility struct Name, resolution = [h, w], batch = n, ...`, everything but runtime and
 /// path optional.
@@ -89,10 +89,14 @@ impl Input {
             "softmax" => std::mem::replace(&mut options.softmax, true),
             "labels" => self.labels.replace(path(&value(input)?)?).is_some(),
             "top_k" => options.top_k.replace(count(&value(input)?, "a number of classes, like `top_k = 5`")?).is_some(),
+            "optimise" | "optimize" => options.optimise.replace(optimise(&value(input)?)?).is_some(),
+            "max_arena" => {
+                options.max_arena.replace(count(&value(input)?, "bytes, like `max_arena = 65536`")?).is_some()
+            }
             _ => {
                 let message = format!(
                     "unknown option `{option}`; there are `resolution = [h, w]`, `batch = n`, `input = u8`, `normalise = (mean, \
-                     std)`, `input_layout = nchw` or `nhwc`, `channel_order = bgr`, `grey`, `ports = f16`, `softmax`, `output = \"name\"`, `labels = \"labels.txt\"`, `top_k = n` and `pub struct Name`"
+                     std)`, `input_layout = nchw` or `nhwc`, `channel_order = bgr`, `grey`, `ports = f16`, `softmax`, `output = \"name\"`, `labels = \"labels.txt\"`, `top_k = n`, `optimise = memory`, `balanced` or `speed`, `max_arena = bytes` and `pub struct Name`"
                 );
                 return Err(syn::Error::new(option.span(), message));
             }

@@ -1,6 +1,6 @@
 //! Values of the options of `mobilenet_model!`.
 
-use mobilenet_compiler::options::{ChannelOrder, InputType, Layout, Normalise, PortType};
+use mobilenet_compiler::options::{ChannelOrder, InputType, Layout, Normalise, Optimise, PortType};
 use syn::spanned::Spanned;
 use syn::{BinOp, Expr, ExprArray, ExprBinary, ExprLit, ExprTuple, ExprUnary, Lit, LitStr, UnOp};
 
@@ -50,6 +50,15 @@ pub fn layout(value: &Expr) -> syn::Result<Layout> {
         Expr::Path(path) if path.path.is_ident("nhwc") => Ok(Layout::Nhwc),
         other => Err(syn::Error::new(other.span(), "expected `input_layout = nchw` or `input_layout = nhwc`")),
     }
+}
+
+pub fn optimise(value: &Expr) -> syn::Result<Optimise> {
+    let named = |path: &syn::Path| Optimise::named(&path.get_ident()?.to_string());
+    match value {
+        Expr::Path(path) => named(&path.path),
+        _ => None,
+    }
+    .ok_or_else(|| syn::Error::new(value.span(), "expected `optimise = memory`, `balanced` or `speed`"))
 }
 
 pub fn ports(value: &Expr) -> syn::Result<PortType> {

@@ -64,7 +64,7 @@ impl<'a> Lowering<'a, '_> {
         self.links(&unit.stages, reason)
     }
 
-    /// The first units as one step.
+    /// Several units as one step.
     pub fn stream(&mut self, units: &[Unit]) -> Result<(), Problem> {
         let stages: Vec<usize> = units.iter().flat_map(|unit| unit.stages.iter().copied()).collect();
         self.links(&stages, String::new())?;
@@ -87,7 +87,7 @@ impl<'a> Lowering<'a, '_> {
             links[last].reason.insert_str(0, &format!("{reason}{separator}"));
         }
         self.push(Op::Chain(Chain { links }), stage, reason);
-        Ok(())
+        self.export(self.shared.network.stages[stage].output)
     }
 
     /// Modelled cycles of a unit's pointwise convolutions and what they read: as one chain, and with whole maps in between.
@@ -285,17 +285,15 @@ impl<'a> Lowering<'a, '_> {
     fn overlap(&mut self, input: &Map, output: &Map, links: &[Link]) {
         let mut lead = -((input.bytes() + output.bytes()) as isize);
         let mut done = vec![0; links.len()];
-        let added = |map: &Map| links.iter().any(|link| link.epilogue.add.is_some_and(|add| add.offset == map.offset));
-        let (added, output_added) = (added(input), added(output));
-        if output_added {
+        let adds = |link: &Link, map: &Map| link.epilogue.add.is_some_and(|add| add.offset == map.offset);
+        if links.iter().any(|link| adds(link, output)) {
             return;
         }
         for q in 0..output.groups() {
             advance(links, &mut done, q);
-            let mut row = links[0].first_row(done[0]);
-            if added {
-                row = row.min(output.rows(q).start);
-            }
+            let added = links.iter().zip(&done).filter(|(link, _)| adds(link, input));
+            let added = added.map(|(link, &done)| link.output.rows(done).start);
+            let row = added.fold(links[0].first_row(done[0]), usize::min);
             if row < input.height {
                 let written = output.rows(q).end * output.row_bytes();
                 let live = row / input.group * input.group * input.row_bytes();

@@ -1,6 +1,6 @@
 //! What a stage costs on the modelled core, in cycles: enough to rank plans, not to predict times.
 
-use super::{Map, Packing};
+use super::{Goal, Map, Packing};
 
 /// Shapes fused and split stages are ranked by. Constants, never the building machine's, so that plans are reproducible.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,10 +27,12 @@ pub struct CostModel {
     pub panel_overhead: f64,
     /// Fused or split separables.
     pub separable: Choice,
-    /// Early stages depth-first by rows.
+    /// Stages depth-first by rows.
     pub stream: Choice,
     /// How many times the cycles of the fastest plan one may take that needs less memory.
     pub tolerance: f64,
+    /// What the plan is for.
+    pub goal: Goal,
     /// How layers on codes are packed.
     pub packing: Packing,
 }
@@ -64,6 +66,7 @@ impl Default for CostModel {
             separable: Choice::Auto,
             stream: Choice::Auto,
             tolerance: 1.005,
+            goal: Goal::default(),
             packing: Packing::Any,
         }
     }

@@ -79,31 +79,40 @@ impl Groups {
         &self.classes[self.class[map.0 as usize]]
     }
 
-    /// Rows per group of each map, with the first `streamed` units in a stream.
+    /// Rows per group of each map: the fewest that any of the runs, which are all units, wants.
     pub fn rows(&self, network: &Network, units: &[Unit], cost: &CostModel, decisions: &Decisions) -> Vec<usize> {
-        let bytes: Vec<u64> = units.iter().map(|unit| unit_bytes(network, unit)).collect();
-        let slack_from = bytes.iter().skip(decisions.depth).max().copied().unwrap_or(0) / 2;
-        let streamed_units = if decisions.depth > 0 { decisions.depth + 1 } else { 0 };
-        let (mut streamed, mut large) = (vec![false; self.classes.len()], vec![false; self.classes.len()]);
-        for (index, (unit, &bytes)) in units.iter().zip(&bytes).enumerate() {
-            for &stage in &unit.stages {
+        let mut of_class = vec![usize::MAX; self.classes.len()];
+        let mut next = 0;
+        for run in &decisions.runs {
+            let streamed = run.units > 1;
+            for &stage in units[next..].iter().take(run.units).flat_map(|unit| &unit.stages) {
                 let class = self.class[network.stages[stage].output.0 as usize];
-                streamed[class] |= index < streamed_units;
+                of_class[class] = of_class[class].min(self.rows_of(class, cost, run.slack, streamed));
             }
-            large[self.class[network.stages[unit.last()].output.0 as usize]] |= bytes >= slack_from;
+            next = (next + run.units).min(units.len());
         }
-        let rows = |index: usize, class: &Class| {
-            if class.costs.is_empty() {
-                let rows = cost.streaming_rows(class.height, class.row_bytes);
-                return if streamed[index] && decisions.slack > 0.01 { 1 } else { rows };
-            }
-            let most = if streamed[index] { class.most_streamed } else { usize::MAX };
-            let slack = if !class.summed && (streamed[index] || large[index]) { decisions.slack } else { 0.0 };
-            let rows = fewest(&class.costs, slack, most);
-            if class.summed { rows } else { decisions.blocks.apply(rows, class.height) }
+        let rows = |(index, rows): (usize, usize)| {
+            let class = &self.classes[index];
+            let rows = if rows == usize::MAX { self.rows_of(index, cost, decisions.slack, false) } else { rows };
+            let as_modelled = class.summed || class.costs.is_empty();
+            if as_modelled { rows } else { decisions.blocks.apply(rows, class.height) }
         };
-        let of_class: Vec<usize> = self.classes.iter().enumerate().map(|(index, class)| rows(index, class)).collect();
+        let of_class: Vec<usize> = of_class.into_iter().enumerate().map(rows).collect();
         self.class.iter().map(|&class| of_class[class]).collect()
+    }
+
+    fn rows_of(&self, class: usize, cost: &CostModel, slack: f64, streamed: bool) -> usize {
+        let class = &self.classes[class];
+        if class.summed {
+            return match class.costs[..] {
+                [] => cost.streaming_rows(class.height, class.row_bytes),
+                _ => fewest(&class.costs, 0.0, usize::MAX),
+            };
+        }
+        if class.costs.is_empty() {
+            return if slack > 0.01 { 1 } else { cost.streaming_rows(class.height, class.row_bytes) };
+        }
+        fewest(&class.costs, slack, if streamed { class.most_streamed } else { usize::MAX })
     }
 }
 
@@ -127,17 +136,6 @@ pub(super) fn shape(network: &Network, check: &Check, stage: &Stage) -> Option<S
     };
     let from = &network.maps[input.0 as usize];
     Some(Shape { height, width, k: from.channels, n: channels, taps, bytes: element(from).bytes() })
-}
-
-/// Bytes of the map that a unit reads first and of the one it writes.
-fn unit_bytes(network: &Network, unit: &Unit) -> u64 {
-    let maps = network.stages[unit.first()].inputs.iter().take(1).chain([&network.stages[unit.last()].output]);
-    maps.map(|map| {
-        let map = &network.maps[map.0 as usize];
-        let elements = (map.height as u64).saturating_mul(map.width as u64).saturating_mul(map.channels as u64);
-        elements.saturating_mul(element(map).bytes() as u64)
-    })
-    .fold(0, u64::saturating_add)
 }
 
 /// Disjoint sets of maps.

@@ -4,7 +4,7 @@
 use super::arena::{ALIGN, Buffer, Overlap};
 use super::check::{Check, known};
 use super::cost::CostModel;
-use super::decisions::Decisions;
+use super::decisions::{Decisions, Run};
 use super::groups::{Groups, whole};
 use super::integers::{self, Packed};
 use super::pack::Section;
@@ -14,6 +14,7 @@ use crate::diagnostic::{Error, Problem};
 use crate::graph::Activation;
 use crate::network::integer::{Integer, IntegerKind};
 use crate::network::{self, Dense, MapId, Network, Stage, StageKind};
+use std::ops::Range;
 
 /// Steps with indices for offsets, and what the indices mean.
 pub(super) struct Draft<'a> {
@@ -51,30 +52,19 @@ impl<'a, 'c> Shared<'a, 'c> {
 }
 
 /// Lowers a network that [`Check`] has accepted.
-pub(super) fn lower<'a>(shared: &Shared<'a, '_>, decisions: Decisions) -> Result<Draft<'a>, Error> {
-    let Shared { network, check, cost, .. } = *shared;
-    let units = shared.units(&decisions);
-    let rows = shared.groups.rows(network, units, cost, &decisions);
-    let draft =
-        Draft { steps: Vec::new(), cycles: 0.0, buffers: Vec::new(), overlaps: Vec::new(), sections: Vec::new() };
-    let mut last_reader = vec![0; network.maps.len()];
-    for (index, unit) in units.iter().enumerate() {
-        for map in unit.stages.iter().flat_map(|&stage| &network.stages[stage].inputs) {
-            last_reader[map.0 as usize] = index;
+pub(super) fn lower<'a>(shared: &Shared<'a, '_>, decisions: &Decisions) -> Result<Draft<'a>, Error> {
+    let Shared { network, cost, .. } = *shared;
+    let units = shared.units(decisions);
+    let mut lowering = Lowering::new(shared, units, shared.groups.rows(network, units, cost, decisions));
+    let mut first = 0;
+    let alone = Run { units: 1, slack: decisions.slack };
+    for run in decisions.runs.iter().copied().chain(std::iter::repeat(alone)) {
+        if first >= units.len() {
+            break;
         }
-    }
-    let maps = vec![None; network.maps.len()];
-    let arrays = vec![None; network.outputs.len()];
-    let mut lowering = Lowering { shared, rows, last_reader, unit: 0, draft, maps, arrays };
-    let streamed = if decisions.depth > 0 { decisions.depth + 1 } else { 0 };
-    let at = |index: usize| move |problem: Problem| problem.at(check.node(index), check.op(index));
-    if streamed > 0 {
-        lowering.unit = streamed - 1;
-        lowering.stream(&units[..streamed]).map_err(at(0))?;
-    }
-    for (index, unit) in units.iter().enumerate().skip(streamed) {
-        lowering.unit = index;
-        lowering.run(unit).map_err(at(unit.last()))?;
+        let end = (first + run.units).min(units.len());
+        lowering.units(units, first..end)?;
+        first = end;
     }
     lowering.finish()?;
     let mut draft = lowering.draft;
@@ -100,7 +90,33 @@ pub(super) struct Lowering<'a, 's> {
     pub arrays: Vec<Option<usize>>,
 }
 
-impl<'a> Lowering<'a, '_> {
+impl<'a, 's> Lowering<'a, 's> {
+    pub fn new(shared: &'s Shared<'a, 's>, units: &[Unit], rows: Vec<usize>) -> Self {
+        let network = shared.network;
+        let draft =
+            Draft { steps: Vec::new(), cycles: 0.0, buffers: Vec::new(), overlaps: Vec::new(), sections: Vec::new() };
+        let mut last_reader = vec![0; network.maps.len()];
+        for (index, unit) in units.iter().enumerate() {
+            for map in unit.stages.iter().flat_map(|&stage| &network.stages[stage].inputs) {
+                last_reader[map.0 as usize] = index;
+            }
+        }
+        let maps = vec![None; network.maps.len()];
+        let arrays = vec![None; network.outputs.len()];
+        Self { shared, rows, last_reader, unit: 0, draft, maps, arrays }
+    }
+
+    /// Units that run as one chain, or one alone.
+    pub fn units(&mut self, units: &[Unit], which: Range<usize>) -> Result<(), Problem> {
+        let check = self.shared.check;
+        self.unit = which.end - 1;
+        let (result, at) = match &units[which] {
+            [unit] => (self.run(unit), unit.last()),
+            stream => (self.stream(stream), stream[0].first()),
+        };
+        result.map_err(|problem| problem.at(check.node(at), check.op(at)))
+    }
+
     fn run(&mut self, unit: &Unit) -> Result<(), Problem> {
         let index = unit.first();
         let network = self.shared.network;

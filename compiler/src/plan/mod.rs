@@ -47,6 +47,7 @@ mod cost;
 mod decisions;
 mod display;
 mod facts;
+mod goal;
 mod groups;
 mod integers;
 mod links;
@@ -54,6 +55,7 @@ mod lower;
 mod outputs;
 mod pack;
 mod pixels;
+mod search;
 mod stream;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -65,9 +67,10 @@ mod verify;
 pub use classes::Classes;
 pub use codes::Packing;
 pub use cost::{Choice, CostModel};
-pub use decisions::{Blocks, Decisions};
+pub use decisions::{Blocks, Decisions, Run};
 pub use display::thousands;
 pub(crate) use facts::UNIT;
+pub use goal::{Goal, Optimise};
 pub use links::LinkOp;
 pub(crate) use links::Reads;
 pub use pixels::Pixels;
@@ -430,5 +433,9 @@ where
 }
 
 fn too_large() -> Error {
-    Problem::new("the model's buffers and weights don't fit an address space").into()
+    too_large_problem().into()
+}
+
+fn too_large_problem() -> Problem {
+    Problem::new("the model's buffers and weights don't fit an address space")
 }

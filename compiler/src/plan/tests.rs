@@ -73,13 +73,13 @@ fn decisions_are_followed() {
     let network = || mobilenet_v1(0.5, 96, 10);
     let chosen = plan(network(), &CostModel::default()).unwrap();
     let with = |decisions| plan_as(network(), &CostModel::default(), &decisions).unwrap();
-    let base = Decisions { depth: 0, separable: Choice::Always, ..chosen.decisions };
-    let streamed = with(Decisions { depth: 3, ..base });
+    let base = Decisions { slack: 0.0, separable: Choice::Always, ..chosen.decisions.with_depth(0) };
+    let streamed = with(base.with_depth(3));
     assert_eq!((streamed.steps[0].op.name(), streamed.steps[0].op.links().len()), ("stream", 7), "{streamed}");
-    assert_eq!(streamed.decisions.depth, 3);
-    assert_eq!(with(Decisions { depth: 1000, ..base }).decisions.depth, 12);
+    assert_eq!(streamed.decisions.depth(), 3);
+    assert_eq!(with(base.with_depth(1000)).decisions.depth(), 12);
     let rows = |blocks| -> Vec<usize> {
-        let plan = with(Decisions { blocks, ..base });
+        let plan = with(Decisions { blocks, ..base.clone() });
         let groups = plan.steps.iter().filter(|step| step.op.name() == "separable");
         groups.filter_map(|step| step.op.output()).map(|map| map.group).collect()
     };
@@ -90,7 +90,7 @@ fn decisions_are_followed() {
         assert_eq!(halved[i], (modelled[i] / 2).max(1));
         assert!(doubled[i] == modelled[i] * 2 || doubled[i] < modelled[i] * 2 && doubled[i] >= modelled[i]);
     }
-    let split = with(Decisions { depth: 5, separable: Choice::Never, ..base });
+    let split = with(Decisions { separable: Choice::Never, ..base.with_depth(5) });
     assert!(split.steps.iter().all(|step| step.op.links().len() <= 1));
 }
 

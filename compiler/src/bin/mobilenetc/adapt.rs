@@ -1,10 +1,10 @@
 //! Options of the command line that change what a model reads and returns.
 
 use crate::failure::Failure;
-use crate::values::normalise;
+use crate::values::{normalise, optimise, size};
 use clap::{Args, ValueEnum};
 use mobilenet_compiler::Options;
-use mobilenet_compiler::options::{self, InputType, Labels, Layout, Normalise};
+use mobilenet_compiler::options::{self, InputType, Labels, Layout, Normalise, Optimise};
 use std::path::{Path, PathBuf};
 
 /// What comes in front of the model's own operators, and behind them.
@@ -58,6 +58,28 @@ impl Adapt {
         options.ports = self.ports.map(|Ports::F16| options::PortType::F16);
         options.output.clone_from(&self.output);
         options.softmax = self.softmax;
+    }
+}
+
+/// How much memory there is, and what it may cost in time.
+#[derive(Debug, Args)]
+pub struct Memory {
+    /// What is preferred where memory and time can't both be had; balanced by default
+    ///
+    /// memory takes the smallest arena there is, speed the fewest modelled cycles, balanced the smallest arena among plans whose
+    /// modelled time is near the best. `mobilenetc inspect --memory` shows what there is to choose from.
+    #[arg(long, alias = "optimize", value_name = "FOR", value_parser = optimise())]
+    pub optimise: Option<Optimise>,
+    /// Bytes of the arena at most, e.g. 65536, 64KB or 1.5MB (of 1024); a model that needs more is refused
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub max_arena: Option<usize>,
+}
+
+impl Memory {
+    /// Writes both down.
+    pub fn apply(&self, options: &mut Options) {
+        options.optimise = self.optimise;
+        options.max_arena = self.max_arena;
     }
 }
 

@@ -1,6 +1,6 @@
 //! The grammar of the command line.
 
-use crate::adapt::{Adapt, Classes, Input};
+use crate::adapt::{Adapt, Classes, Input, Memory};
 use crate::color::Color;
 use crate::engine::Tools;
 use crate::fit::Fit;
@@ -85,6 +85,8 @@ pub struct Model {
     pub resolution: Option<[usize; 2]>,
     #[command(flatten)]
     pub adapt: Adapt,
+    #[command(flatten)]
+    pub memory: Memory,
 }
 
 /// `inspect`
@@ -425,6 +427,7 @@ impl Model {
         let batch = batch.map(|n| n as usize);
         let mut options = Options { resolution: self.resolution, batch, input, ..Options::default() };
         self.adapt.apply(&mut options);
+        self.memory.apply(&mut options);
         options
     }
 }

@@ -64,7 +64,7 @@ impl Contender {
 /// The chosen plan first, then every other that differs from those before it.
 fn contenders(session: &Session, compiler: &Compiler) -> Result<Vec<Contender>, Failure> {
     let chosen = session.plan()?;
-    let (network, decisions) = (chosen.network.clone(), chosen.decisions);
+    let (network, decisions) = (chosen.network.clone(), chosen.decisions.clone());
     let mut all: Vec<Contender> = Vec::new();
     let alternatives = decisions.alternatives();
     let progress = Progress::of("building plans", 1 + alternatives.len());
@@ -158,7 +158,7 @@ fn to_json(contenders: &[Contender], runs: usize, via: Via) -> serde_json::Value
     let plan = |contender: &Contender| {
         json!({
             "plan": contender.name,
-            "depth": contender.plan.decisions.depth,
+            "depth": contender.plan.decisions.depth(),
             "arena_bytes": contender.plan.arena_bytes,
             "modelled_cycles": contender.plan.cycles,
             "median_microseconds": 1e3 * contender.median(),

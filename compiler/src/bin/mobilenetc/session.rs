@@ -84,7 +84,8 @@ impl Session {
 
     /// The plan for a target.
     pub fn plan_by(&self, cost: &CostModel) -> Result<Plan, Failure> {
-        let plan = plan::plan(self.network()?, cost);
+        let cost = CostModel { goal: self.options.goal(), ..cost.clone() };
+        let plan = plan::plan(self.network()?, &cost);
         let plan = plan.and_then(|plan| plan.with_classes(&self.options)).map_err(|error| self.failure(error))?;
         Ok(plan.of_model(&self.model))
     }

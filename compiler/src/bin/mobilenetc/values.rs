@@ -4,7 +4,7 @@ use crate::shipped::Asked;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use mobilenet_compiler::emit::c::Target;
-use mobilenet_compiler::options::Normalise;
+use mobilenet_compiler::options::{Normalise, Optimise};
 
 pub fn resolution(text: &str) -> Result<[usize; 2], String> {
     let parse = |part: &str| part.parse().ok().filter(|&n: &usize| n > 0);
@@ -48,6 +48,27 @@ pub fn normalise(text: &str) -> Result<Normalise, String> {
     Ok(Normalise { mean, std })
 }
 
+/// Bytes, or with a suffix multiples of 1024 of them.
+pub fn size(text: &str) -> Result<usize, String> {
+    const EXPECTED: &str = "expected a size above 0, such as 65536, 64KB or 1.5MB";
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "k" | "kb" | "kib" => 1024.0,
+        "m" | "mb" | "mib" => 1024.0 * 1024.0,
+        _ => return Err(EXPECTED.to_string()),
+    };
+    let bytes = number.parse::<f64>().ok().map(|number| number * unit);
+    bytes.filter(|&bytes| bytes >= 1.0 && bytes < 1e15).map(|bytes| bytes as usize).ok_or_else(|| EXPECTED.to_string())
+}
+
+/// What plans are for.
+pub fn optimise() -> impl TypedValueParser<Value = Optimise> {
+    PossibleValuesParser::new(Optimise::ALL.map(Optimise::name))
+        .try_map(|name| Optimise::named(&name).ok_or("no such preference"))
+}
+
 /// The processors that C is written for, each with what it has.
 pub fn targets() -> impl TypedValueParser<Value = Target> {
     let values = Target::ALL.map(|target| PossibleValue::new(target.name()).help(target.about()));
@@ -77,6 +98,16 @@ pub fn with_hint(mut error: clap::Error) -> clap::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_have_units_of_1024() {
+        for (text, bytes) in [("65536", 65_536), ("64KB", 65_536), ("64k", 65_536), ("1.5 MiB", 1_572_864), ("7b", 7)] {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for bad in ["", "KB", "0", "-1", "1GB", "1..2", "0.1", "1e3"] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn resolutions() {
