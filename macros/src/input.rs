@@ -169,6 +169,8 @@ mod tests {
     fn options_are_read_as_they_print() {
         for text in [
             "input = u8, normalise = (0.5, [0.25, 1.0, 2.0]), input_layout = nhwc, grey, ports = f16, softmax",
+            "batch = 2, optimise = memory, max_arena = 65536",
+            "optimise = speed",
             "resolution = [160, 128], batch = 4, normalise = (-1.0, 2.0), input_layout = nchw",
             "channel_order = bgr, output = \"a/b\"",
             "output = [\"a\", \"b\"]",

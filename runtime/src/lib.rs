@@ -78,6 +78,8 @@ pub use timing::{Latency, latency};
 ///   at these values of the graph instead of the model's outputs.
 /// - `labels = "labels.txt"` gives the type a constant `LABELS` with the names of the classes, from a UTF-8 file with a line per
 ///   class; `top_k = n` a function `top_k` that returns the n best classes of a row of scores, and the constant `TOP_K`.
+/// - `optimise = memory` (or `optimize`), `balanced` or `speed` is what is preferred where memory and time can't both be had; `max_arena =
+///   65536` refuses a model whose arena can't be of so few bytes, with the smallest that it can be.
 ///
 /// It defines the type, which implements [`Model`] and has the same constants and functions of its own, and `NameArena`, an
 /// alias of its [`Arena`]. A model that can't be compiled gives one error, at the path, that lists everything wrong with it.

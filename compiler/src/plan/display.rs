@@ -18,9 +18,10 @@ impl fmt::Display for Plan {
         let block = block.max().unwrap_or(0);
         writeln!(
             f,
-            "total: {} mult-adds, arena {} B (largest row block {} B), weights {} B",
+            "total: {} mult-adds, arena {} B (no order of rows needs less than {} B; largest row block {} B), weights {} B",
             thousands(self.mult_adds()),
             thousands(self.arena_bytes as u64),
+            thousands(self.lower_bound as u64),
             thousands(block as u64),
             thousands(self.weights.len() as u64),
         )?;

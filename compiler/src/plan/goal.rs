@@ -47,3 +47,68 @@ pub struct Goal {
     /// Bytes of the arena at most.
     pub max_arena: Option<usize>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::Network;
+    use crate::plan::testing::{mobilenet_v1, mobilenet_v2, on_codes, random_network};
+    use crate::plan::{CostModel, Plan, plan};
+
+    fn with(network: &Network, cost: &CostModel, optimise: Optimise, max_arena: Option<usize>) -> Option<Plan> {
+        let cost = CostModel { goal: Goal { optimise, max_arena }, ..cost.clone() };
+        plan(network.clone(), &cost)
+            .map_err(|error| assert!(error.to_string().contains("so little memory"), "{error}"))
+            .ok()
+    }
+
+    /// Deep streams of small networks: what the verifier, which knows nothing of the planner, must find sound.
+    #[test]
+    fn every_goal_has_a_sound_plan() {
+        for seed in 0..60 {
+            let network = random_network(seed);
+            let codes = on_codes(&network, seed);
+            for network in [&network, &codes] {
+                for cost in [CostModel::default(), CostModel::microcontroller()] {
+                    let [memory, balanced, speed] = Optimise::ALL.map(|goal| with(network, &cost, goal, None).unwrap());
+                    assert!(
+                        memory.arena_bytes <= balanced.arena_bytes && balanced.arena_bytes <= speed.arena_bytes,
+                        "{seed}"
+                    );
+                    assert!(speed.cycles <= balanced.cycles.max(memory.cycles) * 1.001, "{seed}");
+                    assert!(balanced.cycles <= speed.cycles * cost.tolerance, "{seed}");
+                }
+            }
+        }
+    }
+
+    /// A bound is kept or refused, and what a refusal names is what bisection finds.
+    #[test]
+    fn bounds_are_kept_or_refused_with_the_least() {
+        let networks = [
+            mobilenet_v1(0.25, 96, 2),
+            on_codes(&mobilenet_v1(0.25, 96, 2), 1),
+            on_codes(&mobilenet_v2(0.35, 96, 10), 2),
+        ];
+        for network in networks {
+            let cost = CostModel::microcontroller();
+            let of = |most| with(&network, &cost, Optimise::Balanced, Some(most));
+            let (mut refused, mut kept) = (0, with(&network, &cost, Optimise::Speed, None).unwrap().arena_bytes);
+            while kept - refused > 1 {
+                let most = refused.midpoint(kept);
+                match of(most) {
+                    Some(plan) => {
+                        assert!(plan.arena_bytes <= most);
+                        kept = most;
+                    }
+                    None => refused = most,
+                }
+            }
+            let cost = CostModel { goal: Goal { max_arena: Some(refused), ..Goal::default() }, ..cost.clone() };
+            let error = plan(network.clone(), &cost).unwrap_err();
+            let expected = error.problems[0].expected.clone().unwrap_or_default();
+            assert!(expected.starts_with(&format!("at least {kept} bytes")), "{kept}: {error}");
+            assert_eq!(error.problems[0].option, Some("max_arena"));
+        }
+    }
+}

@@ -39,6 +39,7 @@
 //! Zero points of the input are in the biases; all sums wrap, and end inside 32 bits.
 
 mod arena;
+mod bound;
 mod chains;
 mod check;
 mod classes;
@@ -374,6 +375,8 @@ pub struct Plan {
     pub weights: Vec<u8>,
     /// Size of the arena, a multiple of 64.
     pub arena_bytes: usize,
+    /// Bytes of the arena that no order of rows can do without; `docs/memory.md` says how it is found.
+    pub lower_bound: usize,
     /// How layers on codes are packed.
     pub packing: Packing,
     /// What was decided for the plan as a whole.
@@ -418,16 +421,17 @@ fn finish<F>(network: Network, packing: Packing, lower: F) -> Result<Plan, Error
 where
     F: for<'a> Fn(&'a Network, &check::Check) -> Result<(Decisions, stream::Placed<'a>), Error>,
 {
-    let (steps, weights, arena_bytes, decisions, cycles) = {
+    let (steps, weights, arena_bytes, lower_bound, decisions, cycles) = {
         let check = check::Check::new(&network)?;
         let (decisions, (mut draft, offsets, arena_bytes)) = lower(&network, &check)?;
         let (sections, weights) = pack::pack(&draft.sections).ok_or_else(too_large)?;
         for step in &mut draft.steps {
             step.op.visit_offsets(&mut |slot| *slot = offsets[*slot], &mut |slot| *slot = sections[*slot]);
         }
-        (draft.steps, weights, arena_bytes, decisions, draft.cycles)
+        (draft.steps, weights, arena_bytes, bound::lower_bound(&network, &check), decisions, draft.cycles)
     };
-    let plan = Plan { network, steps, weights, arena_bytes, packing, decisions, cycles, classes: Classes::default() };
+    let classes = Classes::default();
+    let plan = Plan { network, steps, weights, arena_bytes, lower_bound, packing, decisions, cycles, classes };
     verify::verify(&plan)?;
     Ok(plan)
 }

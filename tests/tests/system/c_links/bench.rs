@@ -303,6 +303,7 @@ impl Bench {
             weights: self.blob.iter().flat_map(|x| x.to_le_bytes()).collect(),
             packing: Packing::Any,
             arena_bytes: self.arena,
+            lower_bound: 0,
             decisions: Decisions { runs: Vec::new(), slack: 0.0, blocks: Blocks::default(), separable: Choice::Auto },
             cycles: 0.0,
             classes: Classes::default(),
