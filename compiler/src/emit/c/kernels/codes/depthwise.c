@@ -14,7 +14,7 @@ static $T void @codes_depthwise_$I(const @link *s, const @image *image, size_t q
     const unsigned char *at[%TAPS%];
     const unsigned char *line[%ROWS%];
     @codes_row lines[%ROWS%];
-    size_t y, c, x, i, j, count;
+    size_t step[%ROWS%], y, c, x, i, j, count;
     memset(border, k->zero[0], sizeof border);
     for (y = 0; y < rows; y++) {
         int inside = 1;
@@ -32,20 +32,19 @@ static $T void @codes_depthwise_$I(const @link *s, const @image *image, size_t q
             const float *const panel = image->weights + s->weights + c / 16 * (32 + 8 * pairs * (1 + (size_t)k->extras));
             unsigned char *to = group + c * rows * width + y * width * block;
             for (i = 0; i < kh; i++) {
-                line[i] = lines[i].group != NULL ? @codes_block(&lines[i], c, block) : NULL;
+                line[i] = lines[i].group != NULL ? @codes_block(&lines[i], c, block) : border;
+                step[i] = lines[i].group != NULL ? block : 0;
             }
             for (x = 0; x < width; x += count, to += count * block) {
-                const unsigned char **tap = at;
+                size_t across = x * stride - pad;
                 count = inside && x >= begin && x < end ? end - x : 1;
-                for (i = 0; i < kh; i++) {
-                    const unsigned char *const from = line[i];
-                    size_t across = x * stride - pad;
-                    for (j = kw; j > 0; j--, across += dilation) {
-                        *tap++ = from != NULL && across < columns ? from + across * block : border;
+                for (j = 0; j < kw; j++, across += dilation) {
+                    for (i = 0; i < kh; i++) {
+                        at[i * kw + j] = across < columns ? line[i] + across * step[i] : border;
                     }
                 }
                 if (taps % 2 != 0) {
-                    *tap = tap[-1]; /* its weights are zero */
+                    at[taps] = at[0]; /* its weights are zero */
                 }
                 @window_$I(at, taps, stride * block, count, panel, k, to, block);
             }

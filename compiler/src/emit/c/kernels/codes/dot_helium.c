@@ -32,10 +32,10 @@ static @@NOINLINE void @spread(const @field *f, size_t m, size_t pixels, int8_t 
     }
 }
 
-/* Sixteen taps of a column by four pixels. Compilers copy addresses before they step. */
+/* Sixteen taps of a column by four pixels: the quads behind those at at. Compilers copy addresses before they step. */
 #if defined(__clang__)
 #define @@SIXTEEN \
-    by = vreinterpretq_s8_u32(vldrwq_gather_shifted_offset_u32(w, apart)); \
+    by = vreinterpretq_s8_u32(vldrwq_gather_base_wb_u32(&at, 256)); \
     s0 = vmladavaq_s8(s0, by, vldrbq_s8(x)); \
     s1 = vmladavaq_s8(s1, by, vldrbq_s8(x + 16)); \
     s2 = vmladavaq_s8(s2, by, vldrbq_s8(x + 32)); \
@@ -44,31 +44,31 @@ static @@NOINLINE void @spread(const @field *f, size_t m, size_t pixels, int8_t 
 #else
 #define @@SIXTEEN \
     int8x16_t y, z; \
-    __asm__("vldrw.u32 %q[by], [%[w], %q[apart], uxtw #2]\n\t" \
+    __asm__("vldrw.u32 %q[by], [%q[at], #256]!\n\t" \
             "vldrb.8 %q[y], [%[x]], #16\n\tvmladava.s8 %[a], %q[by], %q[y]\n\tvldrb.8 %q[z], [%[x]], #16\n\tvmladava.s8 %[b], %q[by], %q[z]\n\t" \
             "vldrb.8 %q[y], [%[x]], #16\n\tvmladava.s8 %[c], %q[by], %q[y]\n\tvldrb.8 %q[z], [%[x]], #16\n\tvmladava.s8 %[d], %q[by], %q[z]" \
-            : [a] "+Te"(s0), [b] "+Te"(s1), [c] "+Te"(s2), [d] "+Te"(s3), [x] "+r"(x), [by] "=&w"(by), [y] "=&w"(y), [z] "=&w"(z) \
-            : [w] "r"(w), [apart] "w"(apart) : "memory")
+            : [a] "+Te"(s0), [b] "+Te"(s1), [c] "+Te"(s2), [d] "+Te"(s3), [x] "+r"(x), [at] "+w"(at), [by] "=&w"(by), [y] "=&w"(y), [z] "=&w"(z) \
+            : : "memory")
 #endif
 
 /* Sums of four pixels by the columns of a panel, sixteen taps of a column at a time. */
 static @@NOINLINE void @dot_$I(const int8_t *codes, size_t quads, const uint32_t *weights, size_t columns, const int32_t *start, size_t next,
                              int32_t *sums)
 {
-    const uint32x4_t apart = vshlq_n_u32(vidupq_n_u32(0, 8), 1); /* words between quads */
+    const uint32x4_t apart = vshlq_n_u32(vidupq_n_u32(0, 8), 3); /* bytes between quads */
     const size_t whole = quads / 4;
     const mve_pred16_t there = vctp32q((uint32_t)(quads % 4));
     size_t c, i;
     for (c = 0; c < columns; c++) {
         const int8_t *x = codes;
-        const uint32_t *w = weights + c;
+        uint32x4_t at = vaddq_n_u32(apart, (uint32_t)(uintptr_t)(weights + c) - 256); /* of the four quads before */
         int8x16_t by;
         int32_t s0 = start[c], s1 = start[next + c], s2 = start[2 * next + c], s3 = start[3 * next + c];
-        for (i = whole; i > 0; i--, w += 64) {
+        for (i = whole; i > 0; i--) {
             @@SIXTEEN;
         }
         if (quads % 4 != 0) {
-            by = vreinterpretq_s8_u32(vldrwq_gather_shifted_offset_z_u32(w, apart, there));
+            by = vreinterpretq_s8_u32(vldrwq_gather_base_z_u32(at, 256, there));
             s0 = vmladavaq_s8(s0, by, vldrbq_s8(x));
             s1 = vmladavaq_s8(s1, by, vldrbq_s8(x + 16));
             s2 = vmladavaq_s8(s2, by, vldrbq_s8(x + 32));
