@@ -17,6 +17,8 @@ pub mod options;
 pub mod passes;
 pub mod plan;
 pub mod quant;
+#[cfg(feature = "cli")]
+pub mod quantize;
 pub mod reference;
 #[cfg(feature = "cli")]
 pub mod report;

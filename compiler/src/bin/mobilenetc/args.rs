@@ -5,12 +5,13 @@ use crate::color::Color;
 use crate::engine::Tools;
 use crate::fit::Fit;
 use crate::shipped::Asked;
-use crate::values::{asked, divisor, number, resolution, targets};
+use crate::values::{asked, divisor, number, percent, resolution, targets};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mobilenet_compiler::Options;
 use mobilenet_compiler::diagnostic::Extent;
 use mobilenet_compiler::emit::c::Target;
 use mobilenet_compiler::options::InputType;
+use mobilenet_compiler::quantize::{Method, Settings};
 use std::path::PathBuf;
 
 /// Compiles ONNX MobileNets to shape-static C and Rust.
@@ -72,6 +73,9 @@ pub enum Command {
     Verify(Verify),
     /// Time the emitted code stage by stage against this machine's FMA peak
     Bench(Bench),
+    /// Make an 8-bit model of a float one, with pictures to calibrate it
+    #[command(alias = "quantise")]
+    Quantize(Quantize),
 }
 
 /// The model and the options that change what it computes.
@@ -448,5 +452,83 @@ mod tests {
     #[test]
     fn grammar_is_consistent() {
         Cli::command().debug_assert();
+    }
+}
+
+/// `quantize`
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  mobilenetc quantize net.onnx --calibrate pictures/ -o net_int8.onnx
+  mobilenetc quantize net.onnx --calibrate batch.npy -o net_int8.onnx
+  mobilenetc quantize net.onnx --calibrate some/ --evaluate others/ --labels labels.txt --labels-from folders -o net_int8.onnx
+
+Weights get a scale per channel, maps of features one scale and zero point each. What is written is ONNX with \
+QuantizeLinear and DequantizeLinear, for onnxruntime and its kin as well as for mobilenetc. \
+Pictures are prepared as `run` does. The accuracy is measured with every picture of --evaluate, or of --calibrate without it.")]
+pub struct Quantize {
+    #[command(flatten)]
+    pub model: Model,
+    /// Pictures (PNG or JPEG), folders of them, or NumPy files of inferences, of the kind that the model will see
+    #[arg(long, value_name = "PATH", required = true, num_args = 1..)]
+    pub calibrate: Vec<PathBuf>,
+    /// The file to write
+    #[arg(short = 'o', long = "out", value_name = "FILE")]
+    pub out: PathBuf,
+    /// How the ranges of values follow from what the pictures give
+    #[arg(long, value_enum, default_value_t)]
+    pub method: CalibrationMethod,
+    /// Percent of the values that --method percentile keeps inside the range
+    #[arg(long, value_name = "PERCENT", default_value_t = 99.99, value_parser = percent)]
+    pub percentile: f64,
+    /// Pictures that calibrate at most, taken evenly from all
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
+    pub samples: u32,
+    /// Pictures to compare both models on, instead of those that calibrate
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub evaluate: Vec<PathBuf>,
+    /// Names of the classes, one per line
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    /// Where the right class of a picture stands: in the name of its folder. Shows the accuracy
+    #[arg(long, value_enum, value_name = "WHERE")]
+    pub labels_from: Option<LabelsFrom>,
+    #[command(flatten)]
+    pub normalize: Normalize,
+    /// Output format of the report
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// How ranges follow from values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum CalibrationMethod {
+    /// From the smallest to the largest
+    #[default]
+    Minmax,
+    /// All but a share of the values, --percentile
+    Percentile,
+    /// Whose codes lose the least information (Kullback and Leibler)
+    Entropy,
+}
+
+impl Quantize {
+    /// For the library.
+    pub fn settings(&self) -> Settings {
+        let method = match self.method {
+            CalibrationMethod::Minmax => Method::MinMax,
+            CalibrationMethod::Percentile => Method::Percentile(self.percentile),
+            CalibrationMethod::Entropy => Method::Entropy,
+        };
+        Settings { method }
+    }
+
+    /// The options in words.
+    pub fn method_words(&self) -> String {
+        match self.method {
+            CalibrationMethod::Minmax => "minmax".into(),
+            CalibrationMethod::Percentile => format!("percentile {}", self.percentile),
+            CalibrationMethod::Entropy => "entropy".into(),
+        }
     }
 }

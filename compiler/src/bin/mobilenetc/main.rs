@@ -16,6 +16,7 @@ mod oracle;
 mod picture;
 mod pictures;
 mod progress;
+mod quantize;
 mod run;
 mod scores;
 mod session;
@@ -62,5 +63,6 @@ fn dispatch(command: &Command, terminal: &mut Terminal) -> Result<(), Failure> {
         Command::Run(args) => run::run(args, terminal),
         Command::Verify(args) => verify::verify(args, terminal),
         Command::Bench(args) => bench::bench(args, terminal),
+        Command::Quantize(args) => quantize::quantize(args, terminal),
     }
 }

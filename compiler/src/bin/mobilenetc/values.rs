@@ -24,6 +24,14 @@ pub fn number(text: &str) -> Result<f32, String> {
     value.filter(|x| x.is_finite()).ok_or_else(|| "expected a number such as 0.5 or 1/255".to_string())
 }
 
+/// A share that can be kept of something.
+pub fn percent(text: &str) -> Result<f64, String> {
+    let value = text.trim().trim_end_matches('%').trim_end().parse::<f64>().ok();
+    value
+        .filter(|x| *x >= 50.0 && *x <= 100.0)
+        .ok_or_else(|| "expected a number from 50 to 100, such as 99.99".to_string())
+}
+
 pub fn divisor(text: &str) -> Result<f32, String> {
     number(text).and_then(|x| if x > 0.0 { Ok(x) } else { Err("expected a number above 0".to_string()) })
 }

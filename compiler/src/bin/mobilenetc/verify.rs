@@ -178,7 +178,7 @@ impl Inputs {
 }
 
 /// The inferences an array holds: its length is a multiple of the input's.
-fn rows(path: &Path, port: &Port) -> Result<Vec<Vec<f32>>, Failure> {
+pub fn rows(path: &Path, port: &Port) -> Result<Vec<Vec<f32>>, Failure> {
     let array = npy::read(path)?;
     let length: usize = port.shape.iter().product();
     let fits = length > 0 && !array.values.is_empty() && array.values.len().is_multiple_of(length);
