@@ -7,7 +7,7 @@ use super::integers::{added, gate, is_stem};
 use super::lower::{Lowering, too_large};
 use super::pack::Section;
 use super::units::Unit;
-use super::{Chain, Element, Epilogue, Link, LinkOp, Map, Op, Reads, Source, Step, UNIT, stem_scratch_bytes};
+use super::{Chain, Element, Epilogue, Link, LinkOp, Map, Op, Reads, Source, Step, UNIT, rows, stem_scratch_bytes};
 use crate::diagnostic::Problem;
 use crate::graph::Activation;
 use crate::network::{Layout, MapId, Shape, StageKind};
@@ -24,8 +24,10 @@ impl<'a> Lowering<'a, '_> {
                 let image = self.shared.check.source;
                 (shape, layout) = ([image.height, image.width, image.channels], image.layout);
                 let on_codes = output.element != Element::F32;
-                let bytes =
-                    stem_scratch_bytes(image.channels, &window, output.width, on_codes).ok_or_else(too_large)?;
+                let row = rows::row_bytes(self.shared.network, &image);
+                let bytes = stem_scratch_bytes(image.channels, &window, output.width, on_codes)
+                    .and_then(|staged| staged.checked_add(row))
+                    .ok_or_else(too_large)?;
                 let pad_values = if let StageKind::Stem(conv) = kind { conv.pad_values.to_vec() } else { Vec::new() };
                 LinkOp::Stem { source: Source::Image(image), pad_values, scratch: 0, scratch_bytes: bytes }
             }

@@ -15,7 +15,8 @@ pub enum LinkOp {
         pad_values: Vec<f32>,
         /// Arena offset of the staging rows: `kh_span` padded input rows as f32.
         scratch: usize,
-        /// Their size, see [`stem_scratch_bytes`](super::stem_scratch_bytes).
+        /// Their size, see [`stem_scratch_bytes`](super::stem_scratch_bytes), and that of the row which [`RowsIn`](super::RowsIn)
+        /// is about.
         scratch_bytes: usize,
     },
     /// A convolution; the border is zero.

@@ -56,6 +56,7 @@ mod lower;
 mod outputs;
 mod pack;
 mod pixels;
+mod rows;
 mod search;
 mod stream;
 #[cfg(test)]
@@ -75,6 +76,7 @@ pub use goal::{Goal, Optimise};
 pub use links::LinkOp;
 pub(crate) use links::Reads;
 pub use pixels::Pixels;
+pub use rows::RowsIn;
 
 use crate::diagnostic::{Error, Problem};
 use crate::graph::{Activation, Window};

@@ -17,7 +17,7 @@ extern "C" {
 #endif
 
 /* Version of the contract between the code, this header and the library. */
-#define MOBILENET_RT_ABI 3u
+#define MOBILENET_RT_ABI 4u
 
 /* mobilenet_rt_inference.status */
 #define MOBILENET_RT_OK 0
@@ -259,6 +259,24 @@ void mobilenet_rt_run_import_i8(mobilenet_rt_inference *inference, const mobilen
                                 const mobilenet_rt_map *output, const int8_t *input, size_t length);
 void mobilenet_rt_run_import_f16(mobilenet_rt_inference *inference, const mobilenet_rt_source *source,
                                  const mobilenet_rt_map *output, const uint16_t *input, size_t length);
+
+/*
+ * From rows, each of which read fills where it lies at byte row of the arena: called with context, the first row, how many, and where
+ * their elements go; it writes nothing else of the arena, and returns. Where the last link is a mean and length is not 0, that goes to
+ * output.
+ */
+void mobilenet_rt_run_chain_rows_f32(mobilenet_rt_inference *inference, const mobilenet_rt_chain *chain, size_t row,
+                                     void (*read)(void *, size_t, size_t, float *), void *context, float *output,
+                                     size_t length);
+void mobilenet_rt_run_chain_rows_u8(mobilenet_rt_inference *inference, const mobilenet_rt_chain *chain, size_t row,
+                                     void (*read)(void *, size_t, size_t, uint8_t *), void *context, float *output,
+                                     size_t length);
+void mobilenet_rt_run_chain_rows_i8(mobilenet_rt_inference *inference, const mobilenet_rt_chain *chain, size_t row,
+                                     void (*read)(void *, size_t, size_t, int8_t *), void *context, float *output,
+                                     size_t length);
+void mobilenet_rt_run_chain_rows_f16(mobilenet_rt_inference *inference, const mobilenet_rt_chain *chain, size_t row,
+                                     void (*read)(void *, size_t, size_t, uint16_t *), void *context, float *output,
+                                     size_t length);
 
 /* Into a map of codes: floats become codes, bytes are some. */
 void mobilenet_rt_run_import_codes_f32(mobilenet_rt_inference *inference, const mobilenet_rt_source *source,

@@ -2,7 +2,7 @@
 
 use crate::descriptors::{Chain, Source, layout};
 use crate::inference::{Inference, Status, slice, slice_mut, step};
-use core::ffi::c_int;
+use core::ffi::{c_int, c_void};
 use mobilenet_runtime::F16;
 use mobilenet_runtime::rt::{Activation, Dense, Map, Quant, Run};
 
@@ -22,10 +22,13 @@ unsafe fn described<D>(
     }
 }
 
+/// What fills rows of an image: called with the caller's context, the first row, how many, and where they go.
+type ReadRows<T> = unsafe extern "C" fn(*mut c_void, usize, usize, *mut T);
+
 /// The steps that read the caller's input, for one type of its elements.
 macro_rules! reading {
-    ($element:ty, $chain:ident, $mean:ident, $import:ident, $codes:ident, $run_chain:ident, $run_mean:ident, $run_import:ident,
-     $run_codes:ident) => {
+    ($element:ty, $chain:ident, $rows:ident, $mean:ident, $import:ident, $codes:ident, $run_chain:ident, $run_rows:ident,
+     $run_mean:ident, $run_import:ident, $run_codes:ident) => {
         /// Links executed depth-first.
         ///
         /// # Safety
@@ -41,6 +44,36 @@ macro_rules! reading {
             unsafe {
                 described(inference, chain, |run, chain| {
                     run.$chain(&chain.to_rust()?, slice(input, length)?);
+                    Ok(())
+                });
+            }
+        }
+
+        /// Links executed depth-first, from rows that `read` fills one by one at byte `row` of the arena; where the last is a mean and
+        /// `length` is not 0, that goes to the caller.
+        ///
+        /// # Safety
+        /// Pointers are null, misaligned or valid; `output` points to `length` elements. `read` is null, or writes the elements of the
+        /// rows that it is asked for and nothing else of the arena, and returns.
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn $run_rows(
+            inference: *mut Inference,
+            chain: *const Chain,
+            row: usize,
+            read: Option<ReadRows<$element>>,
+            context: *mut c_void,
+            output: *mut f32,
+            length: usize,
+        ) {
+            // SAFETY: as for this function.
+            unsafe {
+                described(inference, chain, |run, chain| {
+                    let read = read.ok_or(Status::Null)?;
+                    let output = if length > 0 { Some(slice_mut(output, length)?) } else { None };
+                    let mut fill = |first: usize, rows: usize, to: &mut [$element]| {
+                        read(context, first, rows, to.as_mut_ptr());
+                    };
+                    run.$rows(&chain.to_rust()?, row, &mut fill, output);
                     Ok(())
                 });
             }
@@ -120,10 +153,12 @@ macro_rules! reading {
 reading!(
     f32,
     chain_f32,
+    chain_rows_f32,
     chain_f32_mean_out,
     import_f32,
     import_codes_f32,
     mobilenet_rt_run_chain_f32,
+    mobilenet_rt_run_chain_rows_f32,
     mobilenet_rt_run_chain_f32_mean_out,
     mobilenet_rt_run_import_f32,
     mobilenet_rt_run_import_codes_f32
@@ -131,10 +166,12 @@ reading!(
 reading!(
     u8,
     chain_u8,
+    chain_rows_u8,
     chain_u8_mean_out,
     import_u8,
     import_codes_u8,
     mobilenet_rt_run_chain_u8,
+    mobilenet_rt_run_chain_rows_u8,
     mobilenet_rt_run_chain_u8_mean_out,
     mobilenet_rt_run_import_u8,
     mobilenet_rt_run_import_codes_u8
@@ -142,10 +179,12 @@ reading!(
 reading!(
     i8,
     chain_i8,
+    chain_rows_i8,
     chain_i8_mean_out,
     import_i8,
     import_codes_i8,
     mobilenet_rt_run_chain_i8,
+    mobilenet_rt_run_chain_rows_i8,
     mobilenet_rt_run_chain_i8_mean_out,
     mobilenet_rt_run_import_i8,
     mobilenet_rt_run_import_codes_i8
@@ -154,10 +193,12 @@ reading!(
 reading!(
     F16,
     chain_f16,
+    chain_rows_f16,
     chain_f16_mean_out,
     import_f16,
     import_codes_f16,
     mobilenet_rt_run_chain_f16,
+    mobilenet_rt_run_chain_rows_f16,
     mobilenet_rt_run_chain_f16_mean_out,
     mobilenet_rt_run_import_f16,
     mobilenet_rt_run_import_codes_f16

@@ -61,10 +61,11 @@ pub(crate) fn window(window: &Window, output: &Map) {
     }
 }
 
-/// Panics unless the image has as many values as its shape says.
+/// Panics unless the image has as many values as its shape says, or is read row by row and has some.
 #[track_caller]
-pub(crate) fn source(source: &Source, len: usize) {
+pub(crate) fn source(source: &Source, len: Option<usize>) {
     let want = product(&[source.height, source.width, source.channels]);
+    let len = len.unwrap_or(want);
     assert!(want == len && want > 0, "the input has {len} values instead of {want}");
 }
 

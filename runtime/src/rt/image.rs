@@ -68,20 +68,62 @@ impl Element for F16 {
 /// The caller's image.
 #[derive(Clone, Copy)]
 pub(crate) enum Image<'a> {
-    F32(&'a [f32]),
-    U8(&'a [u8]),
-    I8(&'a [i8]),
-    F16(&'a [F16]),
+    F32(Pixels<'a, f32>),
+    U8(Pixels<'a, u8>),
+    I8(Pixels<'a, i8>),
+    F16(Pixels<'a, F16>),
+}
+
+/// The elements of an image: all of them, or what gives them row by row.
+#[derive(Clone, Copy)]
+pub(crate) enum Pixels<'a, T> {
+    Whole(&'a [T]),
+    Rows(Rows<'a, T>),
+}
+
+/// Where rows of an image come from.
+#[derive(Clone, Copy)]
+pub(crate) struct Rows<'a, T> {
+    /// Fills rows: the first, how many, and their elements.
+    pub read: *mut (dyn FnMut(usize, usize, &mut [T]) + 'a),
+    /// Byte offset in the arena of the row that it fills.
+    pub offset: usize,
 }
 
 impl Image<'_> {
-    /// Values.
-    pub(crate) fn len(&self) -> usize {
+    /// Values, where all are there.
+    pub(crate) fn len(&self) -> Option<usize> {
         match self {
             Self::F32(values) => values.len(),
             Self::U8(values) => values.len(),
             Self::I8(values) => values.len(),
             Self::F16(values) => values.len(),
+        }
+    }
+
+    /// The bytes of the arena that a row of so many elements takes, where rows are read.
+    pub(crate) fn row(&self, elements: usize) -> Option<(usize, usize)> {
+        match self {
+            Self::F32(values) => values.row(elements),
+            Self::U8(values) => values.row(elements),
+            Self::I8(values) => values.row(elements),
+            Self::F16(values) => values.row(elements),
+        }
+    }
+}
+
+impl<T> Pixels<'_, T> {
+    fn len(&self) -> Option<usize> {
+        match self {
+            Self::Whole(values) => Some(values.len()),
+            Self::Rows(_) => None,
+        }
+    }
+
+    fn row(&self, elements: usize) -> Option<(usize, usize)> {
+        match self {
+            Self::Whole(_) => None,
+            Self::Rows(rows) => Some((rows.offset, elements.saturating_mul(size_of::<T>()))),
         }
     }
 }
@@ -108,7 +150,7 @@ pub(crate) fn stage<T: Element>(
                 let (border, rest) = to.split_at_mut(left);
                 border.fill(pad);
                 let (inner, border) = rest.split_at_mut(image);
-                let from = &input[(plane * source.height + y) * w..][..image];
+                let from = if outside { &[] } else { &input[(plane * source.height + y) * w..][..image] };
                 inner.iter_mut().zip(from).for_each(|(to, from)| *to = from.float());
                 border.fill(pad);
             }

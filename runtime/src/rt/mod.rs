@@ -26,7 +26,7 @@ pub(crate) use softmax::softmax;
 pub use spec::*;
 
 /// Version of the contract between emitted code and this crate.
-pub const ABI: u32 = 3;
+pub const ABI: u32 = 4;
 
 /// Name of the instruction set that inference runs on: `portable`, `avx2`, `avxvnni`, `avx512`, `avx512vnni`, `neon` or `simd128`.
 pub fn isa() -> &'static str {

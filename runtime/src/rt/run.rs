@@ -65,7 +65,7 @@ impl<'a> Run<'a> {
     }
 
     fn import<T: Element>(&mut self, source: &Source, map: &Map, input: &[T]) {
-        check::source(source, input.len());
+        check::source(source, Some(input.len()));
         check::map("the map", map, self.len);
         let same = [source.height, source.width, source.channels] == [map.height, map.width, map.channels];
         assert!(same, "the map has the image's shape");

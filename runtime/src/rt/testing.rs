@@ -4,11 +4,12 @@ mod chains;
 mod codes;
 mod dense;
 mod naive;
+mod rows;
 mod spatial;
 mod stages;
 mod streams;
 
-use super::image::Image;
+use super::image::{Image, Pixels};
 use super::isa;
 use super::kernel::{Kernels, padded_channels};
 use super::*;

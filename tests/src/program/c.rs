@@ -40,6 +40,8 @@ pub struct Toolchain {
     /// Models of [`Target::Auto`](mobilenet_compiler::emit::c::Target) take turns with the kernels of the levels that this machine has,
     /// the first one those of this level, in place of all taking the best. The rest of their kernels falls away when compiled.
     pub turns: Option<usize>,
+    /// Each model that can read its input by rows does so too, and ends the program where that gives other bits.
+    pub rows: bool,
 }
 
 /// What surrounds the models in a program.
@@ -72,6 +74,7 @@ impl Toolchain {
             world: World::Hosted,
             runtime: None,
             turns: None,
+            rows: false,
         }
     }
 
@@ -201,19 +204,19 @@ impl Toolchain {
         let main = folder.join("main.c");
         let mut ours = vec![main.clone()];
         let source = match self.world {
-            World::Hosted => table(include_str!("serve.c"), modules, HOSTED_MAIN),
+            World::Hosted => table(include_str!("serve.c"), modules, self.rows, HOSTED_MAIN),
             World::Board(board) => {
                 fs::write(folder.join("qemu.ld"), board.script())?;
                 fs::write(folder.join("start.c"), board::START)?;
                 ours.push(folder.join("start.c"));
-                table(include_str!("serve.c"), modules, SEMIHOSTED_MAIN)
+                table(include_str!("serve.c"), modules, self.rows, SEMIHOSTED_MAIN)
             }
             World::Wasm => {
                 fs::write(folder.join("serve.mjs"), include_str!("wasm/serve.mjs"))?;
                 fs::write(folder.join("string.h"), wasm::STRING_H)?;
                 fs::write(folder.join("string.c"), wasm::STRING_C)?;
                 ours.push(folder.join("string.c"));
-                table(include_str!("wasm/serve.c"), modules, include_str!("wasm/end.c"))
+                table(include_str!("wasm/serve.c"), modules, self.rows, include_str!("wasm/end.c"))
             }
         };
         fs::write(main, source)?;
@@ -230,25 +233,48 @@ const SEMIHOSTED_MAIN: &str = "int main(int argc, char **argv) {\n    \
 
 /// Whether a structure holds the outputs of a model.
 fn several(module: &Module) -> bool {
-    let header = module.files.iter().find(|(name, _)| *name == format!("{}.h", module.prefix));
-    header.is_some_and(|(_, text)| {
-        String::from_utf8_lossy(text).contains(&format!("typedef struct {}_output ", module.prefix))
-    })
+    declares(module, &format!("typedef struct {}_output ", module.prefix))
+}
+
+/// Whether a model's header has a text.
+fn declares(module: &Module, text: &str) -> bool {
+    let header = module.files.get(&format!("{}.h", module.prefix));
+    header.is_some_and(|header| String::from_utf8_lossy(header).contains(text))
+}
+
+/// Writes a function that infers twice, from the whole input and from its rows, and traps where the bits differ. Returns its name, or
+/// that of the one inference there is.
+fn by_rows(text: &mut String, i: usize, module: &Module, rows: bool) -> String {
+    let prefix = &module.prefix;
+    if !rows || !declares(module, &format!("void {prefix}_run_rows(")) {
+        return format!("{prefix}_run");
+    }
+    let capitals = prefix.to_uppercase();
+    let output = if several(module) { format!("{prefix}_output") } else { format!("{capitals}_OUTPUT_TYPE") };
+    let count = if several(module) { "1" } else { &format!("{capitals}_OUTPUT_LEN") };
+    *text += &include_str!("rows.c")
+        .replace("@@", &capitals)
+        .replace("%I%", &i.to_string())
+        .replace("%OUTPUT%", &output)
+        .replace("%COUNT%", count)
+        .replace('@', prefix);
+    format!("both{i}")
 }
 
 /// A table of all models between a beginning that defines `SERVER` and an end that uses the table.
-fn table(beginning: &str, modules: &[Module], end: &str) -> String {
+fn table(beginning: &str, modules: &[Module], rows: bool, end: &str) -> String {
     let mut text = String::from(beginning);
     for module in modules {
         let _ = writeln!(text, "#include \"{}.h\"", module.prefix);
     }
     for (i, Module { prefix, .. }) in modules.iter().enumerate() {
         let capitals = prefix.to_uppercase();
+        let run = by_rows(&mut text, i, &modules[i], rows);
         if several(&modules[i]) {
             let _ = writeln!(
                 text,
                 "static void flat{i}(const {capitals}_INPUT_TYPE *input, float *output, {prefix}_arena *arena) {{ \
-                 {prefix}_run(input, ({prefix}_output *)output, arena); }}\n\
+                 {run}(input, ({prefix}_output *)output, arena); }}\n\
                  SERVER(serve{i}, flat{i}, {prefix}_arena, {capitals}_INPUT_TYPE, {capitals}_INPUT_LEN, float, \
                  sizeof({prefix}_output) / sizeof(float))"
             );
@@ -256,7 +282,7 @@ fn table(beginning: &str, modules: &[Module], end: &str) -> String {
         }
         let _ = writeln!(
             text,
-            "SERVER(serve{i}, {prefix}_run, {prefix}_arena, {capitals}_INPUT_TYPE, {capitals}_INPUT_LEN, \
+            "SERVER(serve{i}, {run}, {prefix}_arena, {capitals}_INPUT_TYPE, {capitals}_INPUT_LEN, \
              {capitals}_OUTPUT_TYPE, {capitals}_OUTPUT_LEN)"
         );
     }

@@ -28,6 +28,17 @@ impl Module {
         let name = |line: &str| Some(line.trim().strip_prefix("pub ")?.split_once(':')?.0.to_owned());
         fields.lines().filter_map(name).collect()
     }
+
+    /// An inference by rows as an expression, where there is one of the type `ty`.
+    fn by_rows(&self, ty: &str) -> String {
+        let source = self.files.get(&format!("{}.rs", self.stem)).map(String::from_utf8_lossy).unwrap_or_default();
+        if !source.contains("fn run_rows") {
+            return "None".into();
+        }
+        let nchw = format!("{ty}::INPUT_LAYOUT == mobilenet_runtime::Layout::Nchw");
+        let read = format!("|first, rows, to| serve::rows(input, {ty}::INPUT_SHAPE, {nchw}, first, rows, to)");
+        format!("Some(|input, output, arena| {ty}::run_rows({read}, output, arena))")
+    }
 }
 
 /// How a crate is built.
@@ -133,14 +144,15 @@ fn write_program(folder: &Path, modules: &[Module], profile: Profile) -> std::io
         let _ = writeln!(main, "#[path = \"model{i}/{stem}.rs\"]\nmod model{i};");
         let ty = format!("model{i}::{type_name}");
         let outputs = module.outputs();
+        let by_rows = module.by_rows(&ty);
         let server = if outputs.is_empty() {
-            format!("serve::serve::<{ty}>(images, |arena| arena.bytes_mut())")
+            format!("serve::serve_twice::<{ty}>(images, |arena| arena.bytes_mut(), {by_rows})")
         } else {
             let memory = format!("|| ({ty}::new_input(), {ty}::new_output(), {ty}::new_arena())");
             let fields: Vec<String> =
                 outputs.iter().map(|name| format!(".chain(output.{name}.iter().map(|&x| x as f32))")).collect();
             let values = format!("|output| std::iter::empty(){}.collect()", fields.concat());
-            format!("serve::infer(images, {memory}, |arena| arena.bytes_mut(), {ty}::run, {values})")
+            format!("serve::infer(images, {memory}, |arena| arena.bytes_mut(), ({ty}::run, {by_rows}), {values})")
         };
         let _ = writeln!(servers, "        |images| {server},");
     }

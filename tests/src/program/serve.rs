@@ -1,5 +1,6 @@
 //! Runs compiled models for a test: named by arguments `index:images`, inputs from standard input, outputs (as f32) to
-//! standard output. Each inference has a thread with 64 KiB of stack, an arena full of NaNs, and must not allocate.
+//! standard output. Each inference has a thread with 64 KiB of stack, an arena full of NaNs, and must not allocate. Where the model can
+//! read its input by rows, that must give the same bits.
 
 use mobilenet_runtime::{Element, Model};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -49,11 +50,23 @@ fn wrong(argument: &str) -> io::Error {
     io::Error::other(format!("no model and image count: {argument:?}"))
 }
 
+/// An inference by rows of a whole input.
+pub type ByRows<I, O, A> = Option<fn(&I, &mut O, &mut A)>;
+
 /// Serves `images` inferences of `M`; `bytes` gives an arena's bytes.
 pub fn serve<M: Model>(images: usize, bytes: fn(&mut M::Arena) -> &mut [u8]) -> io::Result<()> {
+    serve_twice::<M>(images, bytes, None)
+}
+
+/// The same, of a model that may be able to read its input by rows.
+pub fn serve_twice<M: Model>(
+    images: usize,
+    bytes: fn(&mut M::Arena) -> &mut [u8],
+    by_rows: ByRows<M::InputArray, M::OutputArray, M::Arena>,
+) -> io::Result<()> {
     let memory = || (M::new_input(), M::new_output(), M::new_arena());
     let values = |output: &M::OutputArray| output.as_ref().iter().map(|x| x.to_f32()).collect();
-    infer::<M::Input, _, _, _>(images, memory, bytes, M::run, values)
+    infer::<M::Input, _, _, _>(images, memory, bytes, (M::run, by_rows), values)
 }
 
 /// Input, output and arena.
@@ -64,7 +77,7 @@ pub fn infer<E: Element, I, O, A>(
     images: usize,
     memory: fn() -> Memory<I, O, A>,
     bytes: fn(&mut A) -> &mut [u8],
-    run: fn(&I, &mut O, &mut A),
+    (run, by_rows): (fn(&I, &mut O, &mut A), ByRows<I, O, A>),
     values: fn(&O) -> Vec<f32>,
 ) -> io::Result<()>
 where
@@ -74,6 +87,7 @@ where
 {
     for _ in 0..images {
         let (mut input, mut output, mut arena) = memory();
+        let (_, mut again, _) = memory();
         let elements = (*input).as_mut();
         let mut raw = vec![0; size_of_val(elements)];
         io::stdin().lock().read_exact(&mut raw)?;
@@ -88,17 +102,34 @@ where
             }
             let before = ALLOCATIONS.load(SeqCst);
             run(&input, &mut output, &mut arena);
-            (output, ALLOCATIONS.load(SeqCst) - before)
+            if let Some(by_rows) = by_rows {
+                bytes(&mut arena).fill(0xff);
+                by_rows(&input, &mut again, &mut arena);
+            }
+            (output, again, ALLOCATIONS.load(SeqCst) - before)
         };
         let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(infer)?;
-        let (output, allocations) = thread.join().map_err(|_| io::Error::other("the model panicked"))?;
+        let (output, again, allocations) = thread.join().map_err(|_| io::Error::other("the model panicked"))?;
         if allocations > 0 {
             return Err(io::Error::other(format!("the model allocated {allocations} times")));
+        }
+        let bits = |output| values(output).into_iter().map(f32::to_bits).collect::<Vec<_>>();
+        if by_rows.is_some() && bits(&output) != bits(&again) {
+            return Err(io::Error::other("rows give another output than the whole input"));
         }
         let encoded: Vec<u8> = values(&output).into_iter().flat_map(f32::to_le_bytes).collect();
         io::stdout().lock().write_all(&encoded)?;
     }
     io::stdout().flush()
+}
+
+/// Rows of a whole image of one channel order or the other, as a model asks for them.
+pub fn rows<E: Copy>(input: &[E], shape: [usize; 4], nchw: bool, first: usize, rows: usize, to: &mut [E]) {
+    let [planes, height, row] = if nchw { [shape[1], shape[2], shape[3]] } else { [1, shape[1], shape[2] * shape[3]] };
+    assert!(to.len() == planes * rows * row && first + rows <= height, "rows {first} and {rows} in all of {shape:?}");
+    for (plane, to) in to.chunks_exact_mut(rows * row).enumerate() {
+        to.copy_from_slice(&input[(plane * height + first) * row..][..rows * row]);
+    }
 }
 
 fn decode<E: Element>(raw: &[u8], input: &mut [E]) {

@@ -167,6 +167,7 @@ fn modules<T>(emit: impl Fn(&Case) -> Result<T, mobilenet_compiler::Error>) -> R
 /// Few networks at a time, as a board has not room for all.
 fn by(toolchain: &Toolchain, target: Target, all: &'static Networks) -> Result<(), Stop> {
     toolchain.present().map_err(Stop::Absent)?;
+    let toolchain = Toolchain { rows: true, ..toolchain.clone() };
     let all = all_of(all)?;
     let at_once = if matches!(toolchain.world, World::Board(_)) { 16 } else { all.len() };
     for drawn in all.chunks(at_once.max(1)) {

@@ -7,7 +7,7 @@ use super::Target;
 use super::isa::{Codes as Form, Isa};
 use super::needs::{Needs, Stem, order};
 use super::source::{index, kernel};
-use super::stem::{Staged, pad};
+use super::stem::{Staged, input_row, pad};
 use super::text::float;
 use crate::network::Layout;
 use crate::plan::{Codes, Element, ImageSource, Link, LinkOp, Map, Op, Packing, Quant, Source, padded_channels};
@@ -200,7 +200,7 @@ pub(super) fn common(needs: &Needs) -> String {
         text += kernel!("codes/field");
     }
     for stem in needs.stems.iter().filter(|stem| stem.codes.is_some()) {
-        text += &stage(stem);
+        text += &stage(stem, needs);
     }
     let functions = [
         (Kind::MaxPool, kernel!("codes/max_pool")),
@@ -282,8 +282,8 @@ fn stem_row(stem: &Stem) -> usize {
     (Staged::of(stem).columns * stem.input.channels + 4).next_multiple_of(64)
 }
 
-fn stage(stem: &Stem) -> String {
-    let ImageSource { height, width, channels, layout, .. } = stem.input;
+fn stage(stem: &Stem, needs: &Needs) -> String {
+    let ImageSource { height, channels, layout, .. } = stem.input;
     let Staged { left, copied, .. } = Staged::of(stem);
     let Quant { scale, zero } = stem.codes.map_or(Quant { scale: 1.0, zero: 0 }, |codes| codes.input);
     let top = pad(&stem.window)[0];
@@ -291,13 +291,15 @@ fn stage(stem: &Stem) -> String {
         0 => (format!("y < {height}"), "y".to_string()),
         _ => (format!("y >= {top} && y - {top} < {height}"), format!("(y - {top})")),
     };
+    let (line, apart) = input_row(&stem.input, &line, needs);
     let (from, at) = match layout {
-        Layout::Nchw => (format!("(c * {height} + {line}) * {width}"), "x".to_string()),
-        Layout::Nhwc => (format!("{line} * {} + c", width * channels), format!("x * {channels}")),
+        Layout::Nchw => (format!("c * {apart}"), "x".to_string()),
+        Layout::Nhwc => ("c".to_string(), format!("x * {channels}")),
     };
     kernel!("codes/stem")
         .replace("%VALUE%", &value(&stem.input, &at, &float(scale), &zero.to_string()).replace("input[", "from["))
         .replace("%FROM%", &from)
+        .replace("%LINE%", &line)
         .replace("%NAME%", &stem_name(stem.number))
         .replace("%ZERO%", &zero.to_string())
         .replace("%ROW%", &stem_row(stem).to_string())

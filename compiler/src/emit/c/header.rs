@@ -3,7 +3,7 @@
 use super::outputs::Outputs;
 use super::source::kernel;
 use super::text::{expand, float};
-use super::{COptions, Kernels, WeightStorage, classes, names, steps};
+use super::{COptions, Kernels, WeightStorage, classes, names, rows, steps};
 use crate::graph::{DType, Quant};
 use crate::network::Port;
 use crate::plan::Plan;
@@ -54,7 +54,7 @@ pub(super) fn header(plan: &Plan, options: &COptions, prefix: &str, banner: &str
     if options.stage_hooks {
         text += &stages(plan);
     }
-    text += &functions(options, &outputs, prefix);
+    text += &functions(plan, options, &outputs, prefix);
     text += &helpers(plan, &outputs);
     text += &classes::declarations(plan);
     text += "\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n";
@@ -191,7 +191,7 @@ fn stages(plan: &Plan) -> String {
     )
 }
 
-fn functions(options: &COptions, outputs: &Outputs, prefix: &str) -> String {
+fn functions(plan: &Plan, options: &COptions, outputs: &Outputs, prefix: &str) -> String {
     let (ty, writes) = match outputs.are_several() {
         true => (outputs.ty(), "all @@OUTPUTS outputs"),
         false => (outputs.ty(), "@@OUTPUT_LEN"),
@@ -202,6 +202,7 @@ fn functions(options: &COptions, outputs: &Outputs, prefix: &str) -> String {
          /* The same, with a check of the arguments: @@OK or an error from above. */\n\
          int @run_checked(const @@INPUT_TYPE *input, {ty} *output, @arena *arena);\n",
     );
+    text += &rows::declarations(plan, outputs);
     if options.weights == WeightStorage::Bin {
         text += &format!(
             "\n/* Checks the contents of {prefix}.bin, which must stay where they are, best at a multiple of 64. */\n\

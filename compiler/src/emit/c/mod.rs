@@ -17,6 +17,7 @@ mod needs;
 mod outputs;
 mod panels;
 mod passes;
+mod rows;
 mod runtime;
 mod self_test;
 mod source;

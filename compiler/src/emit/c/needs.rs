@@ -7,7 +7,7 @@ use super::passes::Pass;
 use super::tiles::{Row, Tails};
 use crate::graph::Window;
 use crate::network::Layout;
-use crate::plan::{Codes, ImageSource, Link, LinkOp, Map, Op, Plan, Reads, Source, Target};
+use crate::plan::{Codes, ImageSource, Link, LinkOp, Map, Op, Plan, Reads, RowsIn, Source, Target};
 use std::collections::BTreeSet;
 
 /// The first convolution with the numbers its loops are spelled with.
@@ -26,6 +26,8 @@ pub(super) struct Stem<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Needs<'a> {
     pub stems: Vec<Stem<'a>>,
+    /// How the input is read by rows, where it can be.
+    pub rows_in: Option<RowsIn>,
     /// Of links in chains.
     pub kinds: BTreeSet<Kind>,
     /// Of links that add a map.
@@ -95,7 +97,7 @@ pub(super) fn order(layout: Layout) -> &'static str {
 
 impl<'a> Needs<'a> {
     pub(super) fn of(plan: &'a Plan) -> Self {
-        let mut needs = Needs::default();
+        let mut needs = Needs { rows_in: plan.rows_in().ok(), ..Needs::default() };
         for step in &plan.steps {
             needs.step(&step.op);
         }

@@ -1,14 +1,14 @@
 //! `net.c` without kernels: descriptors for the static library of `mobilenet-runtime-capi`, and calls into it.
 
-use super::COptions;
 use super::outputs::Outputs;
 use super::source::{checked, entry_of, kernel, overrides, weights_access};
 use super::steps::hooked;
 use super::text::{expand, float};
+use super::{COptions, Kernels, rows};
 use crate::emit::descriptor::{self, Value};
 use crate::emit::rust::ABI;
 use crate::graph::DType;
-use crate::plan::{Chain, Map, Op, Plan, Quant, Step, Target};
+use crate::plan::{Chain, Map, Op, Plan, Quant, RowsIn, Step, Target};
 
 pub(super) fn source(plan: &Plan, options: &COptions, prefix: &str, banner: &str) -> String {
     let outputs = Outputs::of(plan);
@@ -21,7 +21,10 @@ pub(super) fn source(plan: &Plan, options: &COptions, prefix: &str, banner: &str
     body += &checked(
         plan,
         options,
-        "    return @infer(input, output, arena) == MOBILENET_RT_OK ? @@OK : @@ERROR_RUNTIME;\n",
+        match plan.rows_in() {
+            Ok(_) => "    return @infer(input, NULL, output, arena) == MOBILENET_RT_OK ? @@OK : @@ERROR_RUNTIME;\n",
+            Err(_) => "    return @infer(input, output, arena) == MOBILENET_RT_OK ? @@OK : @@ERROR_RUNTIME;\n",
+        },
     );
     let mut text = String::from("#include \"@h\"\n\n#include <mobilenet_runtime.h>\n#include <string.h>\n\n");
     text += &format!(
@@ -43,11 +46,34 @@ fn name(index: usize) -> String {
 /// `net_infer` and `net_run`.
 fn run(plan: &Plan, options: &COptions, outputs: &Outputs) -> String {
     let input = plan.lengths().0 / plan.network.batch.max(1);
-    let steps =
-        hooked(plan, options.stage_hooks, |index, step| format!("    {}\n", call(&name(index), step, input, outputs)));
+    let rows = plan.rows_in().ok();
+    let steps = hooked(plan, options.stage_hooks, |index, step| {
+        let call = call(&name(index), step, input, outputs);
+        match (&rows, &step.op) {
+            (Some(rows), Op::Chain(chain)) if chain.first().is_some_and(|first| first.source().is_some()) => {
+                let by_rows = call_by_rows(&name(index), chain, rows, outputs);
+                format!("    if (rows == NULL) {{\n        {call}\n    }} else {{\n        {by_rows}\n    }}\n")
+            }
+            _ => format!("    {call}\n"),
+        }
+    });
+    if rows.is_some() {
+        let text = kernel!("runtime_rows").replace("%STEPS%", &steps) + &rows::entries(Kernels::Runtime);
+        return kernel!("rows").to_string() + &entry_of(&text, plan, options, outputs);
+    }
     let steps: String = steps.lines().map(|line| format!("    {line}\n")).collect();
     let image = if outputs.counts_images() { "n" } else { "image" };
     entry_of(&kernel!("runtime").replace("%STEPS%", &steps).replace("%N%", image), plan, options, outputs)
+}
+
+/// The call of a chain that reads the input, a row at a time.
+fn call_by_rows(name: &str, chain: &Chain, rows: &RowsIn, outputs: &Outputs) -> String {
+    let mean = match chain.last().and_then(|last| Some((last.target()?, last.output.channels))) {
+        Some((to @ Target::Output { .. }, n)) => place(outputs, to, n).1,
+        _ => "NULL, 0".into(),
+    };
+    let (element, offset) = (rows.image.element.name(), rows.offset);
+    format!("mobilenet_rt_run_chain_rows_{element}(&run, &{name}, {offset}, rows->read, rows->context, {mean});")
 }
 
 fn call(name: &str, step: &Step, input: usize, outputs: &Outputs) -> String {

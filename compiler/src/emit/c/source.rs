@@ -10,7 +10,7 @@ use super::steps::{Calls, run_steps};
 use super::tables::{self, Tables};
 use super::text::{expand, float, instantiate, own_vectors};
 use super::tiles::stem_name;
-use super::{COptions, WeightStorage, classes, codes, passes, weights};
+use super::{COptions, Kernels, Target, WeightStorage, classes, codes, passes, rows, weights};
 use crate::graph::DType;
 use crate::network::Layout;
 use crate::plan::{Element, Op, Plan};
@@ -113,7 +113,7 @@ fn types(needs: &Needs, tables: &Tables) -> String {
         text += &kernel!("half").replace("%NAME%", "half");
     }
     for stem in needs.stems.iter().filter(|stem| stem.codes.is_none()) {
-        text += &kernel!("stem").replace("%NAME%", &stem_name(stem.number)).replace("%STAGE%", &stage_row(stem));
+        text += &kernel!("stem").replace("%NAME%", &stem_name(stem.number)).replace("%STAGE%", &stage_row(stem, needs));
     }
     text += &links::common(needs);
     text += &codes::common(needs);
@@ -232,11 +232,19 @@ fn entry(plan: &Plan, options: &COptions, outputs: &Outputs) -> String {
         ""
     };
     let image = if outputs.counts_images() { "image, " } else { "" };
-    text += &kernel!("entry")
-        .replace("%CALL%\n", &options.target.call().replace("%IMAGE%", image))
-        .replace("%LEVEL%", level);
+    let (entry, call) = match plan.rows_in() {
+        Ok(_) => (kernel!("entry_rows").to_string() + &rows::entries(Kernels::Inline), call_by_rows(options.target)),
+        Err(_) => (kernel!("entry").to_string(), options.target.call()),
+    };
+    text += &entry.replace("%CALL%\n", &call.replace("%IMAGE%", image)).replace("%LEVEL%", level);
     text = entry_of(&text, plan, options, outputs);
     text + &checked(plan, options, "    @run(input, output, arena);\n    return @@OK;\n")
+}
+
+/// The call of one image, which may be read by rows.
+fn call_by_rows(target: Target) -> String {
+    let call = target.call().replace("(input, output", "(input, rows, output");
+    call.lines().map(|line| line.strip_prefix("    ").unwrap_or(line).to_string() + "\n").collect()
 }
 
 /// What the functions that run all images have in common.

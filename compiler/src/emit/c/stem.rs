@@ -40,13 +40,28 @@ pub(super) fn pad(window: &Window) -> [usize; 2] {
     [window.pads[0].max(0) as usize, window.pads[1].max(0) as usize]
 }
 
-pub(super) fn stage_row(stem: &Stem) -> String {
-    let ImageSource { height, width, channels, layout, .. } = stem.input;
+/// Row `y` of the input, which lies inside, and how far apart in it the planes of channels are.
+pub(super) fn input_row(image: &ImageSource, y: &str, needs: &Needs) -> (String, String) {
+    let ImageSource { height, width, channels, layout, .. } = *image;
+    let row = match (needs.rows_in, layout) {
+        (Some(_), _) => format!("@input_row(image, {y})"),
+        (None, Layout::Nchw) => format!("image->input + {y} * {width}"),
+        (None, Layout::Nhwc) => format!("image->input + {y} * {}", width * channels),
+    };
+    let plane = match needs.rows_in {
+        Some(_) => format!("(image->rows == NULL ? {} : {width})", height * width),
+        None => (height * width).to_string(),
+    };
+    (row, plane)
+}
+
+pub(super) fn stage_row(stem: &Stem, needs: &Needs) -> String {
+    let ImageSource { height, channels, layout, .. } = stem.input;
     let Staged { columns, left, copied, .. } = Staged::of(stem);
     let top = pad(&stem.window)[0];
     let border: Vec<_> = (0..channels).map(|c| float(stem.pad_values.get(c).copied().unwrap_or(0.0))).collect();
     let inside = if top > 0 { format!("y >= {top} && y - {top} < {height}") } else { format!("y < {height}") };
-    let line = if top > 0 { format!("(y - {top})") } else { "y".into() };
+    let (line, apart) = input_row(&stem.input, &if top > 0 { format!("(y - {top})") } else { "y".into() }, needs);
     let (planes, unit) = match layout {
         Layout::Nchw => (channels, 1),
         Layout::Nhwc => (1, channels),
@@ -56,7 +71,8 @@ pub(super) fn stage_row(stem: &Stem) -> String {
         Some(_) => String::new(),
         None => format!("    static const float border[{channels}] = {{{}}};\n", border.join(", ")),
     };
-    let _ = writeln!(text, "    const int inside = {inside};\n    size_t plane, x;");
+    let _ = writeln!(text, "    const int inside = {inside};");
+    let _ = writeln!(text, "    const @@INPUT_TYPE *const line = inside ? {line} : NULL;\n    size_t plane, x;");
     let _ = writeln!(text, "    for (plane = 0; plane < {planes}; plane++, row += {}) {{", columns * unit);
     let value = match (one, layout) {
         (Some(value), _) => value.clone(),
@@ -65,10 +81,10 @@ pub(super) fn stage_row(stem: &Stem) -> String {
     };
     text += "        x = 0;\n        if (inside) {\n";
     let from = match layout {
-        Layout::Nchw => format!("(plane * {height} + {line}) * {width}"),
-        Layout::Nhwc => format!("{line} * {}", width * channels),
+        Layout::Nchw => format!("line + plane * {apart}"),
+        Layout::Nhwc => "line".into(),
     };
-    let _ = writeln!(text, "            const @@INPUT_TYPE *const from = input + {from};");
+    let _ = writeln!(text, "            const @@INPUT_TYPE *const from = {from};");
     if left > 0 {
         let _ = writeln!(
             text,

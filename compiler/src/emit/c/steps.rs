@@ -23,12 +23,16 @@ const FEWEST_IN_A_LOOP: usize = 3;
 
 pub(super) fn run_steps(plan: &Plan, calls: &Calls, hooks: bool, compact: bool) -> String {
     let count = if calls.outputs.counts_images() { "size_t n, " } else { "" };
+    let rows = if calls.needs.rows_in.is_some() { "const @rows *rows, " } else { "" };
     let mut text = format!(
-        "static $T void @run_$I(const @@INPUT_TYPE *input, {} *output, {count}float *arena, const float *weights)\n{{\n",
+        "static $T void @run_$I(const @@INPUT_TYPE *input, {rows}{} *output, {count}float *arena, const float *weights)\n{{\n",
         calls.outputs.ty()
     );
     if plan.links().next().is_some() {
         text += "    @image image;\n    image.input = input;\n    image.arena = arena;\n    image.weights = weights;\n";
+    }
+    if calls.needs.rows_in.is_some() {
+        text += "    image.rows = rows;\n";
     }
     text += "    (void)input;\n    (void)weights;\n";
     text += &match compact && !hooks {

@@ -4,6 +4,7 @@ use super::codes;
 use super::links::Kind;
 use super::needs::{Needs, is_whole_mean, tiled};
 use super::passes::{self, Pass};
+use super::rows;
 use super::source::kernel;
 use super::stem::pad;
 use super::text::float;
@@ -196,6 +197,9 @@ pub(super) fn types(needs: &Needs) -> String {
     if !needs.stems.is_empty() {
         image += "    size_t staged; /* rows of the input that the first convolution has read, border included */\n";
     }
+    if needs.rows_in.is_some() {
+        image += "    const @rows *rows; /* what reads the input, where it is not whole in memory */\n";
+    }
     if needs.whole_mean || needs.mean_by_parts {
         image +=
             "    float *means;  /* where means go, and whether with zeros up to a multiple of 8 */\n    int padding;\n";
@@ -212,5 +216,6 @@ pub(super) fn types(needs: &Needs) -> String {
             let _ = writeln!(link, "    size_t {field}");
         }
     }
-    kinds + &kernel!("link").replace("%IMAGE%", &image).replace("%LINK%", &link)
+    let text = kinds + &kernel!("link").replace("%IMAGE%", &image).replace("%LINK%", &link);
+    rows::types(needs) + &text + &rows::reading(needs)
 }

@@ -15,6 +15,7 @@ pub use file::files;
 pub use surface::Surface;
 
 use crate::graph::DType;
+use crate::network::Layout;
 use crate::plan::{Element, Plan, thousands};
 use literals::size;
 use outputs::Outputs;
@@ -25,7 +26,7 @@ use stages::Stages;
 /// The version of the contract with the runtime that emitted code keeps, [`rt::ABI`] there.
 ///
 /// [`rt::ABI`]: https://docs.rs/mobilenet-runtime
-pub const ABI: u32 = 3;
+pub const ABI: u32 = 4;
 
 /// How the expansion is spelled; what it computes is in the plan.
 #[derive(Debug, Clone)]
@@ -58,7 +59,7 @@ pub enum Weights {
 pub fn expand(plan: &Plan, options: &RustOptions) -> TokenStream {
     let RustOptions { name, visibility, attributes, runtime, tracked, .. } = options;
     let outputs = Outputs::new(plan, runtime);
-    let Stages { items, calls } = Stages::new(plan, &outputs);
+    let Stages { items, calls, by_rows } = Stages::new(plan, &outputs);
     let output = format_ident!("{name}Output");
     let structure = outputs.structure(name, &output, visibility);
     let arena = format_ident!("{name}Arena");
@@ -68,8 +69,12 @@ pub fn expand(plan: &Plan, options: &RustOptions) -> TokenStream {
         let input = format!(" The input is {input}.");
         quote!(#[doc = ""] #[doc = #input])
     });
+    let no_rows = plan.rows_in().err().map(|why| {
+        let why = format!(" There is no `run_rows`: {why}.");
+        quote!(#[doc = ""] #[doc = #why])
+    });
     let weights = weights(plan, &options.weights);
-    let surface = surface(plan, &outputs, name, &arena, runtime, &calls);
+    let surface = surface(plan, &outputs, name, runtime, &calls, by_rows.as_ref());
     let paragraph = if attributes.is_empty() { quote!() } else { quote!(#[doc = ""]) };
     let abi = Literal::u32_unsuffixed(ABI);
     quote! {
@@ -77,6 +82,7 @@ pub fn expand(plan: &Plan, options: &RustOptions) -> TokenStream {
         #paragraph
         #[doc = #summary]
         #input
+        #no_rows
         #[derive(Debug, Clone, Copy)]
         #visibility struct #name;
 
@@ -146,11 +152,11 @@ fn surface(
     plan: &Plan,
     outputs: &Outputs,
     name: &Ident,
-    arena: &Ident,
     runtime: &TokenStream,
     calls: &TokenStream,
+    by_rows: Option<&TokenStream>,
 ) -> TokenStream {
-    let network = &plan.network;
+    let (network, arena) = (&plan.network, format_ident!("{name}Arena"));
     let input = element(network.input.dtype, runtime);
     let (input_len, output_len) = plan.lengths();
     let surface = Surface {
@@ -173,11 +179,31 @@ fn surface(
     let input_len = size(input_len);
     let output = format_ident!("{name}Output");
     let ty = outputs.ty(&output);
+    let by_rows = by_rows.map(|calls| {
+        let row = match network.input.layout {
+            Layout::Nhwc => " Rows are `[rows][W][C]`, as they lie in the input.",
+            Layout::Nchw => " Rows are `[C][rows][W]`: of each channel's plane the rows, one plane behind the other.",
+        };
+        quote! {
+            /// One inference, the same as [`Self::run`], that asks for the input's rows when it needs them.
+            ///
+            /// `read` is called with the first row, how many (today always 1), and where their elements go. Rows come in order, each
+            /// once at most; those that no window covers are left out.
+            #[doc = #row]
+            /// What `read` leaves as it is has unspecified values. Allocates nothing, never panics unless `read` does.
+            pub fn run_rows(mut read: impl FnMut(usize, usize, &mut [#input]), output: &mut #ty, arena: &mut #arena) {
+                let mut run = rt::Run::new(&WEIGHTS.0, arena.bytes_mut());
+                #calls
+            }
+        }
+    });
     let run = quote! {
         /// One inference. Allocates nothing, never panics, does no I/O.
         pub fn run(input: &[#input; #input_len], output: &mut #ty, arena: &mut #arena) {
             #body
         }
+
+        #by_rows
     };
     if outputs.are_of_model() {
         return surface.expand(&run);

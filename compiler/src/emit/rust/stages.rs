@@ -3,7 +3,7 @@
 use super::literals::{float, size};
 use super::outputs::Outputs;
 use crate::emit::descriptor::{self, Value};
-use crate::plan::{Chain, Map, Op, Plan, Quant, Step};
+use crate::plan::{Chain, Map, Op, Plan, Quant, RowsIn, Step};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
@@ -11,13 +11,26 @@ use quote::{format_ident, quote};
 pub(super) struct Stages {
     pub items: TokenStream,
     pub calls: TokenStream,
+    /// The calls that read the input by rows, which are of `read`; none where the plan has no such way.
+    pub by_rows: Option<TokenStream>,
 }
 
 impl Stages {
     pub(super) fn new(plan: &Plan, outputs: &Outputs) -> Self {
         let mut writer = Writer { outputs, maps: Vec::new(), items: TokenStream::new() };
-        let calls = plan.steps.iter().enumerate().map(|(index, step)| writer.step(index, step)).collect();
-        Self { items: writer.items, calls }
+        let calls: Vec<_> = plan.steps.iter().enumerate().map(|(index, step)| writer.step(index, step)).collect();
+        let by_rows = plan.rows_in().ok().map(|rows| {
+            let mut calls = calls.clone();
+            for (index, step) in plan.steps.iter().enumerate() {
+                if let Op::Chain(chain) = &step.op
+                    && chain.first().is_some_and(|first| first.source().is_some())
+                {
+                    calls[index] = writer.chain_by_rows(index, chain, &rows);
+                }
+            }
+            calls.into_iter().collect()
+        });
+        Self { items: writer.items, calls: calls.into_iter().collect(), by_rows }
     }
 }
 
@@ -129,6 +142,18 @@ impl Writer<'_> {
                 quote!(run.#method(&#name, #input);)
             }
         }
+    }
+
+    /// The call of a chain that reads the input, a row at a time.
+    fn chain_by_rows(&self, index: usize, chain: &Chain, rows: &RowsIn) -> TokenStream {
+        let name = format_ident!("CHAIN_{index}");
+        let (method, row) = (format_ident!("chain_rows_{}", rows.image.element.name()), size(rows.offset));
+        let vector = chain.last().and_then(|last| Some((last.target()?, last.output.channels)));
+        let mean = match vector.map(|(to, n)| self.outputs.slice(to, n)) {
+            Some(Ok(output)) => quote!(Some(#output)),
+            _ => quote!(None),
+        };
+        quote!(run.#method(&#name, #row, &mut read, #mean);)
     }
 
     fn item(&mut self, name: Ident, ty: &TokenStream, value: &TokenStream) -> Ident {

@@ -142,7 +142,11 @@ pub(super) fn link(link: &Link, plan: &Plan, stage: &Stage, sections: &mut Secti
     if let LinkOp::Stem { source: from, scratch_bytes, .. } = &link.op {
         source(from, network)?;
         let bytes = staging(&window, input.channels, output.width, link.codes.is_some());
-        agree(bytes == Some(*scratch_bytes), "staging rows of the wrong size")?;
+        let row = if network.batch > 1 || !read_once(network) { 0 } else { row(from) };
+        agree(
+            bytes.and_then(|bytes| bytes.checked_add(row)) == Some(*scratch_bytes),
+            "staging rows of the wrong size",
+        )?;
     }
     agree(link.codes.is_some() == matches!(stage.kind, StageKind::Integer(_)), "codes where the stage has numbers")?;
     let stem = matches!(link.op, LinkOp::Stem { .. });
@@ -193,6 +197,19 @@ fn parts(values: Values) -> usize {
     let weights = codes.iter().enumerate().map(|(at, &code)| i32::from(code) - zeros[at / taps]);
     let of = |weight: i32| if weight < 0 { (weight + 1) / -128 } else { (weight - 1) / 127 } + 1;
     weights.map(|weight| of(weight) as usize).max().unwrap_or(1)
+}
+
+/// Bytes of a row of the model's input.
+fn row(source: &Source) -> usize {
+    let ImageSource { width, channels, element, .. } = *source.image();
+    [channels, element.bytes()].into_iter().fold(width, usize::saturating_mul)
+}
+
+/// Whether the model's input is read by one stage and nothing else.
+fn read_once(network: &Network) -> bool {
+    let reads = network.stages.iter().flat_map(|stage| &stage.inputs);
+    let puts = network.outputs.iter().flat_map(|output| output.pieces.iter().map(|piece| &piece.map));
+    reads.chain(puts).filter(|&&map| map == network.input_map).count() == 1
 }
 
 /// Bytes of the staging rows of a stem: as many as a window spans, each of all columns that the output's row looks at.

@@ -3,7 +3,7 @@
 use super::link::Places;
 use super::{Run, StemJob};
 use crate::F16;
-use crate::rt::image::Image;
+use crate::rt::image::{Image, Pixels, Rows};
 use crate::rt::kernel::{View, padded_channels};
 use crate::rt::share::{self, Shared};
 use crate::rt::{Chain, Epilogue, Link, LinkKind, MAX_LINKS, Map, NONE, Stem};
@@ -14,10 +14,10 @@ const BATCH: usize = 256 << 10;
 
 /// How far a chain has come.
 #[derive(Clone, Copy)]
-struct Walk<'c> {
+struct Walk<'c, 'i> {
     stem: Option<(&'c Stem, StemJob)>,
     links: &'c [Link],
-    image: Image<'c>,
+    image: Image<'i>,
     /// Groups that the stem and the links have computed.
     done: [usize; MAX_LINKS + 1],
     /// What the arena's first byte is to the rings.
@@ -33,47 +33,92 @@ struct Walk<'c> {
 impl Run<'_> {
     /// A chain, from a float image where it has a stem.
     pub fn chain_f32(&mut self, chain: &Chain, input: &[f32]) {
-        self.chain(chain.stem.as_ref(), chain.links, Image::F32(input), None);
+        self.chain(chain.stem.as_ref(), chain.links, Image::F32(Pixels::Whole(input)), None);
     }
 
     /// A chain, from an image of unsigned bytes.
     pub fn chain_u8(&mut self, chain: &Chain, input: &[u8]) {
-        self.chain(chain.stem.as_ref(), chain.links, Image::U8(input), None);
+        self.chain(chain.stem.as_ref(), chain.links, Image::U8(Pixels::Whole(input)), None);
     }
 
     /// A chain, from an image of signed bytes.
     pub fn chain_i8(&mut self, chain: &Chain, input: &[i8]) {
-        self.chain(chain.stem.as_ref(), chain.links, Image::I8(input), None);
+        self.chain(chain.stem.as_ref(), chain.links, Image::I8(Pixels::Whole(input)), None);
     }
 
     /// A chain that ends in a mean, to the caller, from a float image where it has a stem.
     pub fn chain_f32_mean_out(&mut self, chain: &Chain, input: &[f32], output: &mut [f32]) {
-        self.chain(chain.stem.as_ref(), chain.links, Image::F32(input), Some(output));
+        self.chain(chain.stem.as_ref(), chain.links, Image::F32(Pixels::Whole(input)), Some(output));
     }
 
     /// A chain that ends in a mean, to the caller, from an image of unsigned bytes.
     pub fn chain_u8_mean_out(&mut self, chain: &Chain, input: &[u8], output: &mut [f32]) {
-        self.chain(chain.stem.as_ref(), chain.links, Image::U8(input), Some(output));
+        self.chain(chain.stem.as_ref(), chain.links, Image::U8(Pixels::Whole(input)), Some(output));
     }
 
     /// A chain that ends in a mean, to the caller, from an image of signed bytes.
     pub fn chain_i8_mean_out(&mut self, chain: &Chain, input: &[i8], output: &mut [f32]) {
-        self.chain(chain.stem.as_ref(), chain.links, Image::I8(input), Some(output));
+        self.chain(chain.stem.as_ref(), chain.links, Image::I8(Pixels::Whole(input)), Some(output));
     }
 
     /// A chain, from an image of float16.
     pub fn chain_f16(&mut self, chain: &Chain, input: &[F16]) {
-        self.chain(chain.stem.as_ref(), chain.links, Image::F16(input), None);
+        self.chain(chain.stem.as_ref(), chain.links, Image::F16(Pixels::Whole(input)), None);
     }
 
     /// A chain that ends in a mean, to the caller, from an image of float16.
     pub fn chain_f16_mean_out(&mut self, chain: &Chain, input: &[F16], output: &mut [f32]) {
-        self.chain(chain.stem.as_ref(), chain.links, Image::F16(input), Some(output));
+        self.chain(chain.stem.as_ref(), chain.links, Image::F16(Pixels::Whole(input)), Some(output));
+    }
+
+    /// A chain from rows of floats, each of which `read` fills where it lies at byte `row` of the arena: the first of them, how many, and
+    /// their elements. A chain that ends in a mean may give it to the caller.
+    pub fn chain_rows_f32(
+        &mut self,
+        chain: &Chain,
+        row: usize,
+        read: &mut dyn FnMut(usize, usize, &mut [f32]),
+        mean: Option<&mut [f32]>,
+    ) {
+        self.chain(chain.stem.as_ref(), chain.links, Image::F32(Pixels::Rows(Rows { read, offset: row })), mean);
+    }
+
+    /// A chain from rows of unsigned bytes.
+    pub fn chain_rows_u8(
+        &mut self,
+        chain: &Chain,
+        row: usize,
+        read: &mut dyn FnMut(usize, usize, &mut [u8]),
+        mean: Option<&mut [f32]>,
+    ) {
+        self.chain(chain.stem.as_ref(), chain.links, Image::U8(Pixels::Rows(Rows { read, offset: row })), mean);
+    }
+
+    /// A chain from rows of signed bytes.
+    pub fn chain_rows_i8(
+        &mut self,
+        chain: &Chain,
+        row: usize,
+        read: &mut dyn FnMut(usize, usize, &mut [i8]),
+        mean: Option<&mut [f32]>,
+    ) {
+        self.chain(chain.stem.as_ref(), chain.links, Image::I8(Pixels::Rows(Rows { read, offset: row })), mean);
+    }
+
+    /// A chain from rows of float16.
+    pub fn chain_rows_f16(
+        &mut self,
+        chain: &Chain,
+        row: usize,
+        read: &mut dyn FnMut(usize, usize, &mut [F16]),
+        mean: Option<&mut [f32]>,
+    ) {
+        self.chain(chain.stem.as_ref(), chain.links, Image::F16(Pixels::Rows(Rows { read, offset: row })), mean);
     }
 
     pub(crate) fn chain(&mut self, stem: Option<&Stem>, links: &[Link], image: Image, mean: Option<&mut [f32]>) {
         assert!(links.len() <= MAX_LINKS, "a chain has at most {MAX_LINKS} links");
-        let stem = stem.map(|stem| (stem, self.begin_stem(stem, image.len())));
+        let stem = stem.map(|stem| (stem, self.begin_stem(stem, &image)));
         let mut before = stem.as_ref().map(|(stem, _)| stem.output);
         for (index, link) in links.iter().enumerate() {
             self.check_link(link);
@@ -110,7 +155,9 @@ impl Run<'_> {
         // SAFETY: nothing is read or written.
         unsafe { self.advance(&mut Walk { dry: true, ..walk }, links.len(), usize::MAX) };
         let within = walk.stem.is_none().then(|| links.first()).flatten().map(|link| link.input);
-        let free = ends.is_none() && output.ring == output.groups() && walk.is_free(&output);
+        // Rows come in order, to this thread.
+        let whole = walk.stem.is_none() || image.len().is_some();
+        let free = whole && ends.is_none() && output.ring == output.groups() && walk.is_free(&output);
         match links {
             [depthwise, pointwise]
                 if free
@@ -280,7 +327,7 @@ impl Run<'_> {
     }
 }
 
-impl Walk<'_> {
+impl Walk<'_, '_> {
     /// Which part of the chain in front of link `index` writes the map last, counted from the stem.
     fn source(&self, index: usize, map: &Map) -> Option<usize> {
         let link = self.links[..index].iter().rposition(|link| link.output == *map);

@@ -259,7 +259,7 @@ impl Run<'_> {
     }
 
     fn import_codes<T: Element>(&mut self, source: &Source, map: &Map, quant: Quant, input: &[T]) {
-        check::source(source, input.len());
+        check::source(source, Some(input.len()));
         check::codes("the map", map, self.len);
         check::quant("the map", quant);
         let same = [source.height, source.width, source.channels] == [map.height, map.width, map.channels];

@@ -2,10 +2,10 @@
 
 use super::Run;
 use super::link::Pass;
-use crate::rt::image::{self, Element, Image};
+use crate::rt::image::{self, Element, Image, Pixels};
 use crate::rt::kernel::codes::{Panels, StemRow};
 use crate::rt::kernel::{View, moved, stem};
-use crate::rt::{Codes, Layout, Stem, check};
+use crate::rt::{Codes, Layout, Source, Stem, check};
 use core::ops::Range;
 use core::slice::from_raw_parts_mut;
 
@@ -40,9 +40,13 @@ impl StemJob {
 
 impl Run<'_> {
     /// Checks a stem and describes what its rows have in common.
-    pub(crate) fn begin_stem(&self, stem: &Stem, input: usize) -> StemJob {
+    pub(crate) fn begin_stem(&self, stem: &Stem, image: &Image) -> StemJob {
         let Stem { input: source, window, output, .. } = stem;
-        check::source(source, input);
+        check::source(source, image.len());
+        if let Some((offset, bytes)) = image.row(check::product(&[source.width, source.channels])) {
+            check::bytes("the row that is read", offset, bytes, self.len);
+            assert!(offset.is_multiple_of(4), "the row that is read at byte {offset}");
+        }
         let of = if stem.codes.is_some() { check::codes } else { check::map };
         of("the stem's output", output, self.len);
         check::window(window, output);
@@ -179,8 +183,23 @@ impl Run<'_> {
     ///
     /// # Safety
     /// The staging row at `to` belongs to nobody else.
-    unsafe fn stage<T: Element>(&self, job: &StemJob, stem: &Stem, input: &[T], y: isize, to: *mut u8) {
-        let (source, left, width) = (&stem.input, stem.window.pad[1], job.padded_width);
+    unsafe fn stage<T: Element>(&self, job: &StemJob, stem: &Stem, input: Pixels<T>, y: isize, to: *mut u8) {
+        let one = Source { height: 1, ..stem.input };
+        let (source, input, y) = match input {
+            Pixels::Whole(values) => (&stem.input, values, y),
+            Pixels::Rows(_) if y < 0 || y >= stem.input.height as isize => (&stem.input, &[][..], y),
+            Pixels::Rows(rows) => {
+                let row = self.arena.wrapping_add(rows.offset).cast::<T>();
+                // SAFETY: `begin_stem` checked the row, whose bytes are elements whatever they are. Nothing else refers to them
+                // or calls the function, which this thread alone has.
+                unsafe {
+                    let row = from_raw_parts_mut(row, source_row(&stem.input));
+                    (*rows.read)(y as usize, 1, row);
+                    (&one, &*row, 0)
+                }
+            }
+        };
+        let (left, width) = (stem.window.pad[1], job.padded_width);
         match &job.row {
             Staged::Floats(..) => {
                 // SAFETY: as for this function; the scratch is aligned, as checked.
@@ -208,4 +227,9 @@ impl Run<'_> {
         }
         job
     }
+}
+
+/// Elements of a row.
+fn source_row(source: &Source) -> usize {
+    source.width * source.channels
 }

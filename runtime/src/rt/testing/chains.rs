@@ -278,21 +278,26 @@ fn chains_match() {
         let want: Vec<f64> = want.data.iter().map(|&x| f64::from(x)).collect();
         let output = links[links.len() - 1].output;
         let mut whole = Vec::new();
-        let body = |run: &mut Run| run.chain(None, &links, Image::F32(&[]), None);
+        let body = |run: &mut Run| run.chain(None, &links, Image::F32(Pixels::Whole(&[])), None);
         on_all(&memory, weights, &extents, body, |isa, memory| {
             let got = read(memory, &output);
             close(&got.data, &want, 10.0 * scale, format_args!("{} round {round} {links:?}", isa.name));
             whole.push(got.data);
         });
         let mut whole = whole.into_iter();
-        let body = |run: &mut Run| run.chain(None, &rings, Image::F32(&[]), None);
+        let body = |run: &mut Run| run.chain(None, &rings, Image::F32(Pixels::Whole(&[])), None);
         on_all(&memory, weights, &extents, body, |isa, found| {
             let (want, got) = (whole.next().unwrap(), read(found, &output).data);
             assert_eq!(got, want, "{} round {round} {rings:?}", isa.name);
             if round % 4 == 0 {
                 let mut copy = Memory(memory.0.clone());
                 on_threads(2, || {
-                    Run::with_kernels(weights, copy.bytes(), isa).chain(None, &rings, Image::F32(&[]), None);
+                    Run::with_kernels(weights, copy.bytes(), isa).chain(
+                        None,
+                        &rings,
+                        Image::F32(Pixels::Whole(&[])),
+                        None,
+                    );
                 });
                 assert_eq!(read(&mut copy, &output).data, want, "{} threads, round {round} {rings:?}", isa.name);
             }
@@ -343,7 +348,7 @@ fn residuals_in_place_and_means_over_rings() {
                 let mut copy = Memory(memory.0.clone());
                 on_threads(threads, || {
                     let mut run = Run::with_kernels(weights, copy.bytes(), kernels);
-                    links.iter().for_each(|links| run.chain(None, links, Image::F32(&[]), None));
+                    links.iter().for_each(|links| run.chain(None, links, Image::F32(Pixels::Whole(&[])), None));
                 });
                 copy
             };
@@ -448,7 +453,9 @@ fn links_that_do_not_fit_are_refused() {
             let (mine, beyond) = memory.bytes().split_at_mut(1024);
             let links = links.to_vec();
             let refused = std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| {
-                on_threads(threads, || Run::new(&weights[..4000], mine).chain(None, &links, Image::F32(&[]), None));
+                on_threads(threads, || {
+                    Run::new(&weights[..4000], mine).chain(None, &links, Image::F32(Pixels::Whole(&[])), None)
+                });
             }));
             assert!(beyond.iter().all(|&byte| byte == 0xff), "case {index}");
             let reason = refused.expect_err(what);

@@ -210,7 +210,7 @@ fn accumulators_are_rounded_half_to_even() {
             &memory,
             blob.leak(),
             &[to.extent()],
-            |run| run.chain(None, &links, Image::F32(&[]), None),
+            |run| run.chain(None, &links, Image::F32(Pixels::Whole(&[])), None),
             |isa, memory| {
                 assert_eq!(get(memory, &to), want, "{} times {m}", isa.name);
             },

@@ -168,7 +168,12 @@ fn conv_matches() {
 }
 
 /// A stem of random shape; returns the descriptor, the image as `[H][W][C]` and the expected output.
-fn stem(random: &mut Random, layout: &mut Layouter, blob: &mut Blob, bytes: bool) -> (Stem, Tensor, Vec<f64>) {
+pub(super) fn stem(
+    random: &mut Random,
+    layout: &mut Layouter,
+    blob: &mut Blob,
+    bytes: bool,
+) -> (Stem, Tensor, Vec<f64>) {
     let [h, w, c, n] = [random.within(1, 12), random.within(1, 40), random.within(1, 4), random.within(1, 50)];
     let plain = random.within(0, 2) > 0;
     let (window, [oh, ow]) = window(random, [h, w], plain);

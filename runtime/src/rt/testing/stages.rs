@@ -68,17 +68,17 @@ fn halves(stage: &Separable) -> [Link; 2] {
 impl Run<'_> {
     /// First convolution of a float image.
     pub(super) fn stem_f32(&mut self, stem: &Stem, input: &[f32]) {
-        self.chain(Some(stem), &[], Image::F32(input), None);
+        self.chain(Some(stem), &[], Image::F32(Pixels::Whole(input)), None);
     }
 
     /// First convolution of an image of unsigned bytes.
     pub(super) fn stem_u8(&mut self, stem: &Stem, input: &[u8]) {
-        self.chain(Some(stem), &[], Image::U8(input), None);
+        self.chain(Some(stem), &[], Image::U8(Pixels::Whole(input)), None);
     }
 
     /// First convolution of an image of signed bytes.
     pub(super) fn stem_i8(&mut self, stem: &Stem, input: &[i8]) {
-        self.chain(Some(stem), &[], Image::I8(input), None);
+        self.chain(Some(stem), &[], Image::I8(Pixels::Whole(input)), None);
     }
 
     /// Depthwise into a block of rows, then pointwise over it.
@@ -113,12 +113,12 @@ impl Run<'_> {
 
     /// Means over a whole map to the caller.
     pub(super) fn global_average_pool_out(&mut self, input: &Map, output: &mut [f32]) {
-        self.chain(None, &[mean(input, 0)], Image::F32(&[]), Some(output));
+        self.chain(None, &[mean(input, 0)], Image::F32(Pixels::Whole(&[])), Some(output));
     }
 
     /// A run of stages, rows at a time, from a float image.
     pub(super) fn stream_f32(&mut self, stream: &Stream, input: &[f32]) {
-        let image = Image::F32(input);
+        let image = Image::F32(Pixels::Whole(input));
         let stages = stream.stages;
         assert!(stages.len() <= STAGES, "a stream has at most {STAGES} stages");
         let none = mean(&Map::NONE, NONE);
@@ -130,7 +130,7 @@ impl Run<'_> {
     }
 
     fn links(&mut self, links: &[Link]) {
-        self.chain(None, links, Image::F32(&[]), None);
+        self.chain(None, links, Image::F32(Pixels::Whole(&[])), None);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Random links, one at a time and in chains over rings, and the steps that convert.
 
+use super::super::rows::give;
 use super::*;
 
 const SUMS: [LinkKind; 2] = [LinkKind::Conv, LinkKind::Pointwise];
@@ -261,7 +262,7 @@ fn check(random: &mut Random, parts: &[Part], input: &Tensor, what: impl core::f
         if parts.last().is_some_and(|part| part.kind == LinkKind::Mean) && links.len() > 1 {
             return;
         }
-        let body = |run: &mut Run| run.chain(None, links, Image::F32(&[]), None);
+        let body = |run: &mut Run| run.chain(None, links, Image::F32(Pixels::Whole(&[])), None);
         let check = |isa: &'static Kernels, memory: &mut Memory| {
             assert_eq!(get(memory, &output), want.data, "{}: {what}, {threads} threads, {links:?}", isa.name);
         };
@@ -271,7 +272,7 @@ fn check(random: &mut Random, parts: &[Part], input: &Tensor, what: impl core::f
             for isa in every() {
                 let mut copy = Memory(memory.0.clone());
                 on_threads(threads, || {
-                    Run::with_kernels(blob, copy.bytes(), isa).chain(None, links, Image::F32(&[]), None)
+                    Run::with_kernels(blob, copy.bytes(), isa).chain(None, links, Image::F32(Pixels::Whole(&[])), None)
                 });
                 check(isa, &mut copy);
             }
@@ -401,15 +402,25 @@ fn stems_match() {
             })
             .collect();
         let signed: Vec<i8> = image.iter().map(|code| (code ^ 0x80) as i8).collect();
+        let row = layout.take(shape[1] * c * 4);
         let (memory, blob) = (Memory::new(layout.end), blob.leak());
-        for (kind, image) in [Image::U8(&image), Image::I8(&signed), Image::F32(&floats)].into_iter().enumerate() {
+        let chain = Chain { stem: Some(stem), links: &[] };
+        for kind in 0..3 {
             for isa in every() {
-                for threads in [1, 2] {
+                for (threads, rows) in [(1, false), (2, false), (1, true), (2, true)] {
                     let mut copy = Memory(memory.0.clone());
                     on_threads(threads, || {
-                        Run::with_kernels(blob, copy.bytes(), isa).chain(Some(&stem), &[], image, None)
+                        let run = &mut Run::with_kernels(blob, copy.bytes(), isa);
+                        match (kind, rows) {
+                            (0, false) => run.chain_u8(&chain, &image),
+                            (0, true) => run.chain_rows_u8(&chain, row, &mut give(&stem, &image), None),
+                            (1, false) => run.chain_i8(&chain, &signed),
+                            (1, true) => run.chain_rows_i8(&chain, row, &mut give(&stem, &signed), None),
+                            (_, false) => run.chain_f32(&chain, &floats),
+                            (_, true) => run.chain_rows_f32(&chain, row, &mut give(&stem, &floats), None),
+                        }
                     });
-                    assert_eq!(get(&mut copy, &stem.output), want.data, "{} {round} {kind} {stem:?}", isa.name);
+                    assert_eq!(get(&mut copy, &stem.output), want.data, "{} {round} {kind} {rows} {stem:?}", isa.name);
                 }
             }
         }

@@ -57,7 +57,7 @@ fn links_of_codes_that_do_not_fit_are_refused() {
         let mut memory = Memory::new(256);
         let links = links.to_vec();
         let refused = std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| {
-            Run::new(&weights[..1024], memory.bytes()).chain(None, &links, Image::F32(&[]), None);
+            Run::new(&weights[..1024], memory.bytes()).chain(None, &links, Image::F32(Pixels::Whole(&[])), None);
         }));
         let reason = refused.expect_err(what);
         let text = match reason.downcast_ref::<std::string::String>() {

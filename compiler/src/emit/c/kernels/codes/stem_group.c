@@ -20,7 +20,7 @@ static $T void @%NAME%_$I(const @link *s, @image *image, size_t q)
             image->staged = top;
         }
         for (; image->staged < top + %SPAN%; ++image->staged) {
-            @%NAME%_stage(image->input, image->staged, scratch + image->staged % %SPAN% * %ROW%);
+            @%NAME%_stage(image, image->staged, scratch + image->staged % %SPAN% * %ROW%);
         }
         for (i = 0; i < %RUNS%; i++) {
             at[i] = scratch + (top + %DOWN%) % %SPAN% * %ROW%%ACROSS%;
