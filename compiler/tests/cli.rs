@@ -54,15 +54,92 @@ fn text(path: PathBuf) -> String {
     path.into_os_string().into_string().expect("UTF-8")
 }
 
+/// The commands that the help lists, by name.
+fn commands() -> Vec<String> {
+    let (help, _) = expect(0, &["--help"]);
+    let list = help.split("Commands:\n").nth(1).and_then(|rest| rest.split("\n\n").next()).expect("a list");
+    let names = list.lines().filter(|line| !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next());
+    let mut names: Vec<String> = names.filter(|&name| name != "help").map(str::to_owned).collect();
+    names.sort();
+    assert!(names.len() >= 7, "{help}");
+    names
+}
+
 #[test]
 fn help_and_version_are_answers() {
     for args in [&["--help"][..], &["--version"], &["help"], &["inspect", "--help"], &["run", "-h"]] {
         let (stdout, stderr) = expect(0, args);
         assert!(!stdout.is_empty() && stderr.is_empty(), "{args:?}");
     }
-    for command in ["inspect", "build", "run", "verify", "bench"] {
-        let (stdout, _) = expect(0, &[command, "--help"]);
+    for command in commands() {
+        let (stdout, _) = expect(0, &[&command, "--help"]);
         assert!(stdout.contains("Examples:"), "{command}");
+    }
+}
+
+#[test]
+fn shells_complete_every_command() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let (script, stderr) = expect(0, &["completions", shell]);
+        assert!(stderr.is_empty(), "{stderr}");
+        for word in commands().into_iter().chain(["channel-order", "labels-from"].map(String::from)) {
+            assert!(script.contains(&word), "{shell}: {word}");
+        }
+    }
+    let (script, _) = expect(0, &["completions", "bash"]);
+    let asked = format!(
+        "{script}\nCOMP_WORDS=(mobilenetc ve); COMP_CWORD=1; _mobilenetc mobilenetc ve mobilenetc; echo ${{COMPREPLY[@]}}"
+    );
+    let Ok(output) = Command::new("bash").args(["--norc", "-c", &asked]).output() else { return };
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "verify");
+}
+
+#[test]
+fn every_command_has_a_man_page() {
+    let folder = folder();
+    let pages = folder.path().join("share/man1");
+    let (stdout, _) = expect(0, &["man", pages.to_str().expect("UTF-8")]);
+    let mut expected: Vec<String> = commands().iter().map(|command| format!("mobilenetc-{command}.1")).collect();
+    expected.push("mobilenetc.1".into());
+    expected.sort();
+    assert_eq!(names(&pages), expected);
+    for name in expected {
+        assert!(stdout.contains(&name), "{name} is not in: {stdout}");
+        let page = fs::read_to_string(pages.join(&name)).expect("a page");
+        let title = name.trim_end_matches(".1");
+        assert!(page.contains(".SH NAME") && page.contains(&title.replace('-', "\\-")), "{page}");
+        assert!(page.contains(".SH EXAMPLES\n.nf\n"), "{page}");
+    }
+    let (stdout, _) = expect(0, &["-q", "man", pages.to_str().expect("UTF-8")]);
+    assert_eq!(stdout, "");
+    let (_, stderr) = expect(1, &["man", "/proc/none/man1"]);
+    assert!(stderr.contains("can't write /proc/none/man1"), "{stderr}");
+}
+
+/// `-q` leaves results and takes what is said around them; `-v` is `--verbose`.
+#[test]
+fn quiet_and_verbose() {
+    let folder = folder();
+    let out = folder.path().join("out");
+    let (stdout, stderr) = expect(0, &["build", &fashion(), "-q", "-o", out.to_str().expect("UTF-8")]);
+    assert_eq!((stdout.as_str(), stderr.as_str()), ("", ""));
+    assert!(out.join("fashion_a025_64.c").is_file(), "{:?}", names(&out));
+    let (loud, _) = expect(0, &["inspect", &fashion()]);
+    let (quiet, _) = expect(0, &["-q", "-v", "inspect", &fashion()]);
+    assert_eq!(loud, quiet);
+}
+
+#[test]
+fn what_was_mistyped_is_told_what_is_like_it() {
+    for (args, like) in [
+        (&["inpsect", "net.onnx"][..], "'inspect'"),
+        (&["verify", "net.onnx", "--taget", "all"], "'--target'"),
+        (&["build", "net.onnx", "-o", "out", "--target", "cortexm4"], "'cortex-m4'"),
+        (&["inspect", "net.onnx", "--formt", "json"], "'--format'"),
+        (&["completions", "bahs"], "'bash'"),
+    ] {
+        let (_, stderr) = expect(2, args);
+        assert!(stderr.contains("similar") && stderr.contains(like), "{stderr}");
     }
 }
 

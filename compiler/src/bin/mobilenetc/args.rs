@@ -36,8 +36,11 @@ pub struct Cli {
     )]
     pub color: Color,
     /// Print every problem of a model with every word, however long that is
-    #[arg(long, global = true, display_order = 901)]
+    #[arg(short, long, global = true, display_order = 901)]
     pub verbose: bool,
+    /// Print results, warnings and errors alone: no progress, and nothing of what `build` and `man` write
+    #[arg(short, long, global = true, display_order = 902)]
+    pub quiet: bool,
 }
 
 impl Cli {
@@ -54,6 +57,7 @@ Examples:
   mobilenetc run net.onnx --image cat.png --labels labels.txt
   mobilenetc verify net.onnx                         emitted code against an f64 reference
   mobilenetc bench net.onnx                          time per stage, share of the FMA peak
+  mobilenetc completions bash                        what a shell needs to complete these words
 
 Exit status:
   0  done
@@ -76,6 +80,34 @@ pub enum Command {
     /// Make an 8-bit model of a float one, with pictures to calibrate it
     #[command(alias = "quantise")]
     Quantize(Quantize),
+    /// Print the completions of a shell
+    Completions(Completions),
+    /// Write the man pages
+    Man(Man),
+}
+
+/// `completions`
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  mobilenetc completions bash > ~/.local/share/bash-completion/completions/mobilenetc
+  mobilenetc completions zsh > ~/.zfunc/_mobilenetc            with fpath+=~/.zfunc in front of compinit
+  mobilenetc completions fish > ~/.config/fish/completions/mobilenetc.fish")]
+pub struct Completions {
+    /// The shell
+    #[arg(value_enum, value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+/// `man`
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  mobilenetc man ~/.local/share/man/man1     then: man mobilenetc, man mobilenetc-build")]
+pub struct Man {
+    /// The folder; what is missing of it is made
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
 }
 
 /// The model and the options that change what it computes.

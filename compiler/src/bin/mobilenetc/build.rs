@@ -14,8 +14,8 @@ use mobilenet_compiler::{Problem, naming, text};
 use std::io::Write;
 use std::path::Path;
 
-/// Writes C or Rust.
-pub fn build(args: &Build, terminal: &mut Terminal) -> Result<(), Failure> {
+/// Writes C or Rust, and says what unless it is to be quiet.
+pub fn build(args: &Build, quiet: bool, terminal: &mut Terminal) -> Result<(), Failure> {
     refuse_contradictions(args)?;
     refuse_file(&args.output)?;
     let mut session = Session::open(&args.model, args.batch.batch, args.input.element())?;
@@ -33,6 +33,9 @@ pub fn build(args: &Build, terminal: &mut Terminal) -> Result<(), Failure> {
     let removed = files
         .write_to(&args.output)
         .map_err(|error| Failure::Other(Problem::new(format!("can't write {}", plain(&error)))))?;
+    if quiet {
+        return Ok(());
+    }
     let mut table = Table::new(&["wrote", ">size"]);
     for (name, contents) in files.iter() {
         table.row([text::path(&args.output.join(name)), bytes(contents.len())]);

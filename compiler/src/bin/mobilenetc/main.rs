@@ -11,6 +11,7 @@ mod failure;
 mod fit;
 mod inputs;
 mod inspect;
+mod manual;
 mod npy;
 mod oracle;
 mod picture;
@@ -48,21 +49,26 @@ fn main() -> ExitCode {
         mobilenet_compiler::host::remove_temporary();
         std::process::exit(130);
     });
+    if cli.quiet {
+        progress::hush();
+    }
     let mut terminal = Terminal::new(cli.color);
-    let done = dispatch(&cli.command, &mut terminal).and_then(|()| Ok(terminal.flush()?));
+    let done = dispatch(&cli, &mut terminal).and_then(|()| Ok(terminal.flush()?));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(cli.color, cli.extent(), &mut terminal),
     }
 }
 
-fn dispatch(command: &Command, terminal: &mut Terminal) -> Result<(), Failure> {
-    match command {
+fn dispatch(cli: &Cli, terminal: &mut Terminal) -> Result<(), Failure> {
+    match &cli.command {
         Command::Inspect(args) => inspect::inspect(args, terminal),
-        Command::Build(args) => build::build(args, terminal),
+        Command::Build(args) => build::build(args, cli.quiet, terminal),
         Command::Run(args) => run::run(args, terminal),
         Command::Verify(args) => verify::verify(args, terminal),
         Command::Bench(args) => bench::bench(args, terminal),
         Command::Quantize(args) => quantize::quantize(args, terminal),
+        Command::Completions(args) => manual::completions(args, terminal),
+        Command::Man(args) => manual::pages(args, cli.quiet, terminal),
     }
 }

@@ -1,9 +1,17 @@
 //! What is under way, on standard error, where that is a terminal; gone when it is done.
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 const REDRAW: Duration = Duration::from_millis(120);
+
+static HUSHED: AtomicBool = AtomicBool::new(false);
+
+/// From now on nothing is shown.
+pub fn hush() {
+    HUSHED.store(true, Ordering::Relaxed);
+}
 
 /// A line that says what is under way.
 pub struct Progress(ProgressBar);
@@ -24,6 +32,9 @@ impl Progress {
             bar.set_style(style.tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ "));
         }
         bar.set_message(what);
+        if HUSHED.load(Ordering::Relaxed) {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
         bar.enable_steady_tick(REDRAW);
         Self(bar)
     }
