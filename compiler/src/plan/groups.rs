@@ -91,14 +91,16 @@ impl Groups {
             }
             next = (next + run.units).min(units.len());
         }
-        let rows = |(index, rows): (usize, usize)| {
-            let class = &self.classes[index];
-            let rows = if rows == usize::MAX { self.rows_of(index, cost, decisions.slack, false) } else { rows };
-            let as_modelled = class.summed || class.costs.is_empty();
-            if as_modelled { rows } else { decisions.blocks.apply(rows, class.height) }
+        let rows = |(map, &class): (usize, &usize)| {
+            let height = network.maps[map].height.max(1);
+            let rows = match of_class[class] {
+                usize::MAX => self.rows_of(class, cost, decisions.slack, false),
+                rows => rows,
+            };
+            let as_modelled = self.classes[class].summed || self.classes[class].costs.is_empty();
+            if as_modelled { rows } else { decisions.blocks.apply(rows.min(height), height) }
         };
-        let of_class: Vec<usize> = of_class.into_iter().enumerate().map(rows).collect();
-        self.class.iter().map(|&class| of_class[class]).collect()
+        self.class.iter().enumerate().map(rows).collect()
     }
 
     fn rows_of(&self, class: usize, cost: &CostModel, slack: f64, streamed: bool) -> usize {

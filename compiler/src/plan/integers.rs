@@ -147,6 +147,7 @@ pub(super) fn stored_in(map: &FeatureMap) -> Option<Quant> {
 }
 
 /// A layer on codes, packed.
+#[derive(Clone)]
 pub(super) struct Packed {
     pub bytes: Rc<[u8]>,
     /// As [`Codes::extras`].

@@ -39,16 +39,39 @@ pub(super) struct Shared<'a, 'c> {
 }
 
 impl<'a, 'c> Shared<'a, 'c> {
-    pub fn new(network: &'a Network, check: &'c Check, cost: &'c CostModel) -> Result<Self, Problem> {
-        let units = [Choice::Always, Choice::Never].map(|fuse| units::form(network, check, fuse));
+    /// With rows per block as they are at the standard resolution, if there is one for the network.
+    pub fn new(
+        network: &'a Network,
+        check: &'c Check,
+        cost: &'c CostModel,
+        standard: Option<&(Network, Check)>,
+    ) -> Result<Self, Problem> {
         let packed = integers::pack(network, cost.packing)?;
-        Ok(Self { network, check, cost, groups: Groups::new(network, check, cost), packed, units })
+        let groups = match standard {
+            Some((network, check)) => Groups::new(network, check, cost),
+            None => Groups::new(network, check, cost),
+        };
+        Ok(Self { network, check, cost, groups, packed, units: units_of(network, check) })
+    }
+
+    /// The same at the standard resolution.
+    pub fn at_standard<'n>(&self, (network, check): &'n (Network, Check)) -> Shared<'n, 'n>
+    where
+        'c: 'n,
+    {
+        let groups = Groups::new(network, check, self.cost);
+        let (cost, packed) = (self.cost, self.packed.clone());
+        Shared { network, check, cost, groups, packed, units: units_of(network, check) }
     }
 
     /// Units as decided.
     pub fn units(&self, decisions: &Decisions) -> &[Unit] {
         &self.units[usize::from(decisions.separable == Choice::Never)]
     }
+}
+
+fn units_of(network: &Network, check: &Check) -> [Vec<Unit>; 2] {
+    [Choice::Always, Choice::Never].map(|fuse| units::form(network, check, fuse))
 }
 
 /// Lowers a network that [`Check`] has accepted.

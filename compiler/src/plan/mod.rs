@@ -58,6 +58,7 @@ mod pack;
 mod pixels;
 mod rows;
 mod search;
+mod standard;
 mod stream;
 #[cfg(test)]
 pub(crate) mod testing;

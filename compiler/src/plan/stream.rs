@@ -7,6 +7,7 @@ use super::decisions::{Decisions, Run};
 use super::display::{cycles, thousands};
 use super::integers::{gate, is_stem};
 use super::lower::{Draft, Shared, lower};
+use super::standard::at_standard;
 use super::units::Unit;
 use super::{Goal, LinkOp, MAX_LINKS, Op, Optimise, Reads, Step, search};
 use crate::diagnostic::{Error, Problem};
@@ -25,7 +26,11 @@ struct Candidate<'a> {
     placed: Placed<'a>,
 }
 
-impl Candidate<'_> {
+impl<'a> Candidate<'a> {
+    fn new(shared: &Shared<'a, '_>, decisions: &Decisions) -> Result<Self, Error> {
+        Ok(Self { placed: placed(lower(shared, decisions)?)?, decisions: decisions.clone() })
+    }
+
     fn arena(&self) -> usize {
         self.placed.2
     }
@@ -35,45 +40,82 @@ impl Candidate<'_> {
     }
 }
 
-/// Takes of all cuts that are worth something the one that the goal wants.
+/// All plans of a network that could be chosen.
+struct Candidates<'a> {
+    all: Vec<Candidate<'a>>,
+    /// Which of them the default may take, whatever they need: those that are fast enough at the standard resolution.
+    balanced: Vec<bool>,
+}
+
+impl<'a> Candidates<'a> {
+    fn new(shared: &Shared<'a, '_>, standard: Option<&(Network, Check)>) -> Result<Self, Error> {
+        let at_standard = standard.map(|standard| shared.at_standard(standard));
+        let scaled = at_standard.as_ref().map(Self::of).transpose()?;
+        let own = Self::of(shared)?;
+        let Some(scaled) = scaled else {
+            let balanced = fast_enough(&own, shared.cost);
+            return Ok(Self { all: own, balanced });
+        };
+        let chosen = fast_enough(&scaled, shared.cost);
+        let (mut all, mut balanced) = (own, Vec::new());
+        balanced.resize(all.len(), false);
+        for (candidate, _) in scaled.into_iter().zip(chosen).filter(|(_, chosen)| *chosen) {
+            all.push(Candidate::new(shared, &as_possible(shared, &candidate.decisions))?);
+            balanced.push(true);
+        }
+        Ok(Self { all, balanced })
+    }
+
+    fn of<'n>(shared: &Shared<'n, '_>) -> Result<Vec<Candidate<'n>>, Error> {
+        let cost = shared.cost;
+        let streams = !matches!((cost.stream, cost.separable), (Choice::Never, _) | (_, Choice::Never));
+        let mut all = vec![Candidate::new(shared, &Decisions::whole(cost))?];
+        for decisions in search::cuts(shared, streams) {
+            all.push(Candidate::new(shared, &decisions)?);
+        }
+        let streamed = |candidate: &Candidate| candidate.decisions.runs.iter().any(|run| run.units > 1);
+        if cost.stream == Choice::Always && all.iter().any(streamed) {
+            all.retain(streamed);
+        }
+        Ok(all)
+    }
+
+    /// Which of them a goal wants.
+    fn wanted(&self, goal: Goal) -> Result<usize, Problem> {
+        let fits = |&at: &usize| goal.max_arena.is_none_or(|most| self.all[at].arena() <= most);
+        let all = || (0..self.all.len()).filter(fits);
+        let least = all().map(|at| self.all[at].cycles()).fold(f64::INFINITY, f64::min);
+        let fastest = || all().filter(|&at| self.all[at].cycles() <= least * AS_FAST);
+        let best = |a: &usize, b: &usize| smaller(&self.all[*a], &self.all[*b]);
+        let found = match goal.optimise {
+            Optimise::Memory => all().min_by(best),
+            Optimise::Speed => fastest().min_by(best),
+            Optimise::Balanced => all().filter(|&at| self.balanced[at]).min_by(best).or_else(|| fastest().min_by(best)),
+        };
+        found.ok_or_else(|| too_small(&self.all, goal.max_arena))
+    }
+}
+
+/// Which of some plans need little more time than the fastest.
+fn fast_enough(all: &[Candidate], cost: &CostModel) -> Vec<bool> {
+    let fastest = all.iter().map(Candidate::cycles).fold(f64::INFINITY, f64::min);
+    let limit = if cost.stream == Choice::Always { f64::INFINITY } else { fastest * cost.tolerance };
+    all.iter().map(|candidate| candidate.cycles() <= limit).collect()
+}
+
+/// Takes of all plans that are worth something the one that the goal wants.
 pub(super) fn choose<'a>(
     network: &'a Network,
     check: &Check,
     cost: &CostModel,
 ) -> Result<(Decisions, Placed<'a>), Error> {
-    let shared = Shared::new(network, check, cost)?;
-    let streams = !matches!((cost.stream, cost.separable), (Choice::Never, _) | (_, Choice::Never));
-    let whole = Decisions::whole(cost);
-    let mut candidates = vec![Candidate { placed: placed(lower(&shared, &whole)?)?, decisions: whole }];
-    for decisions in search::cuts(&shared, streams) {
-        candidates.push(Candidate { placed: placed(lower(&shared, &decisions)?)?, decisions });
-    }
-    if cost.stream == Choice::Always {
-        let streamed = |candidate: &Candidate| candidate.decisions.runs.iter().any(|run| run.units > 1);
-        if candidates.iter().any(streamed) {
-            candidates.retain(streamed);
-        }
-    }
-    let chosen = wanted(&candidates, cost)?;
-    let Candidate { decisions, placed: mut best } = candidates.swap_remove(chosen);
+    let standard = at_standard(network);
+    let shared = Shared::new(network, check, cost, standard.as_ref())?;
+    let mut candidates = Candidates::new(&shared, standard.as_ref())?;
+    let chosen = candidates.wanted(cost.goal)?;
+    let Candidate { decisions, placed: mut best } = candidates.all.swap_remove(chosen);
     compare_with_whole(&mut best, &shared)?;
     Ok((decisions, best))
-}
-
-/// Which of the candidates the goal wants.
-fn wanted(candidates: &[Candidate], cost: &CostModel) -> Result<usize, Error> {
-    let Goal { optimise, max_arena } = cost.goal;
-    let fits = |candidate: &Candidate| max_arena.is_none_or(|most| candidate.arena() <= most);
-    let fastest = candidates.iter().filter(|c| fits(c)).map(Candidate::cycles).fold(f64::INFINITY, f64::min);
-    let limit = match optimise {
-        _ if cost.stream == Choice::Always => f64::INFINITY,
-        Optimise::Memory => f64::INFINITY,
-        Optimise::Speed => fastest * AS_FAST,
-        Optimise::Balanced => fastest * cost.tolerance,
-    };
-    let wanted = (0..candidates.len()).filter(|&at| fits(&candidates[at]) && candidates[at].cycles() <= limit);
-    let best = wanted.min_by(|&a, &b| smaller(&candidates[a], &candidates[b]));
-    best.ok_or_else(|| too_small(candidates, max_arena).into())
 }
 
 fn smaller(a: &Candidate, b: &Candidate) -> Ordering {
@@ -106,22 +148,28 @@ pub(super) fn follow<'a>(
     cost: &CostModel,
     decisions: &Decisions,
 ) -> Result<(Decisions, Placed<'a>), Error> {
-    let shared = Shared::new(network, check, cost)?;
+    let standard = at_standard(network);
+    let shared = Shared::new(network, check, cost, standard.as_ref())?;
+    let decisions = as_possible(&shared, decisions);
+    let mut plan = placed(lower(&shared, &decisions)?)?;
+    compare_with_whole(&mut plan, &shared)?;
+    Ok((decisions, plan))
+}
+
+/// Decisions with runs as long as the network allows.
+fn as_possible(shared: &Shared, decisions: &Decisions) -> Decisions {
     let units = shared.units(decisions);
     let (mut runs, mut first) = (Vec::new(), 0);
     for run in decisions.runs.iter().take_while(|_| decisions.separable != Choice::Never) {
         let end = (first + run.units).min(units.len());
         while first < end {
-            let longest = ends(&shared, units, first).into_iter().rfind(|&possible| possible <= end);
+            let longest = ends(shared, units, first).into_iter().rfind(|&possible| possible <= end);
             let units = longest.map_or(1, |end| end - first);
             runs.push(Run { units, ..*run });
             first += units;
         }
     }
-    let decisions = Decisions { runs, ..decisions.clone() };
-    let mut plan = placed(lower(&shared, &decisions)?)?;
-    compare_with_whole(&mut plan, &shared)?;
-    Ok((decisions, plan))
+    Decisions { runs, ..decisions.clone() }
 }
 
 /// Says of the first stream what the same network comes to without any.
