@@ -102,6 +102,7 @@ impl Rows {
 
 /// A map of a path.
 struct Level {
+    stage: usize,
     row_bytes: usize,
     height: usize,
     /// How the stage that writes it depends on the map before.
@@ -112,14 +113,26 @@ struct Level {
     over: bool,
 }
 
+/// What no order of rows can do without, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Bound {
+    /// Bytes of the arena.
+    pub bytes: usize,
+    /// Index in [`Network::stages`] of the stage that is computed at the moment.
+    pub stage: usize,
+    /// How many rows of its result there are then, with the one being computed.
+    pub rows: usize,
+}
+
 /// Bytes that are in use at some moment, whatever the order of rows. Without the model's input and outputs, which are the
 /// caller's.
-pub(super) fn lower_bound(network: &Network, check: &Check) -> usize {
-    let mut best = 0;
+pub(super) fn lower_bound(network: &Network, check: &Check) -> Bound {
+    let mut best = Bound::default();
     let mut taken = vec![false; network.stages.len()];
     for first in 0..network.stages.len() {
         if !taken[first] {
-            best = best.max(of_path(&path(network, check, first, &mut taken)));
+            let found = of_path(&path(network, check, first, &mut taken));
+            best = if found.bytes > best.bytes { found } else { best };
         }
     }
     best
@@ -135,7 +148,8 @@ fn path(network: &Network, check: &Check, first: usize, taken: &mut [bool]) -> V
         let id = start.inputs[0];
         let map = whole(&network.maps[id.0 as usize], 1);
         let rows = Rows::new(&UNIT, [0, map.height], false);
-        levels.push(Level { row_bytes: map.row_bytes(), height: map.height, rows, adds: None, over: true });
+        let (row_bytes, height) = (map.row_bytes(), map.height);
+        levels.push(Level { stage: first, row_bytes, height, rows, adds: None, over: true });
         ids.push(id);
     }
     let mut next = Some(first);
@@ -155,6 +169,7 @@ fn path(network: &Network, check: &Check, first: usize, taken: &mut [bool]) -> V
         let adds = added(network, stage).and_then(|id| ids.iter().position(|&other| other == id));
         let over = added(network, stage).is_some() || matches!(op, Some(LinkOp::Elementwise));
         levels.push(Level {
+            stage: index,
             row_bytes: map.row_bytes(),
             height: map.height,
             rows: Rows::new(&window, [input, map.height], all),
@@ -168,11 +183,14 @@ fn path(network: &Network, check: &Check, first: usize, taken: &mut [bool]) -> V
     levels
 }
 
-fn of_path(levels: &[Level]) -> usize {
-    let mut most = 0;
+fn of_path(levels: &[Level]) -> Bound {
+    let mut most = Bound::default();
     for mark in 0..levels.len() {
-        for count in 1..=levels[mark].height {
-            most = most.max(at(levels, mark, count));
+        for rows in 1..=levels[mark].height {
+            let bytes = at(levels, mark, rows);
+            if bytes > most.bytes {
+                most = Bound { bytes, stage: levels[mark].stage, rows };
+            }
         }
     }
     most
@@ -319,7 +337,7 @@ mod tests {
             let mut height = random.within(2, 6);
             let (mut levels, mut all) = (Vec::new(), vec![UNIT]);
             let rows = Rows::new(&UNIT, [0, height], false);
-            levels.push(Level { row_bytes: random.within(1, 9), height, rows, adds: None, over: false });
+            levels.push(Level { stage: 0, row_bytes: random.within(1, 9), height, rows, adds: None, over: false });
             for map in 1..=random.within(2, 4) {
                 let kernel = [1, 3, 3][random.within(0, 2)];
                 let stride = if kernel == 3 { random.within(1, 2) } else { 1 };
@@ -329,7 +347,7 @@ mod tests {
                 let rows = Rows::new(&window, [height, written], false);
                 let adds = (map > 1 && written == levels[map - 2].height && random.within(0, 1) == 1).then(|| map - 2);
                 let row_bytes = random.within(1, 9);
-                levels.push(Level { row_bytes, height: written, rows, adds, over: adds.is_some() });
+                levels.push(Level { stage: map, row_bytes, height: written, rows, adds, over: adds.is_some() });
                 all.push(window);
                 height = written;
             }
@@ -337,7 +355,7 @@ mod tests {
                 continue;
             }
             drawn += 1;
-            let (bound, best) = (of_path(&levels), best_order(&levels, &all));
+            let (bound, best) = (of_path(&levels).bytes, best_order(&levels, &all));
             let shape: Vec<_> = levels.iter().map(|l| (l.height, l.row_bytes, l.adds)).collect();
             assert!(bound <= best, "{bound} > {best}: {shape:?} {all:?}");
             met += usize::from(bound == best);

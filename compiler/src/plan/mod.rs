@@ -52,6 +52,7 @@ mod goal;
 mod groups;
 mod integers;
 mod links;
+mod live;
 mod lower;
 mod outputs;
 mod pack;
@@ -67,6 +68,7 @@ mod tests;
 mod units;
 mod verify;
 
+pub use bound::Bound;
 pub use classes::Classes;
 pub use codes::Packing;
 pub use cost::{Choice, CostModel};
@@ -76,8 +78,10 @@ pub(crate) use facts::UNIT;
 pub use goal::{Goal, Optimise};
 pub use links::LinkOp;
 pub(crate) use links::Reads;
+pub use live::{Part, Peak};
 pub use pixels::Pixels;
 pub use rows::RowsIn;
+pub use stream::{TradeOff, TradeOffs};
 
 use crate::diagnostic::{Error, Problem};
 use crate::graph::{Activation, Window};
@@ -411,6 +415,17 @@ pub fn plan(network: Network, cost: &CostModel) -> Result<Plan, Error> {
     finish(integers::prepare(network), cost.packing, |network, check| stream::choose(network, check, cost))
 }
 
+/// What there is to choose from: memory against modelled time.
+///
+/// # Errors
+///
+/// As [`plan`].
+pub fn trade_offs(network: Network, cost: &CostModel) -> Result<TradeOffs, Error> {
+    let network = integers::prepare(network);
+    let check = check::Check::new(&network)?;
+    stream::trade_offs(&network, &check, cost)
+}
+
 /// As [`plan`], with given decisions, as far as the network allows them.
 ///
 /// # Errors
@@ -431,7 +446,7 @@ where
         for step in &mut draft.steps {
             step.op.visit_offsets(&mut |slot| *slot = offsets[*slot], &mut |slot| *slot = sections[*slot]);
         }
-        (draft.steps, weights, arena_bytes, bound::lower_bound(&network, &check), decisions, draft.cycles)
+        (draft.steps, weights, arena_bytes, bound::lower_bound(&network, &check).bytes, decisions, draft.cycles)
     };
     let classes = Classes::default();
     let plan = Plan { network, steps, weights, arena_bytes, lower_bound, packing, decisions, cycles, classes };

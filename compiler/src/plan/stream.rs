@@ -1,6 +1,7 @@
 //! Depth-first execution: which of the possible plans is the one wanted, and where streams may begin and end.
 
 use super::arena;
+use super::bound::{Bound, lower_bound};
 use super::check::Check;
 use super::cost::{Choice, CostModel};
 use super::decisions::{Decisions, Run};
@@ -116,6 +117,62 @@ pub(super) fn choose<'a>(
     let Candidate { decisions, placed: mut best } = candidates.all.swap_remove(chosen);
     compare_with_whole(&mut best, &shared)?;
     Ok((decisions, best))
+}
+
+/// A plan that could be chosen, and by what.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TradeOff {
+    /// Size of the arena.
+    pub arena_bytes: usize,
+    /// Modelled cycles of what decisions change.
+    pub cycles: f64,
+    /// The streams, each by the first and the last of its stages in [`Network::stages`].
+    pub streams: Vec<[usize; 2]>,
+    /// Which preferences choose it.
+    pub chosen_for: Vec<Optimise>,
+}
+
+/// Memory against modelled time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TradeOffs {
+    /// From the smallest arena to the fastest plan: each is faster than all before it, or chosen for something.
+    pub plans: Vec<TradeOff>,
+    /// What no order of rows can do without.
+    pub bound: Bound,
+}
+
+pub(super) fn trade_offs(network: &Network, check: &Check, cost: &CostModel) -> Result<TradeOffs, Error> {
+    let standard = at_standard(network);
+    let shared = Shared::new(network, check, cost, standard.as_ref())?;
+    let candidates = Candidates::new(&shared, standard.as_ref())?;
+    let chosen = Optimise::ALL.map(|optimise| candidates.wanted(Goal { optimise, max_arena: None }).ok());
+    let mut order: Vec<usize> = (0..candidates.all.len()).collect();
+    order.sort_by(|&a, &b| smaller(&candidates.all[a], &candidates.all[b]));
+    let (mut plans, mut fastest) = (Vec::new(), f64::INFINITY);
+    for at in order {
+        let candidate = &candidates.all[at];
+        let wants = Optimise::ALL.into_iter().zip(chosen).filter(|(_, chosen)| *chosen == Some(at));
+        let chosen_for: Vec<Optimise> = wants.map(|(optimise, _)| optimise).collect();
+        if candidate.cycles() < fastest || !chosen_for.is_empty() {
+            fastest = fastest.min(candidate.cycles());
+            let (arena_bytes, cycles) = (candidate.arena(), candidate.cycles());
+            plans.push(TradeOff { arena_bytes, cycles, streams: streams(&shared, &candidate.decisions), chosen_for });
+        }
+    }
+    Ok(TradeOffs { plans, bound: lower_bound(network, check) })
+}
+
+/// First and last stage of each stream.
+fn streams(shared: &Shared, decisions: &Decisions) -> Vec<[usize; 2]> {
+    let (units, mut first, mut streams) = (shared.units(decisions), 0, Vec::new());
+    for run in &decisions.runs {
+        let end = (first + run.units).min(units.len());
+        if run.units > 1 {
+            streams.push([units[first].first(), units[end - 1].last()]);
+        }
+        first = end;
+    }
+    streams
 }
 
 fn smaller(a: &Candidate, b: &Candidate) -> Ordering {

@@ -1,12 +1,16 @@
 //! What a compiled model is, from its plan: the summary that `inspect` prints as text or JSON.
 
+mod board;
 mod json;
 mod layers;
+mod memory;
 pub mod stages;
 mod survey;
 pub mod table;
 
+pub use board::Needs;
 pub use layers::{Layer, layers};
+pub use memory::Memory;
 pub use survey::Survey;
 
 use crate::network::{FeatureMap, Port, facts::Facts};

@@ -132,6 +132,8 @@ Examples:
   mobilenetc inspect net.onnx
   mobilenetc inspect net.onnx --format json | jq .mult_adds
   mobilenetc inspect net.onnx --stage plan           what runs, where it lies, and why
+  mobilenetc inspect net.onnx --memory --target cortex-m7
+                                                     what could be chosen: arena and cycles
   mobilenetc inspect net.onnx --resolution 160x160   the same network at another input size")]
 pub struct Inspect {
     #[command(flatten)]
@@ -141,8 +143,14 @@ pub struct Inspect {
     #[command(flatten)]
     pub input: Input,
     /// Show one stage of the compilation instead of the summary
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, conflicts_with = "memory")]
     pub stage: Option<Stage>,
+    /// Show what there is to choose from, memory against modelled time, and what the arena holds where it is fullest
+    #[arg(long = "memory", id = "memory")]
+    pub trade_offs: bool,
+    /// Processor that plans are made for, as in build --emit c
+    #[arg(long, value_parser = targets())]
+    pub target: Option<Target>,
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,

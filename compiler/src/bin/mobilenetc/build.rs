@@ -9,6 +9,7 @@ use crate::terminal::{Style, Terminal};
 use clap::ValueEnum;
 use mobilenet_compiler::emit::{Files, c, rust};
 use mobilenet_compiler::plan::{CostModel, Plan};
+use mobilenet_compiler::report::Needs;
 use mobilenet_compiler::report::table::{Table, bytes};
 use mobilenet_compiler::{Problem, naming, text};
 use std::io::Write;
@@ -45,6 +46,9 @@ pub fn build(args: &Build, quiet: bool, terminal: &mut Terminal) -> Result<(), F
     writeln!(terminal, "{title}  {weights} of weights, {arena} of arena\n\n{table}")?;
     for path in removed {
         writeln!(terminal, "  removed {}, of an earlier build", text::path(&path))?;
+    }
+    if inline {
+        write!(terminal, "\n{}", Needs::new(&plan, target).text())?;
     }
     Ok(())
 }

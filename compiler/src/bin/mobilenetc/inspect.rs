@@ -4,8 +4,10 @@ use crate::args::{Format, Inspect, Stage};
 use crate::failure::Failure;
 use crate::session::Session;
 use crate::terminal::{Style, Terminal};
+use mobilenet_compiler::emit::c::Target;
 use mobilenet_compiler::onnx::ValueInfo;
-use mobilenet_compiler::report::{Report, Survey, stages};
+use mobilenet_compiler::plan::CostModel;
+use mobilenet_compiler::report::{Memory, Report, Survey, stages};
 use mobilenet_compiler::{Problem, text};
 use serde_json::{Value, json};
 use std::io::Write;
@@ -13,17 +15,30 @@ use std::io::Write;
 /// Says what a model is, or shows one stage of its compilation.
 pub fn inspect(args: &Inspect, terminal: &mut Terminal) -> Result<(), Failure> {
     let session = Session::open(&args.model, args.batch.batch, args.input.element())?;
+    let cost = args.target.map_or_else(CostModel::default, Target::cost);
     match args.stage {
-        None => summary(&session, args.format, terminal),
+        None if args.trade_offs => memory(&session, &cost, args.format, terminal),
+        None => summary(&session, &cost, args.format, terminal),
         Some(Stage::Graph) => show(&session.graph()?, args.format, stages::graph, terminal),
         Some(Stage::Canonical) => show(&session.canonical()?, args.format, stages::graph, terminal),
         Some(Stage::Network) => show(&session.network()?, args.format, stages::network, terminal),
-        Some(Stage::Plan) => show(&session.plan()?, args.format, stages::plan, terminal),
+        Some(Stage::Plan) => show(&session.plan_by(&cost)?, args.format, stages::plan, terminal),
     }
 }
 
-fn summary(session: &Session, format: Format, terminal: &mut Terminal) -> Result<(), Failure> {
-    let plan = match session.plan() {
+/// Memory against modelled time.
+fn memory(session: &Session, cost: &CostModel, format: Format, terminal: &mut Terminal) -> Result<(), Failure> {
+    let plan = session.plan_by(cost)?;
+    let memory = Memory::new(&plan, session.trade_offs(cost)?);
+    match format {
+        Format::Json => writeln!(terminal, "{:#}", with_origin(session, memory.to_json(), &[]))?,
+        Format::Text => writeln!(terminal, "{}\n\n{memory}", title(session, terminal))?,
+    }
+    Ok(())
+}
+
+fn summary(session: &Session, cost: &CostModel, format: Format, terminal: &mut Terminal) -> Result<(), Failure> {
+    let plan = match session.plan_by(cost) {
         Ok(plan) => plan,
         Err(failure) => return survey(session, failure, format, terminal),
     };

@@ -7,7 +7,7 @@ use mobilenet_compiler::emit::Provenance;
 use mobilenet_compiler::graph::{self, Graph};
 use mobilenet_compiler::network::{self, Network};
 use mobilenet_compiler::options::InputType;
-use mobilenet_compiler::plan::{self, CostModel, Plan};
+use mobilenet_compiler::plan::{self, CostModel, Plan, TradeOffs};
 use mobilenet_compiler::{Error, Options, Problem, onnx, passes, tail, text};
 use std::fs::File;
 use std::io::Read;
@@ -88,6 +88,11 @@ impl Session {
         let plan = plan::plan(self.network()?, &cost);
         let plan = plan.and_then(|plan| plan.with_classes(&self.options)).map_err(|error| self.failure(error))?;
         Ok(plan.of_model(&self.model))
+    }
+
+    /// What there is to choose from for a target.
+    pub fn trade_offs(&self, cost: &CostModel) -> Result<TradeOffs, Failure> {
+        plan::trade_offs(self.network()?, cost).map_err(|error| self.failure(error))
     }
 
     /// What the head of emitted files says of the model and these options.

@@ -134,6 +134,17 @@ impl Target {
         if all.all(|packing| packing == first) { first } else { Packing::Any }
     }
 
+    /// Bytes of stack that optimised code takes at most, as docs/output-format.md has them, and a test; of what kernels on codes take
+    /// besides, a kilobyte and a half is known.
+    pub const fn stack_bytes(self) -> Option<usize> {
+        match self {
+            Self::CortexM4 | Self::CortexM33 | Self::CortexM7 | Self::CortexM55 => Some(2_560),
+            Self::Generic | Self::Auto => Some(4_096),
+            Self::X86_64V3 | Self::Aarch64 | Self::Riscv64 => Some(2_048),
+            Self::Wasm32 => None,
+        }
+    }
+
     /// What plans for it are ranked by, and how they are packed.
     pub fn cost(self) -> CostModel {
         let model = match self {
