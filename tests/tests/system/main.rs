@@ -27,6 +27,7 @@ mod names;
 mod overrides;
 mod real_models;
 mod rebuild;
+mod rows;
 mod self_test;
 mod targets;
 mod two_models;
@@ -111,6 +112,7 @@ fn main() -> ExitCode {
         overrides::trials(),
         real_models::trials(),
         rebuild::trials(),
+        rows::trials(),
         self_test::trials(),
         targets::trials(),
         two_models::trials(),

@@ -1,0 +1,5 @@
+    .section .rodata
+    .balign 8
+    .globl image
+image:
+    .incbin "image.bin"
