@@ -62,7 +62,7 @@ fn example_in_c() -> Result<(), Stop> {
     case.plan = case.plan.with_classes(&Options { labels: Some(labels), top_k: Some(1), ..options })?;
     let boards = [(board::M4, Target::CortexM4), (board::M7, Target::CortexM7), (board::M55, Target::CortexM55)];
     for (Board { machine, .. }, target) in boards {
-        let dry = make(machine, Path::new("absent")).args(["--always-make", "--dry-run"]).output();
+        let dry = make("run", machine, Path::new("absent")).args(["--always-make", "--dry-run"]).output();
         let commands = String::from_utf8_lossy(&dry.map_err(|e| e.to_string())?.stdout).into_owned();
         if !commands.contains(&format!("--target {} ", target.name())) {
             return Err(Stop::Failed(format!("{machine} is not built for {}: {commands}", target.name())));
@@ -70,14 +70,16 @@ fn example_in_c() -> Result<(), Stop> {
         let options = COptions { target, ..COptions::default() };
         let folder = Folder::new(&format!("cortex-m-example-{machine}"), &case.self_testing(options)?)?;
         let expected = format!("the self-test passes\n{}", answers()?);
-        expect(&format!("{machine} gives"), &run(make(machine, &folder.0).arg("--silent"))?, &(0, expected))?;
+        expect(&format!("{machine} gives"), &run(make("run", machine, &folder.0).arg("--silent"))?, &(0, expected))?;
+        let found = run(make("rows", machine, &folder.0).arg("--silent"))?;
+        expect(&format!("{machine} gives by rows"), &found, &(0, answers()?))?;
     }
     Ok(())
 }
 
-fn make(machine: &str, out: &Path) -> Command {
+fn make(goal: &str, machine: &str, out: &Path) -> Command {
     let mut make = Command::new("make");
-    make.arg("-C").arg(example("c")).args(["run", &format!("BOARD={machine}"), &format!("OUT={}", out.display())]);
+    make.arg("-C").arg(example("c")).args([goal, &format!("BOARD={machine}"), &format!("OUT={}", out.display())]);
     make
 }
 
