@@ -25,6 +25,10 @@ impl fmt::Display for Plan {
             thousands(block as u64),
             thousands(self.weights.len() as u64),
         )?;
+        match self.rows_in() {
+            Ok(rows) => writeln!(f, "rows in: {} elements of input at a time @{}", rows.len(), rows.offset)?,
+            Err(why) => writeln!(f, "no rows in: {why}")?,
+        }
         writeln!(f, "executed besides: {}", executed(self))
     }
 }
