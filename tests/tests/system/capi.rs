@@ -45,7 +45,7 @@ fn failed(message: impl ToString) -> Stop {
 
 /// A program of models on the runtime.
 fn program(name: &str, cases: &[&Case]) -> Result<Program, Stop> {
-    let toolchain = Toolchain { runtime: Some(library()?.clone()), ..Toolchain::host("gcc") };
+    let toolchain = Toolchain { rows: true, runtime: Some(library()?.clone()), ..Toolchain::host("gcc") };
     toolchain.present().map_err(Stop::Absent)?;
     let modules = cases.iter().map(|case| case.c_on_runtime()).collect::<Result<Vec<_>, _>>()?;
     Ok(toolchain.build(&scratch().join(name), &modules)?)
