@@ -7,4 +7,6 @@ mod provenance;
 pub mod rust;
 
 pub use files::Files;
+#[cfg(feature = "cli")]
+pub(crate) use provenance::GENERATED;
 pub use provenance::Provenance;

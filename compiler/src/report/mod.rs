@@ -1,23 +1,31 @@
-//! What a compiled model is, from its plan: the summary that `inspect` prints as text or JSON.
+//! What a compiled model is, from its plan: one model, printed as text, as JSON and as a page.
 
+mod arena;
 mod board;
+pub mod html;
 mod json;
 mod layers;
+mod measured;
 mod memory;
 pub mod stages;
+mod steps;
 mod survey;
 pub mod table;
+mod text;
+mod warnings;
 
+pub use arena::{Buffer, Holds};
 pub use board::Needs;
 pub use layers::{Layer, layers};
+pub use measured::Measured;
 pub use memory::Memory;
+pub use steps::Step;
 pub use survey::Survey;
+pub use warnings::{Warning, WarningKind};
 
-use crate::network::{FeatureMap, Port, facts::Facts};
-use crate::plan::{Plan, thousands};
+use crate::network::{Port, facts::Facts, facts::LayerType};
+use crate::plan::Plan;
 use layers::PAPER;
-use std::fmt;
-use table::{Table, bytes, short};
 
 /// The facts of a compiled model.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,12 +48,21 @@ pub struct Report {
     pub arena_bytes: usize,
     /// The layers in order.
     pub layers: Vec<Layer>,
+    /// What runs, in order.
+    pub steps: Vec<Step>,
+    /// What lies in the arena, and when.
+    pub buffers: Vec<Buffer>,
+    /// What is not as it should be.
+    pub warnings: Vec<Warning>,
+    /// How long the steps took, where that was asked.
+    pub measured: Option<Measured>,
 }
 
 impl Report {
     /// The facts of a plan.
     pub fn new(plan: &Plan) -> Self {
         let network = &plan.network;
+        let layers = layers(plan);
         Self {
             name: network.name.clone(),
             input: network.input.clone(),
@@ -55,7 +72,11 @@ impl Report {
             facts: network.facts(),
             weight_bytes: plan.weights.len(),
             arena_bytes: plan.arena_bytes,
-            layers: layers(network),
+            steps: steps::steps(plan, &layers),
+            buffers: arena::buffers(plan),
+            warnings: warnings::warnings(network, &layers),
+            layers,
+            measured: None,
         }
     }
 
@@ -65,116 +86,27 @@ impl Report {
         self.facts.width_multiplier == Some(1.0) && self.facts.resolution == [224, 224] && depthwise == 13
     }
 
-    fn write_summary(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Facts { mult_adds, parameters, width_multiplier, resolution: [height, width], .. } = &self.facts;
-        let alpha = match width_multiplier {
-            Some(alpha) => format!("{alpha:?}"),
-            None => "none (the channel counts follow no common factor)".to_string(),
-        };
-        let port = |port: &Port| format!("{:?}, {} {:?}", port.name, port.dtype.name(), port.shape);
-        let exact = |bytes: usize| thousands(bytes as u64);
-        writeln!(f, "  width multiplier α   {alpha}")?;
-        writeln!(f, "  resolution           {height} x {width}")?;
-        writeln!(f, "  mult-adds            {} ({}) per image", short(*mult_adds), thousands(*mult_adds))?;
-        writeln!(f, "  parameters           {} ({})", short(*parameters), thousands(*parameters))?;
-        writeln!(
-            f,
-            "  weights              {} ({} bytes, packed)",
-            bytes(self.weight_bytes),
-            exact(self.weight_bytes)
-        )?;
-        writeln!(f, "  arena                {} ({} bytes)", bytes(self.arena_bytes), exact(self.arena_bytes))?;
-        let image = self.flat_image.as_ref().map(|image| format!(": {image}")).unwrap_or_default();
-        writeln!(f, "  input                {} {}{image}", port(&self.input), self.input.axes())?;
-        for (at, output) in self.outputs.iter().enumerate() {
-            writeln!(f, "  {:<20} {}", if at == 0 { "output" } else { "" }, port(output))?;
-        }
-        if self.batch != 1 {
-            writeln!(f, "  batch                {} images, one after the other in one arena", self.batch)?;
-        }
-        Ok(())
-    }
-
-    fn write_layers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut table =
-            Table::new(&["layer", "stride", ">input", ">output", ">mult-adds", ">%", ">parameters", "ONNX node"]);
-        let mut block = None;
-        for layer in &self.layers {
-            let shape = |map: &FeatureMap| format!("{}x{}x{}", map.height, map.width, map.channels);
-            // What follows the first layer of a block hangs below it.
-            let hook = if layer.block.is_some() && block == layer.block { "└ " } else { "" };
-            let space = if layer.part.is_empty() { "" } else { " " };
-            let stride = match layer.stride {
-                [1, 1] => String::new(),
-                [rows, columns] if rows == columns => format!("s{rows}"),
-                [rows, columns] => format!("s{rows}x{columns}"),
-            };
-            let (mut mult_adds, mut percent, mut parameters) = (String::new(), String::new(), String::new());
-            if layer.weighted {
-                mult_adds = thousands(layer.mult_adds);
-                percent = format!("{:.2}", 100.0 * layer.mult_adds as f64 / self.facts.mult_adds.max(1) as f64);
-                parameters = thousands(layer.parameters);
-            }
-            table.row([
-                format!("{hook}{}{space}{}", layer.label, layer.part),
-                stride,
-                shape(&layer.input),
-                shape(&layer.output),
-                mult_adds,
-                percent,
-                parameters,
-                shortened(&layer.name),
-            ]);
-            block = layer.block;
-        }
-        write!(f, "{table}")
-    }
-
-    fn write_shares(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let paper = self.is_paper_network();
-        let mut table = match paper {
-            true => Table::new(&["layer type", ">% of mult-adds", ">paper", ">% of weights", ">paper"]),
-            false => Table::new(&["layer type", ">% of mult-adds", ">% of weights"]),
-        };
-        let percent = |share: f64| format!("{share:.2}");
-        for of_type in &self.facts.layer_types {
-            let (mult_adds, weights) =
-                (percent(100.0 * of_type.mult_adds_share), percent(100.0 * of_type.weights_share));
-            let name = of_type.name.clone();
-            match PAPER.iter().find(|(theirs, ..)| paper && *theirs == name) {
-                Some((_, m, w)) => table.row([name, mult_adds, percent(*m), weights, percent(*w)]),
-                None => table.row([name, mult_adds, weights]),
-            }
-        }
-        write!(f, "{table}")?;
-        if paper {
-            f.write_str(&self.paper_notes())?;
-        }
-        Ok(())
+    /// The paper's shares of a type of layer, in per cent of mult-adds and of weights, where this is the paper's network.
+    pub fn paper_share(&self, of_type: &LayerType) -> Option<(f64, f64)> {
+        let paper = PAPER.iter().filter(|_| self.is_paper_network());
+        paper.into_iter().find(|(name, ..)| *name == of_type.name).map(|&(_, mult_adds, weights)| (mult_adds, weights))
     }
 
     /// Why the shares differ from the paper's.
-    fn paper_notes(&self) -> String {
-        let mut notes = String::from(
-            "\n  \"paper\" is Table 2 of arXiv 1704.04861. Differences to expect:\n  \
-             - It prints 1.19 % for the 3x3 convolution; 112 x 112 x 32 x 27 of 568,740,352 mult-adds are 1.91 %, and only\n    \
-             with that do its shares add up to 100.\n",
-        );
+    pub fn paper_notes(&self) -> Vec<String> {
+        if !self.is_paper_network() {
+            return Vec::new();
+        }
+        let mut notes = vec![
+            "It prints 1.19 % for the 3x3 convolution; 112 x 112 x 32 x 27 of 568,740,352 mult-adds are 1.91 %, and only \
+             with that do its shares add up to 100."
+                .to_string(),
+        ];
         let classes = self.outputs.first().map_or(0, |output| output.shape.iter().skip(1).product::<usize>());
         if classes != 1000 {
-            notes.push_str(&format!("  - It has 1000 classes, this model {classes}.\n"));
+            notes.push(format!("It has 1000 classes, this model {classes}."));
         }
         notes
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write_summary(f)?;
-        writeln!(f)?;
-        self.write_layers(f)?;
-        writeln!(f)?;
-        self.write_shares(f)
     }
 }
 

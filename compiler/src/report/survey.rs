@@ -22,13 +22,13 @@ pub struct Survey {
 
 /// A node with weights.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Layer {
-    node: String,
-    op: String,
-    output: Option<Vec<usize>>,
+pub(super) struct Layer {
+    pub node: String,
+    pub op: String,
+    pub output: Option<Vec<usize>>,
     /// Unknown where a shape is.
-    mult_adds: Option<u64>,
-    parameters: u64,
+    pub mult_adds: Option<u64>,
+    pub parameters: u64,
 }
 
 impl Survey {
@@ -75,9 +75,25 @@ impl Survey {
     }
 
     /// Mult-adds of the layers whose shapes are known, and how many others there are.
-    fn mult_adds(&self) -> (u64, usize) {
+    pub(super) fn mult_adds(&self) -> (u64, usize) {
         let known = self.layers.iter().filter_map(|layer| layer.mult_adds);
         (known.sum(), self.layers.iter().filter(|layer| layer.mult_adds.is_none()).count())
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    pub(super) fn operators(&self) -> &BTreeMap<String, usize> {
+        &self.operators
+    }
+
+    pub(super) fn parameters(&self) -> u64 {
+        self.parameters
     }
 
     /// The same as the text, for programs; null where a number is unknown.

@@ -27,6 +27,7 @@ mod names;
 mod overrides;
 mod real_models;
 mod rebuild;
+mod report;
 mod rows;
 mod self_test;
 mod targets;
@@ -112,6 +113,7 @@ fn main() -> ExitCode {
         overrides::trials(),
         real_models::trials(),
         rebuild::trials(),
+        report::trials(),
         rows::trials(),
         self_test::trials(),
         targets::trials(),

@@ -134,7 +134,9 @@ Examples:
   mobilenetc inspect net.onnx --stage plan           what runs, where it lies, and why
   mobilenetc inspect net.onnx --memory --target cortex-m7
                                                      what could be chosen: arena and cycles
-  mobilenetc inspect net.onnx --resolution 160x160   the same network at another input size")]
+  mobilenetc inspect net.onnx --resolution 160x160   the same network at another input size
+  mobilenetc inspect net.onnx --report net.html      one page: blocks, arena, shares, warnings
+  mobilenetc inspect net.onnx --report net.html --measure   with milliseconds and share of this machine's peak")]
 pub struct Inspect {
     #[command(flatten)]
     pub model: Model,
@@ -143,14 +145,25 @@ pub struct Inspect {
     #[command(flatten)]
     pub input: Input,
     /// Show one stage of the compilation instead of the summary
-    #[arg(long, value_enum, conflicts_with = "memory")]
+    #[arg(long, value_enum, conflicts_with_all = ["memory", "report", "measure"])]
     pub stage: Option<Stage>,
     /// Show what there is to choose from, memory against modelled time, and what the arena holds where it is fullest
-    #[arg(long = "memory", id = "memory")]
+    #[arg(long = "memory", id = "memory", conflicts_with_all = ["report", "measure"])]
     pub trade_offs: bool,
     /// Processor that plans are made for, as in build --emit c
     #[arg(long, value_parser = targets())]
     pub target: Option<Target>,
+    /// Write the summary as a page, which needs nothing but itself
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
+    /// Time the emitted code on this machine, step by step
+    #[arg(long, conflicts_with = "target")]
+    pub measure: bool,
+    #[command(flatten)]
+    pub tools: Tools,
+    /// Overwrite a file that mobilenetc did not write
+    #[arg(long, requires = "report")]
+    pub force: bool,
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,

@@ -1,24 +1,29 @@
 //! `mobilenetc inspect`
 
 use crate::args::{Format, Inspect, Stage};
-use crate::failure::Failure;
+use crate::bench;
+use crate::failure::{self, Failure};
 use crate::session::Session;
 use crate::terminal::{Style, Terminal};
 use mobilenet_compiler::emit::c::Target;
+use mobilenet_compiler::emit::{Files, Provenance};
 use mobilenet_compiler::onnx::ValueInfo;
 use mobilenet_compiler::plan::CostModel;
-use mobilenet_compiler::report::{Memory, Report, Survey, stages};
+use mobilenet_compiler::report::table::bytes;
+use mobilenet_compiler::report::{Memory, Report, Survey, html, stages};
 use mobilenet_compiler::{Problem, text};
 use serde_json::{Value, json};
+use std::ffi::OsStr;
 use std::io::Write;
+use std::path::Path;
 
 /// Says what a model is, or shows one stage of its compilation.
-pub fn inspect(args: &Inspect, terminal: &mut Terminal) -> Result<(), Failure> {
+pub fn inspect(args: &Inspect, quiet: bool, terminal: &mut Terminal) -> Result<(), Failure> {
     let session = Session::open(&args.model, args.batch.batch, args.input.element())?;
     let cost = args.target.map_or_else(CostModel::default, Target::cost);
     match args.stage {
         None if args.trade_offs => memory(&session, &cost, args.format, terminal),
-        None => summary(&session, &cost, args.format, terminal),
+        None => summary(&session, &cost, args, quiet, terminal),
         Some(Stage::Graph) => show(&session.graph()?, args.format, stages::graph, terminal),
         Some(Stage::Canonical) => show(&session.canonical()?, args.format, stages::graph, terminal),
         Some(Stage::Network) => show(&session.network()?, args.format, stages::network, terminal),
@@ -37,14 +42,29 @@ fn memory(session: &Session, cost: &CostModel, format: Format, terminal: &mut Te
     Ok(())
 }
 
-fn summary(session: &Session, cost: &CostModel, format: Format, terminal: &mut Terminal) -> Result<(), Failure> {
+fn summary(
+    session: &Session,
+    cost: &CostModel,
+    args: &Inspect,
+    quiet: bool,
+    terminal: &mut Terminal,
+) -> Result<(), Failure> {
     let plan = match session.plan_by(cost) {
         Ok(plan) => plan,
-        Err(failure) => return survey(session, failure, format, terminal),
+        Err(failure) => return survey(session, failure, args, quiet, terminal),
     };
-    let report = Report::new(&plan);
-    match format {
+    let mut report = Report::new(&plan);
+    // What can't be written is said before anything is measured.
+    args.report.as_deref().map_or(Ok(()), |path| writable(path, args.force))?;
+    if args.measure {
+        report.measured = Some(bench::measure(&args.tools, &plan, None)?);
+    }
+    if let Some(path) = &args.report {
+        write_page(path, html::page(&report, &head(session)), args.format == Format::Text && !quiet, terminal)?;
+    }
+    match args.format {
         Format::Json => writeln!(terminal, "{:#}", with_origin(session, report.to_json(), &[]))?,
+        Format::Text if args.report.is_some() => {}
         Format::Text => {
             writeln!(terminal, "{}\n", title(session, terminal))?;
             let other = other_floats(session);
@@ -58,19 +78,84 @@ fn summary(session: &Session, cost: &CostModel, format: Format, terminal: &mut T
 }
 
 /// What can be told of a model that can't be compiled, before the reasons.
-fn survey(session: &Session, failure: Failure, format: Format, terminal: &mut Terminal) -> Result<(), Failure> {
+fn survey(
+    session: &Session,
+    failure: Failure,
+    args: &Inspect,
+    quiet: bool,
+    terminal: &mut Terminal,
+) -> Result<(), Failure> {
     let Failure::Model(_, error) = &failure else { return Err(failure) };
     if error.problems.iter().all(|problem| problem.option.is_some()) {
         return Err(failure);
     }
     let survey = Survey::new(&session.model);
-    match format {
+    if let Some(path) = &args.report {
+        writable(path, args.force)?;
+        write_page(
+            path,
+            html::survey_page(&survey, &error.problems, &head(session)),
+            args.format == Format::Text && !quiet,
+            terminal,
+        )?;
+    }
+    match args.format {
         Format::Json => {
             writeln!(terminal, "{:#}", with_origin(session, survey.to_json(), &error.problems))?;
         }
+        Format::Text if args.report.is_some() => {}
         Format::Text => writeln!(terminal, "{}\n\n{survey}", title(session, terminal))?,
     }
     Err(failure)
+}
+
+/// What the page says of the file.
+fn head(session: &Session) -> html::Head {
+    let Provenance { model, sha256, opset, options } = session.provenance(&[]);
+    let producer = session.model.producer.trim().to_owned();
+    let other_floats = other_floats(session).into_iter().map(str::to_owned).collect();
+    html::Head { file: model, opset, producer, sha256, options, other_floats }
+}
+
+/// A file by its folder and its name.
+fn parts(path: &Path) -> Result<(&Path, &str), Failure> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match path.file_name().and_then(OsStr::to_str) {
+        Some(name) => Ok((folder, name)),
+        None => {
+            let problem = Problem::new(format!("{} can't be the name of a page", text::path(path)));
+            Err(Failure::Usage(problem.hint("name a file, such as net.html")))
+        }
+    }
+}
+
+/// A file that another program or a person wrote stays. That is seen before the page is there: of the contents only that
+/// the compiler wrote them counts.
+fn writable(path: &Path, force: bool) -> Result<(), Failure> {
+    let (folder, name) = parts(path)?;
+    let mut any = Files::new();
+    any.insert(name, "");
+    if force || any.foreign(folder).is_empty() {
+        return Ok(());
+    }
+    let problem = Problem::new(format!("{} would be overwritten", text::path(path)));
+    let problem = problem.expected("a page that mobilenetc wrote, by the comment at its head", "another file");
+    Err(Failure::Other(problem.hint("name another file, or overwrite this one with --force")))
+}
+
+/// Writes the page, whole or not at all, and says so if that is wanted.
+fn write_page(path: &Path, page: String, say: bool, terminal: &mut Terminal) -> Result<(), Failure> {
+    let (folder, name) = parts(path)?;
+    let size = bytes(page.len());
+    let mut files = Files::new();
+    files.insert(name, page);
+    files
+        .write_to(folder)
+        .map_err(|error| Failure::Other(Problem::new(format!("can't write {}", failure::plain(&error)))))?;
+    if say {
+        writeln!(terminal, "wrote {}, {size}", text::path(path))?;
+    }
+    Ok(())
 }
 
 fn other_floats(session: &Session) -> Vec<&'static str> {

@@ -62,7 +62,7 @@ fn main() -> ExitCode {
 
 fn dispatch(cli: &Cli, terminal: &mut Terminal) -> Result<(), Failure> {
     match &cli.command {
-        Command::Inspect(args) => inspect::inspect(args, terminal),
+        Command::Inspect(args) => inspect::inspect(args, cli.quiet, terminal),
         Command::Build(args) => build::build(args, cli.quiet, terminal),
         Command::Run(args) => run::run(args, terminal),
         Command::Verify(args) => verify::verify(args, terminal),
