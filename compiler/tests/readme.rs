@@ -104,6 +104,24 @@ fn the_transcript_of_firmware_is_true() {
     assert_eq!(bash(&commands, folder.path()), shown);
 }
 
+/// Every command of the guide, one after the other, prints what the guide shows.
+#[test]
+fn the_guide_is_true() {
+    if !have(&["bash", "cc"]) {
+        return;
+    }
+    let root = fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).expect("the repository");
+    let guide = fs::read_to_string(root.join("docs/guide.md")).expect("the guide");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::os::unix::fs::symlink(root.join("examples"), folder.path().join("examples")).expect("a link");
+    let blocks: Vec<_> = guide.split("```console\n").skip(1).collect();
+    assert!(blocks.len() >= 6, "{}", blocks.len());
+    for block in blocks {
+        let (commands, shown) = script(block.split("```").next().unwrap_or_default());
+        assert_eq!(bash(&commands, folder.path()), shown, "{commands}");
+    }
+}
+
 #[test]
 fn transcripts_are_true() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
