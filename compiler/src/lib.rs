@@ -3,6 +3,8 @@
 //! Data flows one way: [`onnx`] → [`graph`] → [`passes`] → [`network`] → [`plan`] → [`emit`].
 //! See `ARCHITECTURE.md` for what each stage owns.
 
+#[cfg(feature = "cli")]
+pub mod arch;
 pub mod build_script;
 pub mod diagnostic;
 pub mod emit;

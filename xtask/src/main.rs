@@ -4,6 +4,7 @@ mod pictures;
 mod targets;
 
 use clap::{Parser, Subcommand};
+use std::io::Write;
 use std::process::ExitCode;
 
 /// Chores of the repository.
@@ -20,12 +21,15 @@ enum Command {
     Targets(targets::Arguments),
     /// Write the pictures that examples/cortex-m and examples/c-cmake classify
     Pictures,
+    /// Print the tables of the MobileNets paper, computed: docs/paper.md
+    Paper,
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Targets(arguments) => targets::run(&arguments),
         Command::Pictures => pictures::run(),
+        Command::Paper => paper(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -34,4 +38,9 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn paper() -> Result<(), String> {
+    let page = mobilenet_compiler::arch::paper::page().map_err(|error| error.to_string())?;
+    std::io::stdout().write_all(page.as_bytes()).map_err(|error| error.to_string())
 }

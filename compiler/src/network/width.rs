@@ -74,20 +74,21 @@ fn candidates() -> impl Iterator<Item = f64> {
 }
 
 /// The α for which the channels of the blocks' results are those of an inverted residual network times α, rounded to
-/// multiples of 8; the first convolution's may be those at α = 1. The last kind of block may be cut off.
+/// multiples of 8; the first convolution's may be those at α = 1. The last kind of block may be cut off, where nothing whole fits.
 fn of_inverted(channels: &[usize]) -> Option<f64> {
     let (&first, blocks) = channels.split_first()?;
-    candidates().find(|&alpha| {
+    let fits = |alpha: f64, cut: usize| {
         let width = |channels: usize| divisible_by_8(channels as f64 * alpha);
         INVERTED.iter().any(|&(stem, bases)| {
             (first == width(stem) || first == stem)
-                && runs_through(blocks, &bases.iter().map(|&c| width(c)).collect::<Vec<_>>())
+                && runs_through(blocks, &bases.iter().map(|&c| width(c)).collect::<Vec<_>>(), cut)
         })
-    })
+    };
+    [0, 1].into_iter().find_map(|cut| candidates().find(|&alpha| fits(alpha, cut)))
 }
 
-/// Whether the channels are these in order, each once or more often, the last one perhaps not at all.
-fn runs_through(channels: &[usize], widths: &[usize]) -> bool {
+/// Whether the channels are these in order, each once or more often, so many at the end perhaps not at all.
+fn runs_through(channels: &[usize], widths: &[usize], cut: usize) -> bool {
     let mut at = 0;
     for (block, &c) in channels.iter().enumerate() {
         // Two that are rounded to the same number look like one.
@@ -100,7 +101,7 @@ fn runs_through(channels: &[usize], widths: &[usize]) -> bool {
         }
     }
     let equal = widths[at..].iter().take_while(|&&width| width == widths[at]).count();
-    at + equal + 1 >= widths.len()
+    at + equal + cut >= widths.len()
 }
 
 impl Network {
@@ -172,6 +173,8 @@ mod tests {
         for alpha in [1.0, 0.75] {
             assert_eq!(of_inverted(&of(16, &large, alpha)), Some(alpha), "{alpha}");
         }
+        let small = [(16, 1), (24, 2), (40, 3), (48, 2), (96, 3)];
+        assert_eq!(of_inverted(&of(16, &small, 0.5)), Some(0.5), "not MnasNet's 0.25 without its end");
         assert_eq!(of_inverted(&[32, 16, 32, 64, 96, 160, 320]), None, "24 is missing");
         assert_eq!(of_inverted(&[32, 16, 24, 32]), None, "the rest is missing");
         assert_eq!(of_inverted(&[16, 8, 24, 40]), None);

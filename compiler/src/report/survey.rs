@@ -75,7 +75,7 @@ impl Survey {
     }
 
     /// Mult-adds of the layers whose shapes are known, and how many others there are.
-    pub(super) fn mult_adds(&self) -> (u64, usize) {
+    pub fn mult_adds(&self) -> (u64, usize) {
         let known = self.layers.iter().filter_map(|layer| layer.mult_adds);
         (known.sum(), self.layers.iter().filter(|layer| layer.mult_adds.is_none()).count())
     }
@@ -92,7 +92,8 @@ impl Survey {
         &self.operators
     }
 
-    pub(super) fn parameters(&self) -> u64 {
+    /// Elements of all constants that nodes read.
+    pub fn parameters(&self) -> u64 {
         self.parameters
     }
 

@@ -4,6 +4,7 @@ use crate::adapt::{Adapt, Classes, Input, Memory};
 use crate::color::Color;
 use crate::engine::Tools;
 use crate::fit::Fit;
+use crate::new::New;
 use crate::shipped::Asked;
 use crate::values::{asked, divisor, number, percent, resolution, targets};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -58,6 +59,7 @@ Examples:
   mobilenetc verify net.onnx                         emitted code against an f64 reference
   mobilenetc bench net.onnx                          time per stage, share of the FMA peak
   mobilenetc completions bash                        what a shell needs to complete these words
+  mobilenetc new --arch mobilenet-v1 -o net.onnx     an untrained network
 
 Exit status:
   0  done
@@ -80,6 +82,8 @@ pub enum Command {
     /// Make an 8-bit model of a float one, with pictures to calibrate it
     #[command(alias = "quantise")]
     Quantize(Quantize),
+    /// Write an untrained network as ONNX
+    New(New),
     /// Print the completions of a shell
     Completions(Completions),
     /// Write the man pages

@@ -12,6 +12,7 @@ mod fit;
 mod inputs;
 mod inspect;
 mod manual;
+mod new;
 mod npy;
 mod oracle;
 mod picture;
@@ -70,5 +71,6 @@ fn dispatch(cli: &Cli, terminal: &mut Terminal) -> Result<(), Failure> {
         Command::Quantize(args) => quantize::quantize(args, terminal),
         Command::Completions(args) => manual::completions(args, terminal),
         Command::Man(args) => manual::pages(args, cli.quiet, terminal),
+        Command::New(args) => new::new(args, terminal),
     }
 }

@@ -3,6 +3,7 @@
 use crate::shipped::Asked;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use mobilenet_compiler::arch::Arch;
 use mobilenet_compiler::emit::c::Target;
 use mobilenet_compiler::options::{Normalise, Optimise};
 
@@ -82,6 +83,18 @@ pub fn targets() -> impl TypedValueParser<Value = Target> {
     let values = Target::ALL.map(|target| PossibleValue::new(target.name()).help(target.about()));
     PossibleValuesParser::new(values)
         .try_map(|name| Target::ALL.into_iter().find(|target| target.name() == name).ok_or("no such target"))
+}
+
+/// The networks that can be drafted.
+pub fn arch() -> impl TypedValueParser<Value = Arch> {
+    let values = Arch::ALL.map(|arch| PossibleValue::new(arch.name()).help(arch.about()));
+    PossibleValuesParser::new(values)
+        .try_map(|name| Arch::ALL.into_iter().find(|arch| arch.name() == name).ok_or("no such network"))
+}
+
+/// A whole number of something.
+pub fn count(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|&n| n > 0).ok_or_else(|| "expected a whole number above 0".to_string())
 }
 
 /// A target, or all of them.
