@@ -206,3 +206,52 @@ fn arena(report: &Report) -> String {
         tables::buffers(report),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    /// The colours of each theme: light, dark by the button, dark by the system.
+    fn palettes() -> Vec<BTreeMap<&'static str, &'static str>> {
+        let rules = include_str!("style.css").split('}').filter(|rule| rule.contains("--staging-edge: #"));
+        let colour = |part: &'static str| part.trim().strip_prefix("--")?.split_once(": ");
+        rules.map(|rule| rule.split(['{', ';']).filter_map(colour).collect()).collect()
+    }
+
+    /// WCAG 2.2: relative luminance of an sRGB colour.
+    fn luminance(colour: &str) -> f64 {
+        let channel = |at: usize| {
+            let value = f64::from(u8::from_str_radix(&colour[at..at + 2], 16).expect("hexadecimal")) / 255.0;
+            if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5)
+    }
+
+    fn contrast(a: &str, b: &str) -> f64 {
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    /// WCAG 2.2, level AA: 4.5 for text, 3 for what else must be seen.
+    #[test]
+    fn every_colour_can_be_read() {
+        assert_eq!((contrast("#000000", "#ffffff") * 10.0).round(), 210.0);
+        let palettes = palettes();
+        assert_eq!(palettes.len(), 3);
+        assert_eq!(palettes[1], palettes[2]);
+        for palette in palettes {
+            for (least, fronts, grounds) in [
+                (4.5, &["text", "quiet", "accent"][..], &["ground", "card"][..]),
+                (4.5, &["text", "quiet", "warn"], &["warn-ground"]),
+                (4.5, &["text"], &["map", "rows", "vector", "staging"]),
+                (3.0, &["map-edge", "rows-edge", "vector-edge", "staging-edge", "bar"], &["card"]),
+            ] {
+                for (front, ground) in fronts.iter().flat_map(|front| grounds.iter().map(move |ground| (front, ground)))
+                {
+                    let found = contrast(palette[front], palette[ground]);
+                    assert!(found >= least, "{front} on {ground}: {found:.2}");
+                }
+            }
+        }
+    }
+}
