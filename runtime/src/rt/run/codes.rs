@@ -128,7 +128,7 @@ impl Run<'_> {
                 }
                 LinkKind::Depthwise => {
                     let (blocks, panels, extras) = (units, weights(), codes.extras as usize);
-                    (kernels.depthwise)(&depthwise::Job {
+                    let job = depthwise::Job {
                         blocks,
                         input,
                         border,
@@ -140,7 +140,8 @@ impl Run<'_> {
                         rows,
                         width,
                         out,
-                    });
+                    };
+                    depthwise::rows(&job, kernels.depthwise);
                 }
                 LinkKind::MaxPool | LinkKind::AveragePool => {
                     let pool = match (link.kind, link.groups) {

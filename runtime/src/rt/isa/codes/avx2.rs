@@ -247,4 +247,4 @@ pub(super) unsafe fn store<const P: usize, const W: usize>(
     }
 }
 
-instantiate_codes!(Avx2, [target_feature(enable = "avx2,fma")], wide: 1 [1 2 3 4 5], single: [], stem: 5);
+instantiate_codes!(Avx2, [target_feature(enable = "avx2,fma")], wide: 1 [1 2 3 4 5], single: [], stem: 5, depthwise: rows);

@@ -23,7 +23,6 @@ impl Dot for Avx512Vnni {
     const PARTS: usize = 1;
     const BIAS: usize = 0;
     const PREFETCHES: usize = 2;
-    const FOURS: bool = true;
     const PIXELS: usize = 4;
 
     #[inline(always)]
@@ -173,5 +172,6 @@ instantiate_codes!(
     Avx512Vnni, [target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512vl,avx512vnni")],
     wide: 2 [1 2 3 4 5 6 7 8 9 10 11 12 13 14],
     single: [1 2 3 4 5 6 7 8],
-    stem: 8
+    stem: 8,
+    depthwise: rows fours
 );

@@ -115,5 +115,5 @@ instantiate_codes!(
     wide: 1 [1 2 3 4 5 6],
     single: [],
     stem: 6,
-    depthwise: crate::rt::isa::codes::avx2::KERNELS.depthwise
+    depthwise: as crate::rt::isa::codes::avx2::KERNELS
 );

@@ -33,8 +33,6 @@ pub(crate) trait Dot: Copy {
     const BIAS: usize;
     /// Prefetches per four quads of a pointwise tile.
     const PREFETCHES: usize;
-    /// Whether depthwise kernels take columns by fours: only with panels of one part.
-    const FOURS: bool = false;
     /// Pixels of a depthwise tile: 2 or 4.
     const PIXELS: usize;
 
@@ -94,7 +92,7 @@ pub(crate) trait Dot: Copy {
         // SAFETY: as for this function.
         unsafe { self.row::<8>(p) }
     }
-    /// Adds the products of four columns and of the bytes of each number at `w`, which have signs; where [`Self::FOURS`] is set.
+    /// Adds the products of four columns and of the bytes of each number at `w`, which have signs; where depthwise tiles take columns by fours: only with panels of one part.
     ///
     /// # Safety
     /// `w` must be readable for 16 channels.

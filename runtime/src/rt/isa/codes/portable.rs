@@ -117,4 +117,4 @@ impl Dot for Portable {
     fn prefetch(self, _: *const u8) {}
 }
 
-instantiate_codes!(Portable, [], wide: 1 [1 2 3 4], single: [], stem: 4);
+instantiate_codes!(Portable, [], wide: 1 [1 2 3 4], single: [], stem: 4, depthwise: rows);

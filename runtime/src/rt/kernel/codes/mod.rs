@@ -22,7 +22,7 @@ pub(crate) struct Kernels {
     pub pointwise: pointwise::Tiles,
     pub conv: unsafe fn(&Row),
     pub stem: unsafe fn(&StemRow),
-    pub depthwise: unsafe fn(&depthwise::Job),
+    pub depthwise: &'static depthwise::Tiles,
     pub elementwise: unsafe fn(&elementwise::Job),
     pub pool: unsafe fn(&pool::Job),
     pub mean: unsafe fn(&pool::Mean),
@@ -67,12 +67,12 @@ impl Bounds {
 ///
 /// - `wide: n [1 2 3]`: panels of a pointwise tile, then the heights of the tiles; `single`: the same for one panel, where `wide` has two
 /// - `stem`: pixels of the tiles of first convolutions that are known
-/// - `depthwise`: the kernel of another table, where that is as good
+/// - `depthwise`: `rows`, perhaps with `fours` of columns; or `as` those of another table, where they are as good
 macro_rules! instantiate_codes {
-    ($token:ident, [$($attribute:meta)?], wide: $wide:literal [$($w:literal)*], single: [$($s:literal)*], stem: $stem:literal $(, depthwise: $depthwise:expr)?) => {
+    ($token:ident, [$($attribute:meta)?], wide: $wide:literal [$($w:literal)*], single: [$($s:literal)*], stem: $stem:literal, depthwise: $($depthwise:tt)*) => {
         mod table {
             use crate::rt::isa::Dot;
-            use crate::rt::kernel::codes::{Kernels, Row, StemRow, convert, depthwise, elementwise, pointwise, pool, row, stem_row};
+            use crate::rt::kernel::codes::{Kernels, Row, StemRow, convert, elementwise, pointwise, pool, row, stem_row};
 
             type Token = super::$token;
 
@@ -99,13 +99,6 @@ macro_rules! instantiate_codes {
             unsafe fn stem(job: &StemRow) {
                 // SAFETY: as in `wide`.
                 unsafe { stem_row::<_, $wide, $stem>(Token::assume(), job) }
-            }
-
-            #[allow(dead_code)]
-            $(#[$attribute])?
-            unsafe fn depthwise(job: &depthwise::Job) {
-                // SAFETY: as in `wide`.
-                unsafe { depthwise::rows(Token::assume(), job) }
             }
 
             $(#[$attribute])?
@@ -138,9 +131,6 @@ macro_rules! instantiate_codes {
                 unsafe { convert::dequantise(job) }
             }
 
-            /// The own kernel, and perhaps the one that takes its place.
-            const DEPTHWISE: &[unsafe fn(&depthwise::Job)] = &[depthwise, $($depthwise)?];
-
             pub(in crate::rt) static KERNELS: Kernels = Kernels {
                 pointwise: pointwise::Tiles {
                     panels: $wide,
@@ -150,7 +140,7 @@ macro_rules! instantiate_codes {
                 },
                 conv,
                 stem,
-                depthwise: DEPTHWISE[DEPTHWISE.len() - 1],
+                depthwise: crate::rt::kernel::codes::instantiate_depthwise!(Token, [$($attribute)?], $($depthwise)*),
                 elementwise,
                 pool,
                 mean,
@@ -162,3 +152,55 @@ macro_rules! instantiate_codes {
     };
 }
 pub(crate) use instantiate_codes;
+
+/// The depthwise tiles of a token, each a function of its own, or those of another table.
+macro_rules! instantiate_depthwise {
+    ($token:ident, [$($attribute:meta)?], as $other:expr) => {
+        $other.depthwise
+    };
+    ($token:ident, [$($attribute:meta)?], rows $($fours:ident)?) => {{
+        use crate::rt::kernel::codes::depthwise;
+
+        $(#[$attribute])?
+        unsafe fn square<const W: usize, const ST: usize, const FOURS: bool>(
+            job: &depthwise::Job,
+            rows: &[depthwise::Under; depthwise::KNOWN],
+            panel: &depthwise::Panel,
+            spread: depthwise::SpreadFn,
+        ) {
+            // SAFETY: whoever holds the table has the instruction set; the rest is the caller's promise.
+            unsafe { depthwise::square::<_, W, ST, FOURS>($token::assume(), job, rows, panel, spread) }
+        }
+
+        $(#[$attribute])?
+        unsafe fn general(job: &depthwise::Job, panel: &depthwise::Panel, spread: depthwise::SpreadFn) {
+            // SAFETY: as in `square`.
+            unsafe { depthwise::general($token::assume(), job, panel, spread) }
+        }
+
+        $(#[$attribute])?
+        unsafe fn spread(panel: &depthwise::Panel, order: depthwise::Order, first: usize, weights: &mut [[i32; 16]]) {
+            // SAFETY: as in `square`.
+            unsafe { depthwise::spread(panel, order, first, weights) }
+        }
+
+        &depthwise::Tiles {
+            parts: <$token as Dot>::PARTS,
+            pixels: <$token as Dot>::PIXELS,
+            square: [
+                [square::<16, 1, false>, square::<16, 2, false>],
+                [square::<8, 1, false>, square::<8, 2, false>],
+            ],
+            fours: crate::rt::kernel::codes::instantiate_depthwise!(square $($fours)?),
+            general,
+            spread,
+        }
+    }};
+    ($square:ident) => {
+        None
+    };
+    ($square:ident fours) => {
+        Some([$square::<16, 1, true>, $square::<16, 2, true>])
+    };
+}
+pub(crate) use instantiate_depthwise;
