@@ -33,6 +33,8 @@ pub(crate) trait Dot: Copy {
     const BIAS: usize;
     /// Prefetches per four quads of a pointwise tile.
     const PREFETCHES: usize;
+    /// Whether there are loops for the four quads of a block of channels and for usual first convolutions, unrolled.
+    const UNROLLED: bool = true;
     /// Pixels of a depthwise tile: 2 or 4.
     const PIXELS: usize;
 

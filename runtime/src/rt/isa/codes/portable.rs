@@ -18,6 +18,8 @@ impl Dot for Portable {
     const PARTS: usize = 1;
     const BIAS: usize = 0;
     const PREFETCHES: usize = 0;
+    // Each product takes many instructions: unrolled, they would be more code than that of all other instruction sets.
+    const UNROLLED: bool = false;
     const PIXELS: usize = 2;
 
     #[inline(always)]

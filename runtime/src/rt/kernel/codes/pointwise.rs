@@ -137,7 +137,12 @@ unsafe fn one<D: Dot, const P: usize, const N: usize>(
     unsafe {
         let mut tile = Tile::<D, P, N>::new(d, strip.panels, strip.index, part);
         let mut a = strip.a.wrapping_add(first * 16);
-        if P == 1 {
+        if !D::UNROLLED {
+            for _ in 0..strip.blocks {
+                tile.run(Run { a, pixel: 16, quads: 4 });
+                a = a.wrapping_add(strip.block);
+            }
+        } else if P == 1 {
             split(&mut tile, strip, a, ahead);
         } else {
             for _ in 0..strip.blocks {

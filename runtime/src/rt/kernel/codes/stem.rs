@@ -67,8 +67,8 @@ unsafe fn strip<D: Dot, const N: usize, const P: usize>(d: D, row: &StemRow, ind
     // SAFETY: as for `stem_row`.
     unsafe {
         match (row.runs, row.quads, row.pixel) {
-            (1, 3, 6) => tiles::<D, N, P, 3, 6>(d, row, index, part),
-            (1, 1, 2) => tiles::<D, N, P, 1, 2>(d, row, index, part),
+            (1, 3, 6) if D::UNROLLED => tiles::<D, N, P, 3, 6>(d, row, index, part),
+            (1, 1, 2) if D::UNROLLED => tiles::<D, N, P, 1, 2>(d, row, index, part),
             _ => tiles::<D, N, 4, 0, 0>(d, row, index, part),
         }
     }
