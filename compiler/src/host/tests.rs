@@ -86,6 +86,16 @@ fn check(network: Network, cost: &CostModel, turn: usize, what: &str, flags: &[&
     }
 }
 
+/// Whether the kernels on codes for AVX-512 run here.
+fn vnni() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("avx512bw")
+        && std::arch::is_x86_feature_detected!("avx512vl")
+        && std::arch::is_x86_feature_detected!("avx512vnni");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
 fn avx512() -> bool {
     #[cfg(target_arch = "x86_64")]
     return std::arch::is_x86_feature_detected!("avx512f");
@@ -137,7 +147,13 @@ fn random_networks_on_codes_are_exact() {
             }
             let plan = plan(network.clone(), &target.cost()).unwrap();
             let files = emit(&plan, &COptions { name: "net".into(), target, ..COptions::default() }).unwrap();
-            let levels: &[&str] = if target == Target::Auto && here { &["avx2", "portable"] } else { &["portable"] };
+            let mut levels = vec!["portable"];
+            if target == Target::Auto && here {
+                levels.push("avx2");
+                if vnni() {
+                    levels.push("avx512");
+                }
+            }
             for level in levels {
                 let compiler = compiler.clone().flags(STRICT.iter().chain(&["-O2"]).copied()).isa("net", level);
                 let mut compiled = compiler.build(&files, "net", &plan).unwrap();

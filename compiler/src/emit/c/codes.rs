@@ -141,6 +141,18 @@ impl CodesNeeds {
         !self.kinds.is_empty()
     }
 
+    /// What AVX-512 has to come with: in words, for a function's attribute, and asked of the CPU.
+    pub(super) fn vnni(&self) -> [&'static str; 3] {
+        match self.links() {
+            true => {
+                let there = " && __builtin_cpu_supports(\"avx512bw\") && __builtin_cpu_supports(\"avx512vl\")\n        \
+                    && __builtin_cpu_supports(\"avx512vnni\")";
+                [" with BW, VL and VNNI", "avx512bw,avx512vl,avx512vnni,", there]
+            }
+            false => ["", "", ""],
+        }
+    }
+
     fn sums(&self) -> bool {
         self.kinds.iter().any(|kind| matches!(kind, Kind::Stem(_) | Kind::Conv | Kind::Pointwise))
     }
@@ -282,6 +294,9 @@ fn stem_row(stem: &Stem) -> usize {
     (Staged::of(stem).columns * stem.input.channels + 4).next_multiple_of(64)
 }
 
+/// Pixels of a row of codes at most that a stack frame holds.
+const LONGEST_APART: usize = 512;
+
 fn stage(stem: &Stem, needs: &Needs) -> String {
     let ImageSource { height, channels, layout, .. } = stem.input;
     let Staged { left, copied, .. } = Staged::of(stem);
@@ -296,7 +311,11 @@ fn stage(stem: &Stem, needs: &Needs) -> String {
         Layout::Nchw => (format!("c * {apart}"), "x".to_string()),
         Layout::Nhwc => ("c".to_string(), format!("x * {channels}")),
     };
+    // Loops apart: gcc makes no vectors of one that quantises and leaves room for other channels.
+    let spread = is_number(&stem.input) && layout == Layout::Nchw && channels > 1 && copied <= LONGEST_APART;
+    let copy = if spread { kernel!("codes/stem_apart") } else { kernel!("codes/stem_copy") };
     kernel!("codes/stem")
+        .replace("%COPY%", copy)
         .replace("%VALUE%", &value(&stem.input, &at, &float(scale), &zero.to_string()).replace("input[", "from["))
         .replace("%FROM%", &from)
         .replace("%LINE%", &line)
@@ -419,7 +438,7 @@ impl Form {
     /// The packing of what its sums begin with.
     pub(super) fn packing(self) -> Packing {
         match self {
-            Self::Plain | Self::Dsp => Packing::Unsigned,
+            Self::Plain | Self::Dsp | Self::Vnni => Packing::Unsigned,
             Self::Helium | Self::Neon => Packing::Signed,
             Self::Avx2 => Packing::Xor,
         }
@@ -440,7 +459,7 @@ impl Form {
             Self::Dsp => {
                 Some("defined(__GNUC__) && defined(__ARM_FEATURE_DSP) && defined(__ARM_FP) && defined(__thumb2__)")
             }
-            Self::Plain | Self::Helium | Self::Avx2 | Self::Neon => None,
+            Self::Plain | Self::Helium | Self::Avx2 | Self::Vnni | Self::Neon => None,
         }
     }
 
@@ -453,6 +472,7 @@ impl Form {
     fn pixels(self) -> usize {
         match self {
             Self::Dsp => 3,
+            Self::Vnni => 16,
             Self::Plain | Self::Helium | Self::Avx2 | Self::Neon => 4,
         }
     }
@@ -464,6 +484,7 @@ impl Form {
             Self::Dsp => kernel!("codes/dsp"),
             Self::Helium => kernel!("codes/store_helium"),
             Self::Avx2 => kernel!("codes/store_avx2"),
+            Self::Vnni => kernel!("codes/store_vnni"),
             Self::Neon => kernel!("codes/store_neon"),
         }
     }
@@ -474,6 +495,7 @@ impl Form {
             Self::Dsp => kernel!("codes/dot_dsp"),
             Self::Helium => kernel!("codes/dot_helium"),
             Self::Avx2 => kernel!("codes/dot_avx2"),
+            Self::Vnni => kernel!("codes/dot_vnni"),
             Self::Neon => kernel!("codes/dot_neon"),
         }
     }
@@ -484,6 +506,7 @@ impl Form {
             Self::Dsp => kernel!("codes/store_dsp"),
             Self::Helium => kernel!("codes/store4_helium"),
             Self::Avx2 => kernel!("codes/store8_avx2"),
+            Self::Vnni => kernel!("codes/store16_vnni"),
             Self::Neon => kernel!("codes/store8_neon"),
         }
     }
@@ -494,6 +517,7 @@ impl Form {
             Self::Dsp => kernel!("codes/window_dsp"),
             Self::Helium => kernel!("codes/window_helium"),
             Self::Avx2 => kernel!("codes/window_avx2"),
+            Self::Vnni => kernel!("codes/window_vnni"),
             Self::Neon => kernel!("codes/window_neon"),
         }
     }
@@ -510,7 +534,7 @@ impl Form {
             text.replace("%SPREAD%", how)
         };
         match self {
-            Self::Plain | Self::Avx2 | Self::Neon => {
+            Self::Plain | Self::Avx2 | Self::Vnni | Self::Neon => {
                 let more = ["    size_t i;\n", kernel!("codes/extras")];
                 [with(kernel!("codes/sums"), more), kernel!("codes/layer").into()]
             }

@@ -35,6 +35,8 @@ pub(super) enum Codes {
     Helium,
     /// Sums of two products of bytes, in 16 bits, of AVX2.
     Avx2,
+    /// Sums of four products of bytes of AVX-512 VNNI.
+    Vnni,
     /// Products of bytes of NEON, or sums of four.
     Neon,
 }
@@ -88,7 +90,7 @@ pub(super) const AVX512: Isa = Isa {
     prefetches: 2,
     factor: Factor::Splat,
     form: Form::Tiles,
-    codes: Codes::Avx2,
+    codes: Codes::Vnni,
     rounds: false,
 };
 

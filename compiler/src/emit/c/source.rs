@@ -40,13 +40,13 @@ pub(super) fn source(plan: &Plan, options: &COptions, prefix: &str, banner: &str
         let code = instantiate(&(own_vectors(&kernels(&isa, &needs, plan.packing)) + &steps_of), &isa);
         steps += &if guard.is_empty() { format!("\n{code}") } else { format!("\n#if {guard}\n\n{code}#endif\n") };
     }
-    steps += &entry(plan, options, &outputs);
+    steps += &entry(plan, options, &needs, &outputs);
     let types = used(&types(&needs, &tables), &steps);
     let mut text = String::from("#include \"@h\"\n\n#include <string.h>\n\n");
     text += &overrides(options);
     text += &needs.codes.guard(options.target);
     let math = if (types.clone() + &steps).contains("@@INFINITY") { kernel!("vectors/math") } else { "" };
-    text += &own_vectors(&options.target.vectors().replace("%MATH%", math));
+    text += &own_vectors(&options.target.vectors().replace("%MATH%", math).replace("%CODES%", needs.codes.vnni()[1]));
     text += &weights_access(plan, options);
     text += &types;
     text += &steps;
@@ -221,10 +221,11 @@ pub(super) fn index(layout: Layout) -> &'static str {
     }
 }
 
-fn entry(plan: &Plan, options: &COptions, outputs: &Outputs) -> String {
+fn entry(plan: &Plan, options: &COptions, needs: &Needs, outputs: &Outputs) -> String {
     let mut text = String::from("\n");
     if options.target.asks_the_cpu() {
-        text += kernel!("level");
+        let [with, _, there] = needs.codes.vnni();
+        text += &kernel!("level").replace("%WITH%", with).replace("%CODES%", there);
     }
     let level = if options.target.asks_the_cpu() {
         "#if defined(@@X86)\n    const int level = @level();\n#endif\n"

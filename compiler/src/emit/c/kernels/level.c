@@ -1,5 +1,5 @@
 #if defined(@@X86)
-/* 2: AVX-512, 1: AVX2 and FMA, 0: neither. Define @@LEVEL to fix it. */
+/* 2: AVX-512%WITH%, 1: AVX2 and FMA, 0: neither. Define @@LEVEL to fix it. */
 #if defined(@@LEVEL) && ((@@LEVEL) < 0 || (@@LEVEL) > 2)
 #error "@@LEVEL is 0, 1 or 2"
 #endif
@@ -11,7 +11,7 @@ static int @level(void)
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) {
         return 0;
     }
-    return __builtin_cpu_supports("avx512f") ? 2 : 1;
+    return __builtin_cpu_supports("avx512f")%CODES% ? 2 : 1;
 #endif
 }
 #endif

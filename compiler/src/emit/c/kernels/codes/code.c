@@ -2,8 +2,8 @@
 static unsigned char @code(float quanta, const @codes *k)
 {
     const float lo = (float)(k->lo - k->zero[2]), hi = (float)(k->hi - k->zero[2]);
-    quanta = quanta > lo ? quanta : lo;
-    quanta = quanta < hi ? quanta : hi;
+    quanta = @picked(quanta > lo, quanta, lo);
+    quanta = @picked(quanta < hi, quanta, hi);
     return (unsigned char)(@rounded(quanta) + k->zero[2]);
 }
 

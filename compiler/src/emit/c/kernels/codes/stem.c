@@ -7,10 +7,7 @@ static @@NOINLINE void @%NAME%_stage(const @image *image, size_t y, unsigned cha
         const @@INPUT_TYPE *const line = %LINE%;
         for (c = 0; c < %CHANNELS%; c++) {
             const @@INPUT_TYPE *const from = line + %FROM%;
-            for (x = 0; x < %COPIED%; x++) {
-                row[(%LEFT% + x) * %CHANNELS% + c] = %VALUE%;
-            }
-        }
+%COPY%        }
     }
 }
 

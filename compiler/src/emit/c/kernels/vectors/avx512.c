@@ -1,5 +1,5 @@
 #include <immintrin.h>
-#define @@AVX512 __attribute__((target("avx512f,avx2,fma")))
+#define @@AVX512 __attribute__((target("avx512f,%CODES%avx2,fma")))
 typedef __m512 f16;
 #define f16_load(p) _mm512_loadu_ps(p)
 #define f16_store(p, x) _mm512_storeu_ps(p, x)

@@ -1,0 +1,3 @@
+            for (x = 0; x < %COPIED%; x++) {
+                row[(%LEFT% + x) * %CHANNELS% + c] = %VALUE%;
+            }
