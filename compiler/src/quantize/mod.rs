@@ -4,12 +4,16 @@
 //! the result is the same clean graph. `docs/quantize.md` says what each option does and what it costs.
 
 pub mod calibrate;
+mod correct;
+mod equalise;
+mod keep;
 pub mod layers;
 mod run;
 pub mod scheme;
 mod write;
 
 pub use calibrate::Method;
+pub use keep::KeepFloat;
 
 use crate::Error;
 use crate::diagnostic::Problem;
@@ -23,6 +27,12 @@ use scheme::Scheme;
 pub struct Settings {
     /// How ranges follow from what the pictures give.
     pub method: Method,
+    /// Whether channels are scaled so that each uses the range of its map.
+    pub equalise: bool,
+    /// Whether biases make up for the mean error of their channel.
+    pub bias_correction: bool,
+    /// The layers that are not quantised.
+    pub keep_float: KeepFloat,
 }
 
 /// Is told what is under way.
@@ -62,6 +72,8 @@ pub struct Quantised {
     pub model: Vec<u8>,
     /// Layer by layer, what is lost.
     pub losses: Vec<Loss>,
+    /// Pairs of layers that were equalised.
+    pub equalised: usize,
     scheme: Scheme,
     layers: Layers,
     network: Network,
@@ -98,18 +110,33 @@ pub fn quantise(
     settings: &Settings,
     watch: &dyn Watch,
 ) -> Result<Quantised, Error> {
-    let layers = Layers::new(network)?;
-    let images = prepared(network, &layers, images)?;
-    watch.phase("calibrating", images.len() * if settings.method == Method::MinMax { 1 } else { 2 });
+    if !matches!(network.input.dtype, DType::F32 | DType::U8 | DType::I8) {
+        let problem = Problem::new("the model's input is not in float");
+        let problem = problem.expected("f32, u8 or i8", network.input.dtype.name());
+        return Err(problem.hint("quantise without the option ports").into());
+    }
+    let float = Layers::new(network)?;
+    let images = prepared(network, &float, images)?;
+    watch.phase("calibrating", images.len() * settings.rounds());
+    let mut layers = float.clone();
+    let mut equalised = 0;
+    if settings.equalise {
+        let mut reach = calibrate::reach(&layers, &images, &|| watch.step());
+        equalised = equalise::equalise(&mut layers, &mut reach);
+    }
     let ranges = calibrate::ranges(&layers, &images, settings.method, &|| watch.step());
-    let kept = vec![false; layers.layers.len()];
+    let input = port_codes(network, &layers);
+    let given = keep::Given { layers: &layers, ranges: &ranges, input, images: &images };
+    let kept = keep::kept(&given, settings, watch)?;
     let on_codes = scheme::on_codes(&layers, &kept);
-    let quants = scheme::quants(&layers, &ranges, &on_codes, port_codes(network, &layers));
-    let scheme = Scheme::new(&layers, quants, &on_codes);
+    let mut scheme = Scheme::new(&layers, scheme::quants(&layers, &ranges, &on_codes, input), &on_codes);
+    if settings.bias_correction {
+        correct::correct(&layers, &mut scheme, &images, watch);
+    }
     watch.phase("measuring", images.len());
     let losses = losses(&layers, &scheme, &on_codes, &images, watch);
     let model = write::write(network, &layers, &scheme);
-    Ok(Quantised { model, losses, scheme, layers, network: network.clone() })
+    Ok(Quantised { model, losses, equalised, scheme, layers: float, network: network.clone() })
 }
 
 /// The images as `[H][W][C]`.
@@ -165,17 +192,10 @@ impl Quantised {
     /// The scores of an image by both networks: the values of the first output before what is done to all of them.
     pub fn scores(&self, image: &[f32]) -> Scores {
         let image = run::to_hwc(image, &self.layers, self.network.input.layout);
-        let rows = |layers: &Layers, quants| {
-            let pieces = layers.outputs.first().cloned().unwrap_or_default();
-            let mut rows = vec![Vec::new(); pieces.len()];
-            run::run(layers, quants, &image, |id, values| {
-                for (row, _) in rows.iter_mut().zip(&pieces).filter(|(_, piece)| **piece == id) {
-                    *row = values.to_vec();
-                }
-            });
-            rows.concat()
-        };
-        Scores { float: rows(&self.layers, None), codes: rows(&self.scheme.simulated, Some(&self.scheme.quants)) }
+        Scores {
+            float: outputs(&self.layers, None, &image),
+            codes: outputs(&self.scheme.simulated, Some(&self.scheme.quants), &image),
+        }
     }
 
     /// The [`scores`](Self::scores) of several images, on all processors.
@@ -193,4 +213,16 @@ impl Quantised {
         let value = &self.layers.values[*piece];
         (value.height, value.width) == (1, 1) && value.channels > 1
     }
+}
+
+/// The values of the first output, piece by piece.
+fn outputs(layers: &Layers, quants: Option<&run::Quants>, image: &[f32]) -> Vec<f32> {
+    let pieces = layers.outputs.first().cloned().unwrap_or_default();
+    let mut rows = vec![Vec::new(); pieces.len()];
+    run::run(layers, quants, image, |id, values| {
+        for (row, _) in rows.iter_mut().zip(&pieces).filter(|(_, piece)| **piece == id) {
+            *row = values.to_vec();
+        }
+    });
+    rows.concat()
 }

@@ -12,7 +12,7 @@ use mobilenet_compiler::Options;
 use mobilenet_compiler::diagnostic::Extent;
 use mobilenet_compiler::emit::c::Target;
 use mobilenet_compiler::options::InputType;
-use mobilenet_compiler::quantize::{Method, Settings};
+use mobilenet_compiler::quantize::{KeepFloat, Method, Settings};
 use std::path::PathBuf;
 
 /// Compiles ONNX MobileNets to shape-static C and Rust.
@@ -538,6 +538,17 @@ pub struct Quantize {
     /// Percent of the values that --method percentile keeps inside the range
     #[arg(long, value_name = "PERCENT", default_value_t = 99.99, value_parser = percent)]
     pub percentile: f64,
+    /// Scale channels so that each uses the range of its map (cross-layer equalisation)
+    ///
+    /// A channel that reaches ReLU6's cap on a picture keeps its scale; others are scaled up to the cap at most.
+    #[arg(long, alias = "equalize")]
+    pub equalise: bool,
+    /// Let biases make up for the mean error of their channel
+    #[arg(long)]
+    pub bias_correction: bool,
+    /// Keep layers in float: auto for those that hurt most, or their names, separated by commas
+    #[arg(long, value_name = "auto|NAMES", value_delimiter = ',')]
+    pub keep_float: Vec<String>,
     /// Pictures that calibrate at most, taken evenly from all
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
     pub samples: u32,
@@ -577,15 +588,23 @@ impl Quantize {
             CalibrationMethod::Percentile => Method::Percentile(self.percentile),
             CalibrationMethod::Entropy => Method::Entropy,
         };
-        Settings { method }
+        let keep_float = match &self.keep_float[..] {
+            [] => KeepFloat::None,
+            [auto] if auto == "auto" => KeepFloat::Auto,
+            names => KeepFloat::Names(names.to_vec()),
+        };
+        Settings { method, equalise: self.equalise, bias_correction: self.bias_correction, keep_float }
     }
 
     /// The options in words.
     pub fn method_words(&self) -> String {
-        match self.method {
-            CalibrationMethod::Minmax => "minmax".into(),
+        let method = match self.method {
+            CalibrationMethod::Minmax => "minmax".to_string(),
             CalibrationMethod::Percentile => format!("percentile {}", self.percentile),
             CalibrationMethod::Entropy => "entropy".into(),
-        }
+        };
+        let more = [(self.equalise, "equalised"), (self.bias_correction, "biases corrected")];
+        let more = more.iter().filter(|(chosen, _)| *chosen).map(|(_, words)| format!(", {words}"));
+        method + &more.collect::<String>()
     }
 }
