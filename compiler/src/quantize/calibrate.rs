@@ -156,7 +156,7 @@ pub fn divergence(counts: &[u64], [start, end]: [usize; 2], codes: usize) -> f64
     loss
 }
 
-/// What each channel of each value reaches at most, in magnitude and as it is.
+/// What each channel of each value reaches at most.
 pub struct Reach {
     /// Per value the largest magnitude of each channel.
     pub channels: Vec<Vec<f32>>,

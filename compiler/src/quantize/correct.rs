@@ -48,7 +48,8 @@ pub fn correct(layers: &Layers, scheme: &mut Scheme, images: &[Vec<f32>], watch:
             }
             let before = biases(scheme, at);
             scheme.rebias(at, &corrected);
-            let moved: Vec<f32> = biases(scheme, at).iter().zip(&before).map(|(after, before)| after - before).collect();
+            let moved: Vec<f32> =
+                biases(scheme, at).iter().zip(&before).map(|(after, before)| after - before).collect();
             for (_, _, codes) in &mut results {
                 codes.iter_mut().enumerate().for_each(|(at, y)| *y += moved[at % moved.len()]);
             }

@@ -87,7 +87,10 @@ fn factors(layers: &Layers, pair: &Pair, reach: &[f32]) -> Vec<f32> {
     };
     let mut factors: Vec<f32> = reach.iter().zip(&weights).map(factor).collect();
     if cap.is_finite() {
-        factors.iter_mut().zip(reach).for_each(|(factor, reach)| *factor = factor.min(cap / reach.max(f32::MIN_POSITIVE)));
+        factors
+            .iter_mut()
+            .zip(reach)
+            .for_each(|(factor, reach)| *factor = factor.min(cap / reach.max(f32::MIN_POSITIVE)));
     }
     factors
 }

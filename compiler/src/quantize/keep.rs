@@ -87,8 +87,7 @@ fn distance(a: &str, b: &str) -> usize {
 impl Given<'_> {
     fn choose(&self, watch: &dyn Watch) -> Vec<bool> {
         let count = self.layers.layers.len();
-        let candidates: Vec<usize> =
-            (0..count).filter(|&at| self.layers.layers[at].kind.filters().is_some()).collect();
+        let candidates: Vec<usize> = (0..count).filter(|&at| self.layers.layers[at].kind.filters().is_some()).collect();
         let mut kept = vec![false; count];
         let mut best = self.ratio(&kept);
         if best >= ENOUGH {
@@ -124,14 +123,18 @@ impl Given<'_> {
         let quants = scheme::quants(self.layers, self.ranges, &on_codes, self.input);
         let scheme = Scheme::new(self.layers, quants, &on_codes);
         let images = &self.images[..self.images.len().min(PICTURES)];
-        let states = run::each(images.len(), || [0.0_f64; 2], |power, item| {
-            let float = super::outputs(self.layers, None, &images[item]);
-            let codes = super::outputs(&scheme.simulated, Some(&scheme.quants), &images[item]);
-            for (x, y) in float.iter().zip(&codes) {
-                power[0] += f64::from(*x).powi(2);
-                power[1] += (f64::from(*x) - f64::from(*y)).powi(2);
-            }
-        });
+        let states = run::each(
+            images.len(),
+            || [0.0_f64; 2],
+            |power, item| {
+                let float = super::outputs(self.layers, None, &images[item]);
+                let codes = super::outputs(&scheme.simulated, Some(&scheme.quants), &images[item]);
+                for (x, y) in float.iter().zip(&codes) {
+                    power[0] += f64::from(*x).powi(2);
+                    power[1] += (f64::from(*x) - f64::from(*y)).powi(2);
+                }
+            },
+        );
         let sum = |part: usize| states.iter().map(|state| state[part]).sum::<f64>();
         10.0 * (sum(0) / sum(1)).log10()
     }

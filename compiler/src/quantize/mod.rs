@@ -10,6 +10,8 @@ mod keep;
 pub mod layers;
 mod run;
 pub mod scheme;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use calibrate::Method;

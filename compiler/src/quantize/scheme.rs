@@ -1,6 +1,5 @@
 //! Which layers compute on codes, what the codes of every value count, and the weights as codes.
 
-use super::calibrate::Seen;
 use super::layers::{LayerKind, Layers, ValueId};
 use super::run::Quants;
 use crate::graph::{DType, Quant};
@@ -125,11 +124,4 @@ fn requantise(weights: &mut [f32], bias: &mut [f32], x: Quant) -> Codes {
         *bias = (f64::from(code) * f64::from(x.scale) * f64::from(scale)) as f32;
     }
     codes
-}
-
-/// A range as it was seen.
-impl From<Seen> for [f32; 2] {
-    fn from(seen: Seen) -> Self {
-        [seen.low, seen.high]
-    }
 }

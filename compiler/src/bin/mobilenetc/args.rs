@@ -60,6 +60,7 @@ Examples:
   mobilenetc bench net.onnx                          time per stage, share of the FMA peak
   mobilenetc completions bash                        what a shell needs to complete these words
   mobilenetc new --arch mobilenet-v1 -o net.onnx     an untrained network
+  mobilenetc quantize net.onnx --calibrate pictures/ -o net_int8.onnx
 
 Exit status:
   0  done
