@@ -99,12 +99,19 @@ impl Histogram {
         [self.edge(below.min(BINS - 1)), self.edge(BINS - above.min(BINS - 1))]
     }
 
-    /// The range whose 256 codes lose the least information, cut on the side or the sides away from 0.
+    /// The range whose 256 codes lose the least information, cut on the side or the sides away from 0. What has a code of its own,
+    /// the zeros behind a ReLU and the ends of the range, where a cap is, counts like its neighbour.
     pub fn entropy(&self) -> [f32; 2] {
         let mut best = [0, self.counts.len()];
         let mut least = f64::INFINITY;
         let bins = self.counts.len();
         let zero = if self.high > self.low { (-self.low / (self.high - self.low) * bins as f32) as usize } else { 0 };
+        let mut counts = self.counts.clone();
+        for bin in [zero, 0, bins - 1] {
+            let neighbour = if bin + 1 < bins { bin + 1 } else { bins - 2 };
+            let (bin, neighbour) = (bin.min(bins - 1), neighbour.min(bins - 1));
+            counts[bin] = counts[bin].min(counts[neighbour]);
+        }
         // Both ends move towards 0 by the same share, so that one number is searched.
         for step in (CODES / 2..=bins).rev().step_by(16) {
             let share = |distance: usize| distance * step / bins;
@@ -112,7 +119,7 @@ impl Histogram {
             if range[1] - range[0] < CODES {
                 break;
             }
-            let loss = divergence(&self.counts, range, CODES);
+            let loss = divergence(&counts, range, CODES);
             if loss < least {
                 (least, best) = (loss, range);
             }
