@@ -1,11 +1,15 @@
 //! The innermost loop of the pointwise kernels, disassembled for every vector instruction set and Cortex-M4: it multiplies and
-//! adds, by one instruction where there is one, and keeps its sums in registers.
+//! adds, by one instruction where there is one, and keeps its sums in registers. The same of sums on codes, where a set has instructions
+//! for these.
 
 use crate::emitted::{Folder, fashion, needs};
 use crate::{Stop, trial};
 use libtest_mimic::Trial;
+use mobilenet_compiler::emit::Files;
 use mobilenet_compiler::emit::c::Target;
+use mobilenet_tests::case::Case;
 use mobilenet_tests::program::check;
+use mobilenet_tests::shared::shared;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
@@ -56,7 +60,7 @@ const CORTEX_M: Isa = Isa {
 
 /// A move of a register to memory.
 fn x86_stores(line: &str) -> bool {
-    let moves = ["movap", "movup"].iter().any(|name| line.trim_start_matches('v').starts_with(name));
+    let moves = ["movap", "movup", "movdq"].iter().any(|name| line.trim_start_matches('v').starts_with(name));
     moves && line.trim_end().ends_with(')')
 }
 
@@ -69,6 +73,7 @@ const CLANG_M55: &[&str] =
 const M4: &[&str] = &["-O2", "-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"];
 const M4_SMALL: &[&str] = &["-Os", "-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"];
 const AARCH64_OBJDUMP: &[&str] = &["aarch64-linux-gnu-objdump"];
+const DOTPROD: &[&str] = &["-O3", "-march=armv8.2-a+dotprod"];
 const ARM_OBJDUMP: &[&str] = &["arm-none-eabi-objdump"];
 const M55_OBJDUMP: &[&str] = &["llvm-objdump", "--triple=thumbv8.1m.main-none-eabi", "--mattr=+mve.fp"];
 
@@ -102,21 +107,62 @@ fn objects() -> Vec<Object> {
     objects
 }
 
-pub fn trials() -> Vec<Trial> {
-    let test = |object: Object| trial(format!("hot_loops::{}", object.name), move || hot_loop(&object));
-    objects().into_iter().map(test).collect()
+/// Objects of a network on codes.
+fn on_codes() -> Vec<Object> {
+    let isa = |suffix, product, sums, stores| Isa { suffix, product, sums, stores };
+    let x86 = |suffix, product, sums| isa(suffix, product, sums, x86_stores);
+    let dsp = isa("plain", ["smlad", ""], 12, |line| line.starts_with("st"));
+    let helium = isa("helium", ["vmlava", ""], 4, |line| line.starts_with("st") || line.starts_with("vst"));
+    let sdot = isa("neon", ["sdot", ".4s"], 16, NEON.stores);
+    let object = |name, target, compiler, flags, objdump, isa| Object { name, target, compiler, flags, objdump, isa };
+    let mut objects = vec![
+        object("codes_cortex_m4", Target::CortexM4, "arm-none-eabi-gcc", M4, ARM_OBJDUMP, dsp),
+        object("codes_helium", Target::CortexM55, "arm-none-eabi-gcc", M55, M55_OBJDUMP, helium),
+        object("codes_sdot", Target::Aarch64, "aarch64-linux-gnu-gcc", DOTPROD, AARCH64_OBJDUMP, sdot),
+    ];
+    if cfg!(target_arch = "x86_64") {
+        let vnni = x86("avx512", ["vpdpbusd", "%zmm"], 8);
+        let avx2 = x86("avx2", ["vpmaddubsw", "%ymm"], 8);
+        for (name, compiler, isa) in [
+            ("codes_vnni_gcc", "gcc", vnni),
+            ("codes_vnni_clang", "clang", vnni),
+            ("codes_avx2_gcc", "gcc", avx2),
+            ("codes_avx2_clang", "clang", avx2),
+        ] {
+            objects.push(object(name, Target::Auto, compiler, &["-O3"], &["objdump"], isa));
+        }
+    }
+    objects
 }
 
-fn hot_loop(object: &Object) -> Result<(), Stop> {
+pub fn trials() -> Vec<Trial> {
+    let test = |object: Object| {
+        trial(format!("hot_loops::{}", object.name), move || {
+            hot_loop(&object, &fashion()?.c_for(object.target)?.files, "_pointwise")
+        })
+    };
+    let codes = |object: Object| {
+        trial(format!("hot_loops::{}", object.name), move || hot_loop(&object, &person(object.target)?, "_dot_"))
+    };
+    objects().into_iter().map(test).chain(on_codes().into_iter().map(codes)).collect()
+}
+
+/// A network on codes for a target.
+fn person(target: Target) -> Result<Files, Stop> {
+    let path = shared().map_err(Stop::Absent)?.join("models/mnv1_a025_96_vww_ortqdq_s8s8.onnx");
+    Ok(Case::read_with("net", &path, &target.cost())?.c_for(target)?.files)
+}
+
+fn hot_loop(object: &Object, files: &Files, function: &str) -> Result<(), Stop> {
     let Object { name, compiler, objdump, isa, .. } = *object;
     needs(&[compiler, objdump[0]])?;
-    let folder = Folder::new(&format!("hot-loops-{name}"), &fashion()?.c_for(object.target)?.files)?;
+    let folder = Folder::new(&format!("hot-loops-{name}"), files)?;
     folder.write("string.h", mobilenet_compiler::host::wasm::STRING_H)?;
     check(folder.command(compiler).args(["-std=c99", "-c", "net.c"]).args(object.flags))?;
     let listing = check(folder.command(objdump[0]).args(&objdump[1..]).args(["-d", "--no-show-raw-insn", "net.o"]))?;
     let products =
         |lines: &[&str]| lines.iter().filter(|line| isa.product.iter().all(|part| line.contains(part))).count();
-    let mut tiles = loops(&listing, &["_pointwise", isa.suffix]);
+    let mut tiles = loops(&listing, &[function, isa.suffix]);
     tiles.retain(|lines| products(lines) >= isa.sums);
     // The one with the least around its products; what rounds off a row or spills a sum has more.
     let densest = tiles.into_iter().max_by_key(|lines| products(lines) * 1000 / lines.len());
