@@ -1,5 +1,6 @@
 //! Chores of the repository.
 
+mod memory;
 mod pictures;
 mod targets;
 
@@ -19,6 +20,8 @@ struct Cli {
 enum Command {
     /// Build models for every target of emitted C, run them there, and print what they cost
     Targets(targets::Arguments),
+    /// Print what networks need of a microcontroller's memory, for each preference, beside a lower bound
+    Memory(memory::Arguments),
     /// Write the pictures that examples/cortex-m and examples/c-cmake classify
     Pictures,
     /// Print the tables of the MobileNets paper, computed: docs/paper.md
@@ -28,6 +31,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Targets(arguments) => targets::run(&arguments),
+        Command::Memory(arguments) => memory::run(&arguments),
         Command::Pictures => pictures::run(),
         Command::Paper => paper(),
     };
