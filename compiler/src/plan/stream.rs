@@ -54,12 +54,14 @@ impl<'a> Candidates<'a> {
         let scaled = at_standard.as_ref().map(Self::of).transpose()?;
         let own = Self::of(shared)?;
         let Some(scaled) = scaled else {
-            let balanced = fast_enough(&own, shared.cost);
+            let mut balanced = fast_enough(&own, shared.cost);
+            allow_whole(&own, &mut balanced);
             return Ok(Self { all: own, balanced });
         };
         let chosen = fast_enough(&scaled, shared.cost);
-        let (mut all, mut balanced) = (own, Vec::new());
-        balanced.resize(all.len(), false);
+        let mut balanced = vec![false; own.len()];
+        allow_whole(&own, &mut balanced);
+        let mut all = own;
         for (candidate, _) in scaled.into_iter().zip(chosen).filter(|(_, chosen)| *chosen) {
             all.push(Candidate::new(shared, &as_possible(shared, &candidate.decisions))?);
             balanced.push(true);
@@ -95,6 +97,12 @@ impl<'a> Candidates<'a> {
         };
         found.ok_or_else(|| too_small(&self.all, goal.max_arena))
     }
+}
+
+/// At any resolution whole maps may be taken: where maps are small, they need the least.
+fn allow_whole(all: &[Candidate], balanced: &mut [bool]) {
+    let allowed = all.iter().zip(balanced).filter(|(candidate, _)| candidate.decisions.runs.is_empty());
+    allowed.for_each(|(_, allowed)| *allowed = true);
 }
 
 /// Which of some plans need little more time than the fastest.
