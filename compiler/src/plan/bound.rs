@@ -342,7 +342,8 @@ mod tests {
                 let kernel = [1, 3, 3][random.within(0, 2)];
                 let stride = if kernel == 3 { random.within(1, 2) } else { 1 };
                 let pad = (kernel / 2) as i64;
-                let window = window(kernel, stride, [pad, if stride == 2 && height % 2 == 0 { pad - 1 } else { pad }]);
+                let window =
+                    window(kernel, stride, [pad, if stride == 2 && height.is_multiple_of(2) { pad - 1 } else { pad }]);
                 let written = (height + (window.pads[0] + window.pads[2]) as usize - kernel) / stride + 1;
                 let rows = Rows::new(&window, [height, written], false);
                 let adds = (map > 1 && written == levels[map - 2].height && random.within(0, 1) == 1).then(|| map - 2);

@@ -26,6 +26,7 @@ pub use warnings::{Warning, WarningKind};
 use crate::network::{Port, facts::Facts, facts::LayerType};
 use crate::plan::Plan;
 use layers::PAPER;
+use std::time::Duration;
 
 /// The facts of a compiled model.
 #[derive(Debug, Clone, PartialEq)]
@@ -90,6 +91,12 @@ impl Report {
     pub fn paper_share(&self, of_type: &LayerType) -> Option<(f64, f64)> {
         let paper = PAPER.iter().filter(|_| self.is_paper_network());
         paper.into_iter().find(|(name, ..)| *name == of_type.name).map(|&(_, mult_adds, weights)| (mult_adds, weights))
+    }
+
+    /// How long a step took, beside what it is to be compared with.
+    fn time(&self, step: usize) -> Option<(&Measured, Duration)> {
+        let measured = self.measured.as_ref()?;
+        Some((measured, *measured.steps.get(step)?))
     }
 
     /// Why the shares differ from the paper's.

@@ -1,7 +1,7 @@
 //! The steps of a plan: what runs as one call, and why.
 
 use super::Layer;
-use crate::plan::{Op, Plan};
+use crate::plan::{Element, Op, Plan, padded_channels};
 
 /// One step.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +29,7 @@ pub fn steps(plan: &Plan, layers: &[Layer]) -> Vec<Step> {
         let output_bytes = match (step.op.output(), &step.op) {
             (Some(map), _) => map.bytes(),
             (None, Op::Dense { n, .. }) if step.op.target().is_some_and(|to| to.arena().is_some()) => {
-                crate::plan::padded_channels(*n) * 4
+                padded_channels(*n) * Element::F32.bytes()
             }
             (None, Op::Chain(chain)) if step.op.target().is_some_and(|to| to.arena().is_some()) => {
                 chain.last().map_or(0, |link| link.output.bytes())

@@ -129,7 +129,7 @@ impl Report {
             let name = format!("{index:>2}  {}", step.label);
             let layers = step.stages.len().to_string();
             let (weights, result, why) = (size(step.weight_bytes), size(step.output_bytes), step.reason.clone());
-            match self.measured.as_ref().and_then(|measured| Some((measured, *measured.steps.get(index)?))) {
+            match self.time(index) {
                 Some((measured, time)) => {
                     let peak = match step.mult_adds {
                         0 => String::new(),

@@ -69,7 +69,7 @@ pub fn size(text: &str) -> Result<usize, String> {
         _ => return Err(EXPECTED.to_string()),
     };
     let bytes = number.parse::<f64>().ok().map(|number| number * unit);
-    bytes.filter(|&bytes| bytes >= 1.0 && bytes < 1e15).map(|bytes| bytes as usize).ok_or_else(|| EXPECTED.to_string())
+    bytes.filter(|&bytes| (1.0..1e15).contains(&bytes)).map(|bytes| bytes as usize).ok_or_else(|| EXPECTED.to_string())
 }
 
 /// What plans are for.

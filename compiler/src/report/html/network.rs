@@ -34,7 +34,7 @@ fn step(report: &Report, index: usize, step: &Step) -> String {
         0 => ("<span></span>".into(), String::new()),
         _ => (format!("<span class=\"bar\" style=\"--share:{share:.4}\"></span>"), format!("{:.2} %", 100.0 * share)),
     };
-    let time = report.measured.as_ref().and_then(|measured| Some((measured, *measured.steps.get(index)?)));
+    let time = report.time(index);
     let time = time.map_or_else(String::new, |(measured, time)| {
         let peak = match step.mult_adds {
             0 => String::new(),

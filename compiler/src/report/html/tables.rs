@@ -93,7 +93,7 @@ pub fn stages(report: &Report) -> String {
         );
     }
     for (index, step) in report.steps.iter().enumerate() {
-        let time = report.measured.as_ref().and_then(|measured| Some((measured, *measured.steps.get(index)?)));
+        let time = report.time(index);
         let time = time.map_or_else(String::new, |(measured, time)| {
             let peak = match step.mult_adds {
                 0 => String::new(),
