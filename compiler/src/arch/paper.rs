@@ -250,7 +250,7 @@ fn widths(page: &mut String, full: &Network) -> Result<(), Error> {
         let network = network(Spec { alpha, ..Spec::new(Arch::MobileNetV1) })?;
         counted(page, &alpha.to_string(), &count(&network), paper);
     }
-    page.push_str("\nPointwise convolutions cost α², depthwise ones and the first and last layer α. The paper cuts 149.5 to 149. The paper cuts 149.5 to 149.\n\n");
+    page.push_str("\nPointwise convolutions cost α², depthwise ones and the first and last layer α. The paper cuts 149.5 to 149.\n\n");
     Ok(())
 }
 
@@ -259,7 +259,7 @@ fn resolutions(page: &mut String, at: &impl Fn(usize) -> Result<Network, Error>)
     for (resolution, theirs) in [(224, "569"), (192, "418"), (160, "290"), (128, "186")] {
         counted(page, &resolution.to_string(), &count(&at(resolution)?), [theirs, "4.2"]);
     }
-    page.push_str("\nAll but the dense layer costs ρ². The paper cuts 290.7 to 290. The paper cuts 290.7 to 290.\n\n");
+    page.push_str("\nAll but the dense layer costs ρ². The paper cuts 290.7 to 290.\n\n");
     Ok(())
 }
 
