@@ -69,6 +69,9 @@ pub fn serve_twice<M: Model>(
     infer::<M::Input, _, _, _>(images, memory, bytes, (M::run, by_rows), values)
 }
 
+/// What computes an output.
+pub type Run<I, O, A> = fn(&I, &mut O, &mut A);
+
 /// Input, output and arena.
 pub type Memory<I, O, A> = (Box<I>, Box<O>, Box<A>);
 
@@ -77,7 +80,7 @@ pub fn infer<E: Element, I, O, A>(
     images: usize,
     memory: fn() -> Memory<I, O, A>,
     bytes: fn(&mut A) -> &mut [u8],
-    (run, by_rows): (fn(&I, &mut O, &mut A), ByRows<I, O, A>),
+    (run, by_rows): (Run<I, O, A>, ByRows<I, O, A>),
     values: fn(&O) -> Vec<f32>,
 ) -> io::Result<()>
 where
