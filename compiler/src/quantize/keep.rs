@@ -13,7 +13,7 @@ pub enum KeepFloat {
     /// None.
     #[default]
     None,
-    /// As many of those that hurt most as bring the scores to [`ENOUGH`], at most an eighth of all.
+    /// As many of those that hurt most as bring the scores to 25 dB, at most an eighth of all.
     Auto,
     /// Those of these names.
     Names(Vec<String>),
