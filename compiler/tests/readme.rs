@@ -90,16 +90,22 @@ fn the_first_screen_is_true() {
     assert_eq!(bash(&run, folder.path()), shown);
 }
 
+/// A document, and an empty folder beside the examples to follow it in.
+fn beside_examples(document: &str) -> (String, tempfile::TempDir) {
+    let root = fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).expect("the repository");
+    let text = fs::read_to_string(root.join(document)).expect("the document");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::os::unix::fs::symlink(root.join("examples"), folder.path().join("examples")).expect("a link");
+    (text, folder)
+}
+
 /// Firmware from the model's file to a self-test on an emulated board.
 #[test]
 fn the_transcript_of_firmware_is_true() {
     if !have(&["bash", "arm-none-eabi-gcc", "qemu-system-arm"]) {
         return;
     }
-    let examples = fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples")).expect("the examples");
-    let readme = fs::read_to_string(examples.join("cortex-m/README.md")).expect("the README");
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    std::os::unix::fs::symlink(examples, folder.path().join("examples")).expect("a link");
+    let (readme, folder) = beside_examples("examples/cortex-m/README.md");
     let (commands, shown) = script(block(&readme, "console"));
     assert_eq!(bash(&commands, folder.path()), shown);
 }
@@ -110,10 +116,7 @@ fn the_guide_is_true() {
     if !have(&["bash", "cc"]) {
         return;
     }
-    let root = fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).expect("the repository");
-    let guide = fs::read_to_string(root.join("docs/guide.md")).expect("the guide");
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    std::os::unix::fs::symlink(root.join("examples"), folder.path().join("examples")).expect("a link");
+    let (guide, folder) = beside_examples("docs/guide.md");
     let blocks: Vec<_> = guide.split("```console\n").skip(1).collect();
     assert!(blocks.len() >= 6, "{}", blocks.len());
     for block in blocks {
@@ -124,11 +127,7 @@ fn the_guide_is_true() {
 
 #[test]
 fn transcripts_are_true() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let readme = fs::read_to_string(root.join("README.md")).expect("the README");
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let examples = fs::canonicalize(root.join("examples")).expect("the examples");
-    std::os::unix::fs::symlink(examples, folder.path().join("examples")).expect("a link");
+    let (readme, folder) = beside_examples("README.md");
     for command in ["inspect", "build"] {
         let (words, shown) = transcript(&readme, command);
         assert!(shown.len() > 4, "{shown:?}");

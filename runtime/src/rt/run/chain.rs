@@ -30,92 +30,45 @@ struct Walk<'c, 'i> {
     dry: bool,
 }
 
+/// How code calls chains, for each type that an image's elements have.
+macro_rules! entries {
+    ($($element:ty, $image:ident, $of:literal: $chain:ident, $rows:ident, $mean:ident;)*) => {
+        impl Run<'_> {
+            $(
+                #[doc = concat!("A chain, from an image of ", $of, " where it has a stem.")]
+                pub fn $chain(&mut self, chain: &Chain, input: &[$element]) {
+                    self.chain(chain.stem.as_ref(), chain.links, Image::$image(Pixels::Whole(input)), None);
+                }
+
+                #[doc = concat!("A chain that ends in a mean, to the caller, from an image of ", $of, " where it has a stem.")]
+                pub fn $mean(&mut self, chain: &Chain, input: &[$element], output: &mut [f32]) {
+                    self.chain(chain.stem.as_ref(), chain.links, Image::$image(Pixels::Whole(input)), Some(output));
+                }
+
+                #[doc = concat!("A chain from rows of ", $of, ", each of which `read` fills where it lies at byte `row` of the")]
+                /// arena: the first of them, how many, and their elements. A chain that ends in a mean may give it to the caller.
+                pub fn $rows(
+                    &mut self,
+                    chain: &Chain,
+                    row: usize,
+                    read: &mut dyn FnMut(usize, usize, &mut [$element]),
+                    mean: Option<&mut [f32]>,
+                ) {
+                    self.chain(chain.stem.as_ref(), chain.links, Image::$image(Pixels::Rows(Rows { read, offset: row })), mean);
+                }
+            )*
+        }
+    };
+}
+
+entries! {
+    f32, F32, "floats": chain_f32, chain_rows_f32, chain_f32_mean_out;
+    u8, U8, "unsigned bytes": chain_u8, chain_rows_u8, chain_u8_mean_out;
+    i8, I8, "signed bytes": chain_i8, chain_rows_i8, chain_i8_mean_out;
+    F16, F16, "float16": chain_f16, chain_rows_f16, chain_f16_mean_out;
+}
+
 impl Run<'_> {
-    /// A chain, from a float image where it has a stem.
-    pub fn chain_f32(&mut self, chain: &Chain, input: &[f32]) {
-        self.chain(chain.stem.as_ref(), chain.links, Image::F32(Pixels::Whole(input)), None);
-    }
-
-    /// A chain, from an image of unsigned bytes.
-    pub fn chain_u8(&mut self, chain: &Chain, input: &[u8]) {
-        self.chain(chain.stem.as_ref(), chain.links, Image::U8(Pixels::Whole(input)), None);
-    }
-
-    /// A chain, from an image of signed bytes.
-    pub fn chain_i8(&mut self, chain: &Chain, input: &[i8]) {
-        self.chain(chain.stem.as_ref(), chain.links, Image::I8(Pixels::Whole(input)), None);
-    }
-
-    /// A chain that ends in a mean, to the caller, from a float image where it has a stem.
-    pub fn chain_f32_mean_out(&mut self, chain: &Chain, input: &[f32], output: &mut [f32]) {
-        self.chain(chain.stem.as_ref(), chain.links, Image::F32(Pixels::Whole(input)), Some(output));
-    }
-
-    /// A chain that ends in a mean, to the caller, from an image of unsigned bytes.
-    pub fn chain_u8_mean_out(&mut self, chain: &Chain, input: &[u8], output: &mut [f32]) {
-        self.chain(chain.stem.as_ref(), chain.links, Image::U8(Pixels::Whole(input)), Some(output));
-    }
-
-    /// A chain that ends in a mean, to the caller, from an image of signed bytes.
-    pub fn chain_i8_mean_out(&mut self, chain: &Chain, input: &[i8], output: &mut [f32]) {
-        self.chain(chain.stem.as_ref(), chain.links, Image::I8(Pixels::Whole(input)), Some(output));
-    }
-
-    /// A chain, from an image of float16.
-    pub fn chain_f16(&mut self, chain: &Chain, input: &[F16]) {
-        self.chain(chain.stem.as_ref(), chain.links, Image::F16(Pixels::Whole(input)), None);
-    }
-
-    /// A chain that ends in a mean, to the caller, from an image of float16.
-    pub fn chain_f16_mean_out(&mut self, chain: &Chain, input: &[F16], output: &mut [f32]) {
-        self.chain(chain.stem.as_ref(), chain.links, Image::F16(Pixels::Whole(input)), Some(output));
-    }
-
-    /// A chain from rows of floats, each of which `read` fills where it lies at byte `row` of the arena: the first of them, how many, and
-    /// their elements. A chain that ends in a mean may give it to the caller.
-    pub fn chain_rows_f32(
-        &mut self,
-        chain: &Chain,
-        row: usize,
-        read: &mut dyn FnMut(usize, usize, &mut [f32]),
-        mean: Option<&mut [f32]>,
-    ) {
-        self.chain(chain.stem.as_ref(), chain.links, Image::F32(Pixels::Rows(Rows { read, offset: row })), mean);
-    }
-
-    /// A chain from rows of unsigned bytes.
-    pub fn chain_rows_u8(
-        &mut self,
-        chain: &Chain,
-        row: usize,
-        read: &mut dyn FnMut(usize, usize, &mut [u8]),
-        mean: Option<&mut [f32]>,
-    ) {
-        self.chain(chain.stem.as_ref(), chain.links, Image::U8(Pixels::Rows(Rows { read, offset: row })), mean);
-    }
-
-    /// A chain from rows of signed bytes.
-    pub fn chain_rows_i8(
-        &mut self,
-        chain: &Chain,
-        row: usize,
-        read: &mut dyn FnMut(usize, usize, &mut [i8]),
-        mean: Option<&mut [f32]>,
-    ) {
-        self.chain(chain.stem.as_ref(), chain.links, Image::I8(Pixels::Rows(Rows { read, offset: row })), mean);
-    }
-
-    /// A chain from rows of float16.
-    pub fn chain_rows_f16(
-        &mut self,
-        chain: &Chain,
-        row: usize,
-        read: &mut dyn FnMut(usize, usize, &mut [F16]),
-        mean: Option<&mut [f32]>,
-    ) {
-        self.chain(chain.stem.as_ref(), chain.links, Image::F16(Pixels::Rows(Rows { read, offset: row })), mean);
-    }
-
     pub(crate) fn chain(&mut self, stem: Option<&Stem>, links: &[Link], image: Image, mean: Option<&mut [f32]>) {
         assert!(links.len() <= MAX_LINKS, "a chain has at most {MAX_LINKS} links");
         let stem = stem.map(|stem| (stem, self.begin_stem(stem, &image)));
