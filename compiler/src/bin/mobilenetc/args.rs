@@ -3,6 +3,7 @@
 use crate::adapt::{Adapt, Classes, Input, Memory};
 use crate::color::Color;
 use crate::engine::Tools;
+use crate::explore::Explore;
 use crate::fit::Fit;
 use crate::new::New;
 use crate::shipped::Asked;
@@ -61,6 +62,7 @@ Examples:
   mobilenetc completions bash                        what a shell needs to complete these words
   mobilenetc new --arch mobilenet-v1 -o net.onnx     an untrained network
   mobilenetc quantize net.onnx --calibrate pictures/ -o net_int8.onnx
+  mobilenetc explore --arch mobilenet-v1 --ram 256KB what width and resolution cost, what fits
 
 Exit status:
   0  done
@@ -85,6 +87,8 @@ pub enum Command {
     Quantize(Quantize),
     /// Write an untrained network as ONNX
     New(New),
+    /// Plan a network over widths and resolutions: mult-adds, parameters, flash and RAM in float and 8 bits
+    Explore(Explore),
     /// Print the completions of a shell
     Completions(Completions),
     /// Write the man pages

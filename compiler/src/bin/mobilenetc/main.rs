@@ -7,6 +7,7 @@ mod build;
 mod color;
 mod compare;
 mod engine;
+mod explore;
 mod failure;
 mod fit;
 mod inputs;
@@ -72,5 +73,6 @@ fn dispatch(cli: &Cli, terminal: &mut Terminal) -> Result<(), Failure> {
         Command::Completions(args) => manual::completions(args, terminal),
         Command::Man(args) => manual::pages(args, cli.quiet, terminal),
         Command::New(args) => new::new(args, terminal),
+        Command::Explore(args) => explore::explore(args, terminal),
     }
 }
