@@ -12,5 +12,6 @@ static void both%I%(const @@_INPUT_TYPE *input, %OUTPUT% *output, @_arena *arena
     @_run(input, output, arena);
     memset(arena, 0xff, sizeof *arena);
     @_run_rows(read%I%, (void *)(size_t)input, again, arena);
-    if (memcmp(again, output, sizeof again) != 0) __builtin_trap();
+    for (size_t i = 0; i < sizeof again; i++) /* without a library there is no memcmp */
+        if (((const unsigned char *)again)[i] != ((const unsigned char *)output)[i]) __builtin_trap();
 }

@@ -3,7 +3,7 @@
 use super::call::Call;
 use super::lower::Lowering;
 use crate::diagnostic::Problem;
-use crate::graph::{Activation, Binary, Op, Type, Unary};
+use crate::graph::{Activation, Binary, DType, Op, Type, Unary};
 use crate::onnx::dtype;
 
 pub(super) fn binary(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> {
@@ -95,10 +95,12 @@ pub(super) fn clip(lowering: &mut Lowering, call: &Call) -> Result<(), Problem> 
         (call.float("min", f32::NEG_INFINITY)?, call.float("max", f32::INFINITY)?)
     } else {
         let bound = |i, what| {
-            let other = call.optional(i).map(|id| lowering.ty(id).dtype).filter(|&dtype| dtype != lowering.ty(x).dtype);
-            if let Some(dtype) = other {
+            // Floats of all kinds are computed in one; that a file mixes them can't be seen here, nor changes a value.
+            let of = lowering.ty(x).dtype;
+            let same = |dtype: DType| dtype == of || dtype.is_float() && of.is_float();
+            if let Some(dtype) = call.optional(i).map(|id| lowering.ty(id).dtype).filter(|&dtype| !same(dtype)) {
                 return Err(Problem::new(format!("{what} is not of the type of what it bounds"))
-                    .expected(lowering.ty(x).dtype.to_string(), dtype.to_string())
+                    .expected(of.to_string(), dtype.to_string())
                     .of_file());
             }
             Ok::<_, Problem>(lowering.optional_scalar(call, i, what)?.map(|v| v as f32))

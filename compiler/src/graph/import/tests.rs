@@ -54,6 +54,10 @@ fn clip_bounds_are_attributes_or_inputs() {
     assert_eq!(ops(&import(&open)), ["Clamp -inf..inf"]);
     let computed = author(11, &[1]).node(Node::new("Clip", ["x", "x"], ["y"]));
     assert!(refusal(&computed, &Options::default()).contains("the lower bound should be known at compile time"));
+    let node = Node::new("Clip", ["x", "", "hi"], ["y"]);
+    let integer = author(13, &[1]).initializer("hi", &Tensor { dtype: DType::I64, ..Tensor::ints([6]) }, Storage::Raw);
+    let text = refusal(&integer.node(node), &Options::default());
+    assert!(text.contains("the upper bound is not of the type") && text.contains("found: i64"), "{text}");
 }
 
 #[test]

@@ -144,17 +144,23 @@ fn what_nothing_needs_is_ignored() {
 #[test]
 fn other_floats_are_computed_as_f32() {
     for dtype in [DType::F16, DType::Bf16, DType::F64] {
-        let data = match dtype {
-            DType::F64 => Data::F64(vec![0.1; 2].into()),
-            _ => Data::F32(vec![0.1015625; 2].into()),
+        let tensor = |shape: &[usize], value: f64| {
+            let len = shape.iter().product();
+            let data = match dtype {
+                DType::F64 => Data::F64(vec![value; len].into()),
+                _ => Data::F32(vec![value as f32; len].into()),
+            };
+            Tensor { dtype, shape: shape.to_vec(), data }
         };
-        let weights = Tensor { dtype, shape: vec![2], data };
+        let weights = tensor(&[2], if dtype == DType::F64 { 0.1 } else { 0.1015625 });
         let code = crate::onnx::dtype::code(dtype).into();
         let mut author = author(13, &[2])
             .initializer("w", &weights, Storage::Raw)
             .node(Node::new("Cast", ["x"], ["a"]).int("to", code))
             .node(Node::new("Mul", ["a", "w"], ["b"]))
-            .node(Node::new("Add", ["b", "w"], ["y"]));
+            .initializer("lo", &tensor(&[], 0.0), Storage::Raw)
+            .node(Node::new("Add", ["b", "w"], ["c"]))
+            .node(Node::new("Clip", ["c", "lo"], ["y"]));
         let graph = author.message().graph.mut_or_insert_default();
         for port in graph.input.iter_mut().chain(&mut graph.output) {
             port.type_.mut_or_insert_default().mut_tensor_type().elem_type = crate::onnx::dtype::code(dtype);
@@ -163,9 +169,9 @@ fn other_floats_are_computed_as_f32() {
         let computed = graph.nodes.iter().map(|node| graph.ty(node.output).dtype).chain([graph.ty(graph.input).dtype]);
         assert!(computed.into_iter().all(|found| found == DType::F32), "{graph}");
         let w = f64::from(weights.to_f32()[0]);
-        let result = reference::run(&graph, &Tensor::f32([2], [3.0, -1.0])).unwrap();
-        for (found, x) in result[0].to_f64().iter().zip([3.0, -1.0]) {
-            assert!((found - (x * w + w)).abs() < 1e-7, "{dtype}: {found}");
+        let result = reference::run(&graph, &Tensor::f32([2], [3.0, -1.5])).unwrap();
+        for (found, x) in result[0].to_f64().iter().zip([3.0, -1.5]) {
+            assert!((found - (x * w + w).max(0.0)).abs() < 1e-7, "{dtype}: {found}");
         }
     }
 }
