@@ -254,7 +254,13 @@ pub fn is_native(target: Target) -> bool {
 fn has(isa: &str) -> bool {
     #[cfg(target_arch = "x86_64")]
     match isa {
-        "avx512" => return std::arch::is_x86_feature_detected!("avx512f"),
+        // What kernels on codes need, too. A CPU that has less chooses for itself, AVX-512 for a network of floats.
+        "avx512" => {
+            return std::arch::is_x86_feature_detected!("avx512f")
+                && std::arch::is_x86_feature_detected!("avx512bw")
+                && std::arch::is_x86_feature_detected!("avx512vl")
+                && std::arch::is_x86_feature_detected!("avx512vnni");
+        }
         "avx2" => return std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma"),
         _ => {}
     }

@@ -2,7 +2,7 @@
 
 use super::board::{self, Board};
 use super::runtime::Library;
-use super::{Io, Program, check, isas};
+use super::{Io, Program, check, isas, isas_of_codes};
 use mobilenet_compiler::emit::Files;
 pub use mobilenet_compiler::host::installed;
 use mobilenet_compiler::host::wasm;
@@ -180,7 +180,9 @@ impl Toolchain {
     /// Flags that have the models take turns with the levels.
     fn levels(&self, modules: &[Module]) -> Vec<String> {
         let Some(first) = self.turns else { return Vec::new() };
-        let count = isas().len();
+        // Level 2 is for CPUs with VNNI where a network is on codes.
+        let vnni = isas_of_codes().contains(&"avx512vnni");
+        let count = if vnni { isas().len() } else { isas().len().min(2) };
         let level =
             |(i, module): (usize, &Module)| format!("-D{}_LEVEL={}", module.prefix.to_uppercase(), (first + i) % count);
         modules.iter().enumerate().map(level).collect()
